@@ -1,0 +1,1 @@
+"""Stewardship pipeline for the labels of MedCalc-Bench, as a Dagster project."""

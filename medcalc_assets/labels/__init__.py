@@ -1,0 +1,1 @@
+"""What a label is: value, parsing, limits, discrepancy, voting, agreement. Pure: no Dagster, network or database."""

@@ -1,0 +1,27 @@
+"""Which answers a label accepts, as MedCalc-Bench v1.0 grades them."""
+
+from medcalc_assets.labels.value import Label, OutputType
+
+TOLERANCE = 0.05
+
+
+def limits(label: Label, output_type: OutputType) -> tuple[float, float] | None:
+    """Lowest and highest accepted number, or None where only the label itself is accepted and it is no number.
+
+    Decimals: ±5% of the value, lower < upper also for negative labels; a label of 0 accepts 0 alone. Integers (a
+    gestational age in days included): exact. Dates and N/A: exact, so there are no numbers to give.
+    Source: MedCalc-Bench v1.0 (Khandekar et al. 2024), columns `Lower Limit` and `Upper Limit`.
+    """
+    if label.number is None:
+        return None
+    margin = TOLERANCE * abs(label.number) if output_type == "decimal" else 0.0
+    return label.number - margin, label.number + margin
+
+
+def accepts(label: Label, answer: Label, output_type: OutputType) -> bool:
+    """Whether `answer` counts as right when `label` is the truth."""
+    bounds = limits(label, output_type)
+    if bounds is None or answer.number is None:
+        return answer == label
+    slack = 1e-9 * abs(bounds[1])
+    return bounds[0] - slack <= answer.number <= bounds[1] + slack
