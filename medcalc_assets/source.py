@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from medcalc_assets.errors import MedcalcError
 from medcalc_assets.calculators import CALCULATORS
 from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.value import as_columns
@@ -50,7 +51,7 @@ LONGEST_ENTITIES = 100_000
 KIND_OF_OUTPUT = {"decimal": "number", "integer": "number", "date": "date"}
 
 
-class SourceError(Exception):
+class SourceError(MedcalcError):
     """The benchmark cannot be read as it is. The message names the file, the row where there is one, and the remedy."""
 
 
@@ -85,6 +86,7 @@ class Source:
         reached, a missing column, and a row that is cut off, has a uid that is no integer or occurred before, a
         calculator that is not one of the 55, or a label, limit or entities cell that cannot be read.
         """
+        origin = {"source": Path(self.setting).name, "source_version": self.version}
         first_row: dict[int, int] = {}
         row_number = 1  # the header
         for batch in self._batches():
@@ -96,7 +98,7 @@ class Source:
             rows = []
             for cells in batch.select(list(COLUMNS)).iter_rows(named=True):
                 row_number += 1
-                rows.append(row := self._instance(cells, row_number))
+                rows.append(row := self._instance(cells, row_number) | origin)
                 if (earlier := first_row.setdefault(row["uid"], row_number)) != row_number:
                     raise SourceError(
                         f"{self.setting}, row {row_number} (uid {row['uid']}): row {earlier} has the same uid. "

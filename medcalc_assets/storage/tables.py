@@ -132,6 +132,8 @@ RAW_MEDCALC = Table(
         *LIMITS,
         Column("explanation", "VARCHAR", "`Ground Truth Explanation`: how the release derived its label."),
         Column("row_sha256", "VARCHAR", "Hash of the row as released, all columns."),
+        Column("source", "VARCHAR", "`demo`, `hf`, `hf:train` or the name of the file that the row was read from."),
+        Column("source_version", "VARCHAR", "Revision and split, or sha256 of the file (of the demo: of its code)."),
     ),
     key=("uid",),
 )

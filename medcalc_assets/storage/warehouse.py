@@ -11,6 +11,7 @@ from typing import NoReturn
 import duckdb
 import polars as pl
 
+from medcalc_assets.errors import MedcalcError
 from medcalc_assets.storage.tables import CATALOG, PARTITION_COLUMN, SCHEMA, TYPES, Table
 
 FILE = "medcalc.duckdb"
@@ -18,7 +19,7 @@ WRITTEN = f"{CATALOG}.{SCHEMA}.written_partitions"
 """Which partitions of which table have been written, so that an empty partition is told from a missing one."""
 
 
-class WarehouseError(Exception):
+class WarehouseError(MedcalcError):
     """The warehouse cannot be read or written as asked. The message names table, cause and remedy."""
 
 
