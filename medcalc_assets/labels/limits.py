@@ -1,5 +1,7 @@
 """Which answers a label accepts, as MedCalc-Bench v1.0 grades them."""
 
+import polars as pl
+
 from medcalc_assets.labels.value import Label, OutputType
 
 TOLERANCE = 0.05
@@ -16,6 +18,13 @@ def limits(label: Label, output_type: OutputType) -> tuple[float, float] | None:
         return None
     margin = TOLERANCE * abs(label.number) if output_type == "decimal" else 0.0
     return label.number - margin, label.number + margin
+
+
+def limit_columns(prefix: str) -> list[pl.Expr]:
+    """`lower_number` and `upper_number` of the labels in a frame that has `output_type`: `limits`, by column."""
+    value = pl.col(f"{prefix}_number")
+    margin = pl.when(output_type="decimal").then(TOLERANCE * value.abs()).otherwise(0.0)
+    return [(value - margin).alias("lower_number"), (value + margin).alias("upper_number")]
 
 
 def accepts(label: Label, answer: Label, output_type: OutputType) -> bool:

@@ -1,8 +1,11 @@
 """What a label is: a number, a date, or the statement that the question cannot be answered."""
 
+import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
-from typing import Literal
+from typing import Any, Literal
+
+import polars as pl
 
 Kind = Literal["number", "date", "na"]
 OutputType = Literal["decimal", "integer", "date"]
@@ -18,7 +21,7 @@ class Label:
 
     kind: Kind
     number: float | None = None
-    date: date | None = None
+    date: dt.date | None = None
 
     def __str__(self) -> str:
         if self.date is not None:
@@ -33,5 +36,31 @@ def number(value: float) -> Label:
     return Label("number", number=float(value))
 
 
-def day(value: date) -> Label:
+def day(value: dt.date) -> Label:
     return Label("date", date=value)
+
+
+def columns(prefix: str) -> list[str]:
+    """The names of the three columns that hold a label."""
+    return [f"{prefix}_kind", f"{prefix}_number", f"{prefix}_date"]
+
+
+def as_columns(prefix: str, labels: Iterable[Label | None]) -> dict[str, list[Any]]:
+    """Labels as three columns; no answer is null in all three."""
+    rows = [(label.kind, label.number, label.date) if label else (None, None, None) for label in labels]
+    return {name: [row[i] for row in rows] for i, name in enumerate(columns(prefix))}
+
+
+def as_text(prefix: str) -> pl.Expr:
+    """A label held in three columns, as a person reads it: `11`, `-0.37`, `09/23/2014`, `N/A`; null for no answer."""
+    kind, value, date = (pl.col(name) for name in columns(prefix))
+    whole = value.cast(pl.Int64, strict=False)
+    return (
+        pl.when(kind == "na")
+        .then(pl.lit("N/A"))
+        .when(value == whole)
+        .then(whole.cast(pl.String))
+        .when(value.is_not_null())
+        .then(value.cast(pl.String))
+        .otherwise(date.dt.strftime("%m/%d/%Y"))
+    )

@@ -1,0 +1,1 @@
+"""Who casts votes on labels: the protocol, and the auditors behind it."""

@@ -1,0 +1,90 @@
+"""What the chain asks of an auditor, and what it gets back: votes.
+
+An auditor answers for many instances at once, because a real one (a model behind a network) keeps many calls in flight.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol
+
+import polars as pl
+
+from medcalc_assets.labels.value import Label
+from medcalc_assets.storage.tables import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """All that Phase 2 may see of an instance. There is no field for a label, limits, entities or an explanation."""
+
+    uid: int
+    note: str
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """What Phase 1 judges: the question, and the label with the features and the explanation that led to it."""
+
+    uid: int
+    note: str
+    question: str
+    entities: str
+    label_text: str
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """What is recorded of every run of an auditor on an instance, failed ones included."""
+
+    uid: int
+    run_index: int
+    status: Literal["ok", "failed"]
+    model_version: str | None = None
+    prompt_sha256: str | None = None
+    rationale: str | None = None
+    sources: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    latency_seconds: float | None = None
+
+    def row(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditVote(Vote):
+    """Phase 1: whether the label is wrong; None if the vote failed."""
+
+    verdict: Literal["likely_error", "passed"] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelabelVote(Vote):
+    """Phase 2: the auditor's own answer, N/A included; None if the vote failed."""
+
+    answer: Label | None
+
+    def row(self) -> dict[str, Any]:
+        row = asdict(self)
+        answer = row.pop("answer") or {}
+        return row | {f"answer_{part}": answer.get(part) for part in ("kind", "number", "date")}
+
+
+class Auditor(Protocol):
+    """Casts `voting.RUNS` votes on each instance. A vote that could not be had is returned as failed, not left out."""
+
+    @property
+    def name(self) -> str: ...
+
+    def audit(self, derivations: Sequence[Derivation]) -> Iterable[AuditVote]: ...
+
+    def relabel(self, questions: Sequence[Question]) -> Iterable[RelabelVote]: ...
+
+
+def votes_frame(table: Table, auditor: str, votes: Iterable[Vote], instances: pl.DataFrame) -> pl.DataFrame:
+    """The votes as rows of `table`, which is `audit_votes` or `relabel_votes`."""
+    rows = [vote.row() | {"auditor": auditor} for vote in votes]
+    return table.of_instances(instances, {name: [row[name] for row in rows] for name in (rows[0] if rows else {"uid": 0})})

@@ -1,0 +1,77 @@
+"""The auditor of the demo: it knows the planted truth and errs at random. Its votes say nothing about any real label."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from medcalc_assets.auditors.protocol import AuditVote, Derivation, Question, RelabelVote
+from medcalc_assets.labels.parsing import parse_label
+from medcalc_assets.labels.value import NA, Label, as_columns, number
+from medcalc_assets.labels.voting import RUNS
+from medcalc_assets.storage.tables import PHYSICIAN_LABELS
+
+NAME = "simulated"
+FAILS, ERRS = 0.02, 0.06
+"""How often a vote fails, and how often a usable one is wrong."""
+ANSWERED = 0.5
+"""The share of instances that the simulated physician has answered."""
+
+
+@dataclass(frozen=True)
+class SimulatedAuditor:
+    """Votes from the truth of the demo benchmark, seeded by instance and run, so that they are always the same."""
+
+    truth: Mapping[int, Label]
+    name: str = NAME
+
+    def audit(self, derivations: Sequence[Derivation]) -> Iterator[AuditVote]:
+        """Flags the labels that differ from the truth, but for simulated mistakes and failures."""
+        for derivation in derivations:
+            wrong = parse_label(derivation.label_text) != self.truth[derivation.uid]
+            for run in range(RUNS):
+                draw = random.Random(f"audit {derivation.uid} {run}").random()
+                if draw < FAILS:
+                    yield AuditVote(verdict=None, **_failed(derivation.uid, run))
+                else:
+                    flags = wrong != (draw > 1 - ERRS)
+                    yield AuditVote(verdict="likely_error" if flags else "passed", **_cast(derivation.uid, run))
+
+    def relabel(self, questions: Sequence[Question]) -> Iterator[RelabelVote]:
+        """Answers with the truth, but for simulated mistakes (another value, or an abstention) and failures."""
+        for question in questions:
+            # Some notes are harder than others, so that some instances are deferred.
+            errs = 4 * ERRS if question.uid % 7 == 0 else ERRS
+            for run in range(RUNS):
+                random_ = random.Random(f"relabel {question.uid} {run}")
+                draw, answer = random_.random(), self.truth[question.uid]
+                if draw < FAILS:
+                    yield RelabelVote(answer=None, **_failed(question.uid, run))
+                    continue
+                if draw > 1 - errs:
+                    answer = NA if answer.number is None else number(answer.number + random_.randint(1, 5))
+                yield RelabelVote(answer=answer, **_cast(question.uid, run))
+
+    def physician_labels(self, instances: pl.DataFrame) -> pl.DataFrame:
+        """Rows of `physician_labels`: a simulated physician, who is never wrong, has answered every other instance."""
+        answered = [uid for uid in instances["uid"] if random.Random(f"physician {uid}").random() < ANSWERED]
+        answers = [self.truth[uid] for uid in answered]
+        cells = {
+            "uid": answered,
+            "reviewer": [NAME] * len(answered),
+            **as_columns("physician", answers),
+            "state": ["not_computable" if answer == NA else "computable" for answer in answers],
+            "answer_text": [str(answer) for answer in answers],
+            "rationale": ["simulated answer"] * len(answered),
+        }
+        return PHYSICIAN_LABELS.of_instances(instances, cells)
+
+
+def _cast(uid: int, run: int) -> dict[str, Any]:
+    return {"uid": uid, "run_index": run, "status": "ok", "rationale": "simulated vote"}
+
+
+def _failed(uid: int, run: int) -> dict[str, Any]:
+    return {"uid": uid, "run_index": run, "status": "failed", "rationale": "simulated failure"}

@@ -1,0 +1,66 @@
+"""The labels from now on, and the figures of the whole chain."""
+
+import dagster as dg
+import polars as pl
+
+from medcalc_assets.defs.plots import disagreement_by_calculator, released_against_recomputed
+from medcalc_assets.defs.settings import Settings
+from medcalc_assets.defs.stage import columns, describe, so_far, stage
+from medcalc_assets.labels import adjudication, limits, summary, value
+from medcalc_assets.labels.adjudication import REASONS, maintain
+from medcalc_assets.labels.summary import summarise
+from medcalc_assets.storage.tables import BENCHMARK_SUMMARY, INSTANCE_KEYS, MAINTAINED_LABELS
+
+
+@dg.asset(
+    **stage("maintained_labels", "release", adjudication, limits),
+    ins={"raw_medcalc": columns(*INSTANCE_KEYS, "output_type", *value.columns("label"))},
+)
+def maintained_labels(
+    context: dg.AssetExecutionContext,
+    raw_medcalc: pl.DataFrame,
+    disagreement_scores: pl.DataFrame,
+    physician_labels: pl.DataFrame,
+    settings: Settings,
+) -> pl.DataFrame:
+    auditor = settings.auditor_that_counts
+    labels = maintain(raw_medcalc, disagreement_scores.filter(auditor=auditor), physician_labels)
+    labels = labels.with_columns(auditor=pl.lit(auditor)).select(MAINTAINED_LABELS.names)
+    describe(context, labels, auditor, **{reason: (pl.col("reason") == reason).sum() for reason in REASONS})
+    return labels
+
+
+@dg.asset(
+    **stage("benchmark_summary", "release", summary),
+    ins={
+        "raw_medcalc": so_far(*INSTANCE_KEYS, *value.columns("label")),
+        "audit_flags": so_far(),
+        "relabels": so_far(),
+        "disagreement_scores": so_far(),
+        "physician_labels": so_far(),
+        "maintained_labels": so_far(),
+    },
+)
+def benchmark_summary(
+    context: dg.AssetExecutionContext,
+    raw_medcalc: pl.DataFrame,
+    audit_flags: pl.DataFrame,
+    relabels: pl.DataFrame,
+    disagreement_scores: pl.DataFrame,
+    physician_labels: pl.DataFrame,
+    maintained_labels: pl.DataFrame,
+    settings: Settings,
+) -> pl.DataFrame:
+    auditor = settings.auditor_that_counts
+    figures = summarise(
+        raw_medcalc, audit_flags, relabels, disagreement_scores, physician_labels, maintained_labels, auditor
+    )
+    scores = disagreement_scores.filter(auditor=auditor)
+    context.add_asset_metadata(
+        {
+            "auditor": auditor,
+            "disagreement by calculator": disagreement_by_calculator(figures),
+            "released against recomputed": released_against_recomputed(scores),
+        }
+    )
+    return figures.select(BENCHMARK_SUMMARY.names)

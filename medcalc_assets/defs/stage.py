@@ -1,0 +1,78 @@
+"""What all assets of the chain have in common."""
+
+import hashlib
+import inspect
+from types import ModuleType
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from medcalc_assets.partitions import BY_CALCULATOR, KEYS
+from medcalc_assets.storage.tables import PARTITION_COLUMN, TABLES
+
+GROUPS = (
+    "source",
+    "derivation",
+    "phase1_audit",
+    "phase2_relabel",
+    "disagreement",
+    "phase3_adjudication",
+    "release",
+)
+"""The groups of the assets, in the order of the chain."""
+
+
+def stage(name: str, group: str, *code: ModuleType) -> dict[str, Any]:
+    """The arguments of `dg.asset` for the table of this name. `code` is what its content depends on, besides its inputs.
+
+    Any number of partitions is one run: 55 runs would cost minutes of starting up.
+    """
+    table = TABLES[name]
+    sources = "".join([table.ddl, *map(inspect.getsource, code)])
+    partitioned = {"partitions_def": BY_CALCULATOR, "backfill_policy": dg.BackfillPolicy.single_run()}
+    return {
+        "name": name,
+        "group_name": group,
+        "description": table.description,
+        "owners": ["team:label-stewards"],
+        "kinds": {"duckdb", "polars"},
+        "code_version": hashlib.sha256(sources.encode()).hexdigest()[:12],
+        "metadata": {
+            "dagster/table_name": table.full_name,
+            "dagster/column_schema": dg.TableSchema(
+                columns=[
+                    dg.TableColumn(
+                        column.name, column.type, column.description, dg.TableColumnConstraints(nullable=column.nullable)
+                    )
+                    for column in table.columns
+                ]
+            ),
+        },
+        **(partitioned if table.partitioned else {}),
+    }
+
+
+def columns(*names: str) -> dg.AssetIn:
+    """An input of which these columns are read, and not the notes of a whole benchmark."""
+    return dg.AssetIn(metadata={"columns": list(names)})
+
+
+def so_far(*names: str) -> dg.AssetIn:
+    """An input of an unpartitioned asset: these columns of whatever partitions have been written."""
+    return dg.AssetIn(metadata={"columns": list(names) or None, "partial": True})
+
+
+def describe(context: dg.AssetExecutionContext, frame: pl.DataFrame, auditor: str | None, **figures: pl.Expr) -> None:
+    """Attach to each partition its row count, whose votes it was made from, and its figures."""
+    counts = frame.group_by(PARTITION_COLUMN).agg(pl.len().alias("dagster/partition_row_count"), **figures)
+    by_partition = {row.pop(PARTITION_COLUMN): row for row in counts.iter_rows(named=True)}
+    nothing = dict.fromkeys(counts.columns[1:], 0)
+    for key in context.partition_keys:
+        metadata = by_partition.get(key, nothing) | ({"auditor": auditor} if auditor else {})
+        context.add_asset_metadata(metadata, partition_key=key)
+
+
+def ordered(partitions: list[str]) -> list[str]:
+    """Partition keys in the order of the calculators' ids; Dagster gives them in any order."""
+    return sorted(partitions, key=KEYS.index)

@@ -1,0 +1,223 @@
+"""MedCalc-Bench as released: read through Hugging Face `datasets`, checked row by row, and typed.
+
+Khandekar et al., "MedCalc-Bench: Evaluating Large Language Models for Medical Calculations", NeurIPS 2024.
+"""
+
+import ast
+import csv
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from medcalc_assets.calculators import CALCULATORS
+from medcalc_assets.labels.parsing import LabelError, parse_label
+from medcalc_assets.labels.value import as_columns
+from medcalc_assets.storage.tables import RAW_MEDCALC
+
+if TYPE_CHECKING:
+    import datasets
+
+REPOSITORY = "ncbi/MedCalc-Bench-v1.0"
+REVISION = "4f75ddac6f87fde2cff438a7a971ac987040d5af"
+INSTANCES = {"test": 1_047, "train": 10_053}
+
+KEY_SPELLINGS = ("Row Number", "Unique ID")
+COLUMNS = {
+    "Row Number": "uid",
+    "Calculator ID": "calculator_id",
+    "Calculator Name": "calculator_name",
+    "Category": "category",
+    "Output Type": "output_type",
+    "Note ID": "note_id",
+    "Note Type": "note_type",
+    "Patient Note": "note",
+    "Question": "question",
+    "Relevant Entities": "entities",
+    "Ground Truth Answer": "label_text",
+    "Lower Limit": "lower_text",
+    "Upper Limit": "upper_text",
+    "Ground Truth Explanation": "explanation",
+}
+"""The columns of the v1.0 release, in its order, and ours."""
+
+BATCH = 1_000
+LONGEST_ENTITIES = 100_000
+KIND_OF_OUTPUT = {"decimal": "number", "integer": "number", "date": "date"}
+
+
+class SourceError(Exception):
+    """The benchmark cannot be read as it is. The message names the file, the row where there is one, and the remedy."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the benchmark comes from: `demo`, `hf` (the test split), `hf:train`, or a path to a CSV or Parquet file."""
+
+    setting: str
+
+    @property
+    def is_demo(self) -> bool:
+        return self.setting == "demo"
+
+    @property
+    def expected_instances(self) -> int | None:
+        """How many instances the release has, where the source is the release."""
+        return None if self.is_demo else INSTANCES["train" if self.setting == "hf:train" else "test"]
+
+    @property
+    def version(self) -> str:
+        """What identifies the content: the revision and split, the sha256 of the file, or that of the demo's code."""
+        if self.setting in ("hf", "hf:train"):
+            return f"{REVISION}:{self._split}"
+        path = Path(__file__).parent / "demo" / "benchmark.py" if self.is_demo else self._file()
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def instances(self) -> Iterator[pl.DataFrame]:
+        """All instances in batches, as rows of `raw_medcalc`.
+
+        Raises SourceError, at the latest when the offending row is reached, for a source that is not there or cannot be
+        reached, a missing column, and a row that is cut off, has a uid that is no integer or occurred before, a
+        calculator that is not one of the 55, or a label, limit or entities cell that cannot be read.
+        """
+        first_row: dict[int, int] = {}
+        row_number = 1  # the header
+        for batch in self._batches():
+            if missing := [name for name in COLUMNS if name not in batch.columns]:
+                raise SourceError(
+                    f"{self.setting}: column {', '.join(map(repr, missing))} is missing. A MedCalc-Bench v1.0 file has "
+                    f"{', '.join(COLUMNS)} ({KEY_SPELLINGS[1]!r} will do for {KEY_SPELLINGS[0]!r})."
+                )
+            rows = []
+            for cells in batch.select(list(COLUMNS)).iter_rows(named=True):
+                row_number += 1
+                rows.append(row := self._instance(cells, row_number))
+                if (earlier := first_row.setdefault(row["uid"], row_number)) != row_number:
+                    raise SourceError(
+                        f"{self.setting}, row {row_number} (uid {row['uid']}): row {earlier} has the same uid. "
+                        "Every instance needs its own; drop or renumber one of the two."
+                    )
+            yield pl.DataFrame(rows, schema=RAW_MEDCALC.polars_schema)
+        if not first_row:
+            raise SourceError(f"{self.setting} holds no instance: is it the right file?")
+
+    def _instance(self, cells: dict[str, str | None], row_number: int) -> dict[str, Any]:
+        where = f"{self.setting}, row {row_number} (uid {cells['Row Number']})"
+
+        def cell(column: str) -> str:
+            text = cells[column]
+            if text is None:
+                raise SourceError(f"{where}: {column!r} is absent. The file may have been cut off; get it again.")
+            return text
+
+        def integer(column: str) -> int:
+            try:
+                return int(cell(column))
+            except ValueError:
+                raise SourceError(f"{where}: {column!r} is {cell(column)!r}, which is no integer. Correct it.") from None
+
+        def label(column: str) -> Any:
+            try:
+                return parse_label(cell(column))
+            except LabelError as error:
+                raise SourceError(
+                    f"{where}: {column!r} is {cell(column)[:80]!r}, {error}. Correct the cell or drop the row."
+                ) from None
+
+        calculator = CALCULATORS.get(integer("Calculator ID"))
+        name = cell("Calculator Name")
+        if calculator is None or name != calculator.name:
+            raise SourceError(
+                f"{where}: calculator {cell('Calculator ID')} ({name!r}) is not one of the 55 of v1.0"
+                + (f", where {calculator.id} is {calculator.name!r}. " if calculator else ". ")
+                + "`medcalc calculators` lists them."
+            )
+        output_type = cell("Output Type")
+        answer, lower, upper = label("Ground Truth Answer"), label("Lower Limit"), label("Upper Limit")
+        if answer.kind not in (KIND_OF_OUTPUT.get(output_type), "na"):
+            raise SourceError(
+                f"{where}: 'Ground Truth Answer' is {cell('Ground Truth Answer')!r}, a {answer.kind}, but 'Output Type' "
+                f"is {output_type!r}. Correct one of the two; output types are {', '.join(KIND_OF_OUTPUT)}."
+            )
+        return {
+            **{ours: cell(column) for column, ours in COLUMNS.items()},
+            "uid": integer("Row Number"),
+            "calculator_id": calculator.id,
+            "calculator": calculator.slug,
+            "entities": _entities_json(cell("Relevant Entities"), where),
+            **{name: values[0] for name, values in as_columns("label", [answer]).items()},
+            "lower_number": lower.number,
+            "upper_number": upper.number,
+            "row_sha256": hashlib.sha256(json.dumps(list(cells.values())).encode()).hexdigest(),
+        }
+
+    @property
+    def _split(self) -> str:
+        return "train" if self.setting.endswith(":train") else "test"
+
+    def _file(self) -> Path:
+        path = Path(self.setting)
+        if path.suffix.lower() not in (".csv", ".parquet"):
+            raise SourceError(f"MEDCALC_SOURCE is {self.setting!r}: give demo, hf, hf:train, or a .csv or .parquet file.")
+        if not path.is_file():
+            raise SourceError(f"{self.setting} does not exist (seen from {Path.cwd()}): check MEDCALC_SOURCE.")
+        return path
+
+    def _batches(self) -> Iterator[pl.DataFrame]:
+        """The source as text columns with the names of the release."""
+        dataset = self._dataset()
+        try:
+            for table in dataset.with_format("arrow").iter(batch_size=BATCH):
+                batch = pl.DataFrame(table).cast(pl.String)
+                yield batch.rename({KEY_SPELLINGS[1]: KEY_SPELLINGS[0]}, strict=False)
+        except (ValueError, OSError) as error:  # what pandas and pyarrow raise for a file that breaks off
+            raise SourceError(
+                f"{self.setting} cannot be read to its end: {error}. It may have been cut off or is no such file; "
+                "get it again."
+            ) from error
+
+    def _dataset(self) -> "datasets.Dataset | datasets.IterableDataset":
+        import datasets  # a second to import, and needed by no other asset
+
+        if self.is_demo:
+            from medcalc_assets.demo.benchmark import released_rows
+
+            return datasets.Dataset.from_list(released_rows())
+        if self.setting in ("hf", "hf:train"):
+            try:
+                return datasets.load_dataset(REPOSITORY, revision=REVISION, split=self._split)
+            except (ConnectionError, OSError, ValueError) as error:
+                raise SourceError(
+                    f"{REPOSITORY} at revision {REVISION[:7]} could not be loaded from the Hugging Face Hub: {error}. "
+                    "Check the network (and HF_ENDPOINT, HF_HUB_OFFLINE), or point MEDCALC_SOURCE at a local file."
+                ) from error
+        path = self._file()
+        # Streamed, so that nothing is cached by path and modification time, and memory does not grow with the file.
+        if path.suffix.lower() == ".parquet":
+            return datasets.load_dataset("parquet", data_files=str(path), split="train", streaming=True)
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            header = next(csv.reader(file), [])
+        # All cells as text: types inferred by column would turn '01/02/2003' and 'N/A' into something else.
+        text = datasets.Features({name: datasets.Value("string") for name in header})
+        return datasets.load_dataset(
+            "csv", data_files=str(path), split="train", streaming=True, features=text, keep_default_na=False
+        )
+
+
+def _entities_json(text: str, where: str) -> str:
+    """The released features as a JSON object. They are spelt as a Python literal, which is parsed, never evaluated."""
+    problem = f"{where}: 'Relevant Entities' is {text[:80]!r}..., which is no mapping of features to values"
+    if len(text) > LONGEST_ENTITIES:
+        raise SourceError(f"{problem}: it has {len(text)} characters. Correct the cell or drop the row.")
+    try:
+        entities = ast.literal_eval(text)
+        if isinstance(entities, dict):
+            return json.dumps(entities, ensure_ascii=False, allow_nan=False)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        pass
+    raise SourceError(f"{problem}. Correct the cell or drop the row.")

@@ -1,0 +1,304 @@
+"""Every table of the warehouse: its columns, their types and what they mean. Nothing else may be written to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import polars as pl
+
+CATALOG = SCHEMA = "medcalc"
+"""The catalog is named after the file, `medcalc.duckdb`; as both names are the same, DuckDB wants both of them."""
+PARTITION_COLUMN = "calculator"
+
+TYPES: dict[str, pl.DataType] = {
+    "BIGINT": pl.Int64(),
+    "INTEGER": pl.Int32(),
+    "DOUBLE": pl.Float64(),
+    "BOOLEAN": pl.Boolean(),
+    "DATE": pl.Date(),
+    "VARCHAR": pl.String(),
+    "TIMESTAMP WITH TIME ZONE": pl.Datetime("us", "UTC"),
+}
+"""The DuckDB types in use and the polars types that they are read as."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: DuckDB type, meaning, and whether null ("no answer") is permitted."""
+
+    name: str
+    type: str
+    description: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table, named as its asset. `key` is what makes a row unique; `partitioned` tables hold 55 partitions."""
+
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    partitioned: bool = True
+
+    @property
+    def full_name(self) -> str:
+        return f"{CATALOG}.{SCHEMA}.{self.name}"
+
+    @property
+    def names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    @property
+    def polars_schema(self) -> dict[str, pl.DataType]:
+        return {column.name: TYPES[column.type] for column in self.columns}
+
+    @property
+    def ddl(self) -> str:
+        columns = ", ".join(f'"{c.name}" {c.type}{"" if c.nullable else " NOT NULL"}' for c in self.columns)
+        return f"CREATE TABLE IF NOT EXISTS {self.full_name} ({columns})"
+
+    def of_instances(self, instances: pl.DataFrame, cells: Mapping[str, list[Any]], how: Literal["inner", "left"] = "inner") -> pl.DataFrame:
+        """Rows of this table from columns by name (`uid` among them), with the keys of their instances.
+
+        Columns that are not given are null. `left` makes a row for every instance.
+        """
+        schema = self.polars_schema
+        given = pl.DataFrame(cells, schema={name: schema[name] for name in cells}, strict=False)
+        absent = [pl.lit(None, schema[name]).alias(name) for name in schema if name not in (*cells, *INSTANCE_KEYS)]
+        return instances.select(INSTANCE_KEYS).join(given, on="uid", how=how).with_columns(absent).select(self.names)
+
+
+INSTANCE = (
+    Column("uid", "BIGINT", "The instance: `Row Number` (or `Unique ID`) of the release."),
+    Column("calculator_id", "INTEGER", "Which of the 55 calculators, as numbered by the release."),
+    Column(PARTITION_COLUMN, "VARCHAR", "The calculator's partition key."),
+)
+
+INSTANCE_KEYS = [column.name for column in INSTANCE]
+
+VOTE = (
+    Column("auditor", "VARCHAR", "Who voted: a model id, or `simulated`."),
+    Column("model_version", "VARCHAR", "The model as served; null where no model is behind the vote.", nullable=True),
+    Column(
+        "prompt_sha256", "VARCHAR", "Hash of prompt, answer schema and parser; null without a prompt.", nullable=True
+    ),
+    Column("run_index", "INTEGER", "Which of the auditor's independent runs, from 0."),
+    Column("status", "VARCHAR", "`ok`, or `failed`: a failed vote is no vote, and no abstention."),
+)
+
+CALL = (
+    Column("rationale", "VARCHAR", "What the auditor gave as reason, or why the vote failed.", nullable=True),
+    Column("sources", "VARCHAR", "JSON list of the sources that the auditor cited.", nullable=True),
+    Column("input_tokens", "BIGINT", "Tokens sent; null where nothing was sent.", nullable=True),
+    Column("output_tokens", "BIGINT", "Tokens received, thoughts included.", nullable=True),
+    Column("cost_usd", "DOUBLE", "Price of the call in US dollars; null where it is unknown.", nullable=True),
+    Column("latency_seconds", "DOUBLE", "From request to answer.", nullable=True),
+)
+
+
+def typed(prefix: str, of: str, nullable: bool = True) -> tuple[Column, ...]:
+    """The three columns of a label value."""
+    return (
+        Column(f"{prefix}_kind", "VARCHAR", f"{of}: `number`, `date` or `na` (not computable).", nullable),
+        Column(f"{prefix}_number", "DOUBLE", f"{of}, if a number; a gestational age in days.", nullable=True),
+        Column(f"{prefix}_date", "DATE", f"{of}, if a date.", nullable=True),
+    )
+
+
+LIMITS = (
+    Column("lower_number", "DOUBLE", "Lowest accepted number; null for dates and N/A, which are exact.", nullable=True),
+    Column("upper_number", "DOUBLE", "Highest accepted number.", nullable=True),
+)
+
+RAW_MEDCALC = Table(
+    "raw_medcalc",
+    "MedCalc-Bench as released, one instance a row: note, question, entities, label, limits, explanation.",
+    (
+        *INSTANCE,
+        Column("calculator_name", "VARCHAR", "`Calculator Name` of the release."),
+        Column("category", "VARCHAR", "`Category`: lab, risk, physical, severity, diagnosis, date or dosage."),
+        Column("output_type", "VARCHAR", "`Output Type`: decimal, integer or date. It sets the limits."),
+        Column("note_id", "VARCHAR", "`Note ID`: several instances may share a note."),
+        Column("note_type", "VARCHAR", "`Note Type`: Extracted, Template or Synthetic."),
+        Column("note", "VARCHAR", "The patient note: other people's text, data only."),
+        Column("question", "VARCHAR", "The question asked of the note."),
+        Column("entities", "VARCHAR", "The released features of the note, as a JSON object."),
+        Column("label_text", "VARCHAR", "`Ground Truth Answer` as spelt in the release."),
+        *typed("label", "The released label", nullable=False),
+        Column("lower_text", "VARCHAR", "`Lower Limit` as spelt in the release."),
+        Column("upper_text", "VARCHAR", "`Upper Limit` as spelt in the release."),
+        *LIMITS,
+        Column("explanation", "VARCHAR", "`Ground Truth Explanation`: how the release derived its label."),
+        Column("row_sha256", "VARCHAR", "Hash of the row as released, all columns."),
+    ),
+    key=("uid",),
+)
+
+AUDIT_VOTES = Table(
+    "audit_votes",
+    "Phase 1: one vote a row on whether a released label is wrong, the release's derivation in view.",
+    (
+        *INSTANCE,
+        *VOTE,
+        Column("verdict", "VARCHAR", "`likely_error` or `passed`; null if the vote failed.", nullable=True),
+        *CALL,
+    ),
+    key=("uid", "auditor", "run_index"),
+)
+
+AUDIT_FLAGS = Table(
+    "audit_flags",
+    "Phase 1: what an auditor's votes on a label decide. A likely error takes at least 4 of 5 votes.",
+    (
+        *INSTANCE,
+        Column("auditor", "VARCHAR", "Whose votes; `none` where no auditor is configured."),
+        Column("n_votes", "INTEGER", "Usable votes; failed ones do not count."),
+        Column("n_flags", "INTEGER", "Usable votes that call the label a likely error."),
+        Column("status", "VARCHAR", "`likely_error`, `passed`, `undecided` or `not_audited`."),
+    ),
+    key=("uid", "auditor"),
+)
+
+RELABEL_VOTES = Table(
+    "relabel_votes",
+    "Phase 2: one blind answer a row, computed from note and question alone.",
+    (*INSTANCE, *VOTE, *typed("answer", "The answer; all null if the vote failed"), *CALL),
+    key=("uid", "auditor", "run_index"),
+)
+
+RELABELS = Table(
+    "relabels",
+    "Phase 2: the label on which an auditor's blind answers agree. High confidence takes at least 4 of 5.",
+    (
+        *INSTANCE,
+        Column("auditor", "VARCHAR", "Whose answers; `published`: the paper's authors, without their votes."),
+        *typed("relabel", "The consensus; all null without one"),
+        Column("n_votes", "INTEGER", "Usable answers; null where the votes are not published.", nullable=True),
+        Column("n_agree", "INTEGER", "Answers in the largest group of equals; null as above.", nullable=True),
+        Column("status", "VARCHAR", "`high_confidence`, `deferred` (no supermajority) or `not_relabelled`."),
+    ),
+    key=("uid", "auditor"),
+)
+
+DISAGREEMENT_SCORES = Table(
+    "disagreement_scores",
+    "Every high-confidence relabel against the released label: how far apart, and whether that is likely an error.",
+    (
+        *INSTANCE,
+        Column("auditor", "VARCHAR", "Whose relabel."),
+        Column("comparison", "VARCHAR", "`relative` (numbers), `days` (dates), `abstention` (N/A) or `type`."),
+        Column("discrepancy", "DOUBLE", "|a - b| / max(|a|, |b|), 0 to 2, of two numbers.", nullable=True),
+        Column("days", "INTEGER", "Days between two dates; never mixed with ratios.", nullable=True),
+        Column("likely_error", "BOOLEAN", "Beyond 5%, another date, or another type of answer."),
+        *typed("label", "The released label", nullable=False),
+        *typed("relabel", "The relabel", nullable=False),
+    ),
+    key=("uid", "auditor"),
+)
+
+ADJUDICATION_QUEUE = Table(
+    "adjudication_queue",
+    "The contested instances in order of review: by `tier`, then by falling `severity`, then by `uid`.",
+    (
+        *INSTANCE,
+        Column("auditor", "VARCHAR", "Whose relabel contests the label."),
+        Column("tier", "INTEGER", "0 an abstention against a value, 1 a number against a date, 2 dates, 3 numbers."),
+        Column("severity", "DOUBLE", "Days apart in tier 2, discrepancy in tier 3.", nullable=True),
+        Column("why", "VARCHAR", "Both labels and their distance, for maintainers. Physicians are not shown it."),
+    ),
+    key=("uid",),
+)
+
+PHYSICIAN_LABELS = Table(
+    "physician_labels",
+    "A physician's own answer to note and question, given without having seen either label.",
+    (
+        *INSTANCE,
+        Column("reviewer", "VARCHAR", "Who answered; `published`: the paper's physicians, `simulated`: the demo."),
+        *typed("physician", "The physician's label", nullable=False),
+        Column("state", "VARCHAR", "`computable` or `not_computable`."),
+        Column("answer_text", "VARCHAR", "The answer as typed."),
+        Column(
+            "assumptions", "VARCHAR", "What the answer assumes: a time point, a guideline.", nullable=True
+        ),
+        Column("rationale", "VARCHAR", "The physician's note.", nullable=True),
+        Column("answered_at", "TIMESTAMP WITH TIME ZONE", "When; null where it was not published.", nullable=True),
+    ),
+    key=("uid", "reviewer"),
+)
+
+PHYSICIAN_AGREEMENT = Table(
+    "physician_agreement",
+    "Each label set against the physicians: agreement (Wilson 95%) and sMAPE (bootstrap 95%), with the N of each.",
+    (
+        Column("label_set", "VARCHAR", "`released`, or the auditor whose relabels they are."),
+        Column("reviewers", "VARCHAR", "Whose answers are the reference, such as `published` or `simulated`."),
+        Column("n", "INTEGER", "Physician labels that the set has a label for."),
+        Column("n_agree", "INTEGER", "Labels that agree with the physician's."),
+        Column("agreement", "DOUBLE", "n_agree / n, 0 to 1; null if n is 0.", nullable=True),
+        Column("agreement_low", "DOUBLE", "Lower end of the Wilson 95% interval.", nullable=True),
+        Column("agreement_high", "DOUBLE", "Upper end of the Wilson 95% interval.", nullable=True),
+        Column("smape", "DOUBLE", "Symmetric mean absolute percentage error, 0 to 200.", nullable=True),
+        Column("smape_low", "DOUBLE", "2.5th percentile of 10,000 seeded bootstrap draws.", nullable=True),
+        Column("smape_high", "DOUBLE", "97.5th percentile of the same draws.", nullable=True),
+        Column("smape_n", "INTEGER", "Pairs of two numbers; pairs with N/A on either side are left out."),
+    ),
+    key=("label_set",),
+    partitioned=False,
+)
+
+MAINTAINED_LABELS = Table(
+    "maintained_labels",
+    "The label that each instance has from now on, with the reason, the evidence and the limits that follow from it.",
+    (
+        *INSTANCE,
+        Column("auditor", "VARCHAR", "Whose relabels count: a model id, `published`, `simulated` or `none`."),
+        *typed("final", "The maintained label", nullable=False),
+        Column("state", "VARCHAR", "`computable` or `not_computable`."),
+        Column("reason", "VARCHAR", "`physician`, `physician_confirms`, `confirmed`, `relabelled` or `unresolved`."),
+        Column("evidence", "VARCHAR", "JSON: the labels that the rule compared, who gave them and how far apart."),
+        *LIMITS,
+    ),
+    key=("uid",),
+)
+
+BENCHMARK_SUMMARY = Table(
+    "benchmark_summary",
+    "The figures of the whole chain, one row a calculator: the numbers behind `medcalc summary` and the plots.",
+    (
+        *INSTANCE[1:],
+        Column("auditor", "VARCHAR", "Whose votes and relabels were counted."),
+        Column("instances", "INTEGER", "Instances of the source."),
+        Column("audit_flags", "INTEGER", "Flagged by Phase 1."),
+        Column("high_confidence", "INTEGER", "With a high-confidence relabel: the smaller denominator."),
+        Column("deferred", "INTEGER", "Relabelled without a supermajority."),
+        Column("contested_numbers", "INTEGER", "Likely errors: two numbers more than 5% apart."),
+        Column("contested_dates", "INTEGER", "Likely errors: two different dates."),
+        Column("contested_abstentions", "INTEGER", "Likely errors: N/A against a value, or a number against a date."),
+        Column("physician_labels", "INTEGER", "Answered by a physician."),
+        Column("changed", "INTEGER", "Maintained labels that differ from the released one."),
+        Column("not_computable", "INTEGER", "Maintained labels that are N/A."),
+        Column("unresolved", "INTEGER", "Maintained labels that nobody has checked."),
+    ),
+    key=("calculator_id",),
+    partitioned=False,
+)
+
+TABLES = {
+    table.name: table
+    for table in (
+        RAW_MEDCALC,
+        AUDIT_VOTES,
+        AUDIT_FLAGS,
+        RELABEL_VOTES,
+        RELABELS,
+        DISAGREEMENT_SCORES,
+        ADJUDICATION_QUEUE,
+        PHYSICIAN_LABELS,
+        PHYSICIAN_AGREEMENT,
+        MAINTAINED_LABELS,
+        BENCHMARK_SUMMARY,
+    )
+}

@@ -1,0 +1,189 @@
+"""Reading and writing the one DuckDB file, `$MEDCALC_HOME/medcalc.duckdb`, in which every table of the chain lives."""
+
+import random
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import duckdb
+import polars as pl
+
+from medcalc_assets.storage.tables import CATALOG, PARTITION_COLUMN, SCHEMA, TYPES, Table
+
+FILE = "medcalc.duckdb"
+WRITTEN = f"{CATALOG}.{SCHEMA}.written_partitions"
+"""Which partitions of which table have been written, so that an empty partition is told from a missing one."""
+
+
+class WarehouseError(Exception):
+    """The warehouse cannot be read or written as asked. The message names table, cause and remedy."""
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """The DuckDB file below `home`. Connections are short: DuckDB admits one process at a time to a file."""
+
+    home: Path
+    lock_timeout: float = 120.0
+    """Seconds to wait for another process that holds the file."""
+
+    @property
+    def path(self) -> Path:
+        return self.home / FILE
+
+    @contextmanager
+    def connect(self, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection for one transaction, closed on leaving whatever happens. Readers may share the file.
+
+        Raises WarehouseError if there is no file to read, if another process keeps it locked for `lock_timeout`
+        seconds, or if DuckDB cannot open it.
+        """
+        if read_only and not self.path.exists():
+            raise WarehouseError(f"{self.path} does not exist yet: run the chain first (`medcalc run`).")
+        self.home.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + self.lock_timeout
+        while True:
+            try:
+                connection = duckdb.connect(
+                    self.path,
+                    read_only=read_only,
+                    # A table that does not exist must not be looked for among the caller's Python variables.
+                    config={"python_enable_replacements": False, "memory_limit": "512MB", "threads": 2},
+                )
+                break
+            except duckdb.IOException as error:
+                if "lock" not in str(error):
+                    raise WarehouseError(f"{self.path} cannot be opened: {error}") from error
+                if time.monotonic() > deadline:
+                    raise WarehouseError(
+                        f"{self.path} has been in use by another process for {self.lock_timeout:.0f} s. Close what "
+                        f"holds it (a DuckDB shell, a notebook, another run) and run again; nothing was changed. {error}"
+                    ) from error
+                time.sleep(random.uniform(0.02, 0.25))
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+        finally:
+            connection.close()
+
+    def write(self, table: Table, frames: Iterable[pl.DataFrame], partitions: Sequence[str] | None = None) -> int:
+        """Replace these partitions (the whole table, for None) with the frames, and return the table's row count.
+
+        One transaction: after any failure the table is what it was before. Raises WarehouseError if a frame is not as
+        the table declares: a column missing, unknown or of another type, null where an answer is required, a repeated
+        key, or a row of a partition that is not being written.
+        """
+        where = "" if partitions is None else f"WHERE {PARTITION_COLUMN} IN (SELECT unnest(?))"
+        parameters = [] if partitions is None else [list(partitions)]
+        with self.connect() as connection:
+            connection.begin()
+            try:
+                connection.execute(f"CREATE SCHEMA IF NOT EXISTS {CATALOG}.{SCHEMA}")
+                connection.execute(table.ddl)
+                _require_declared_columns(connection, table)
+                connection.execute(f"DELETE FROM {table.full_name} {where}", parameters)
+                for frame in frames:
+                    _require_declared(frame, table, partitions)
+                    connection.register("incoming", frame.select(table.names))
+                    connection.execute(f"INSERT INTO {table.full_name} BY NAME SELECT * FROM incoming")
+                    connection.unregister("incoming")
+                _require_unique_keys(connection, table)
+                connection.execute(
+                    f"CREATE TABLE IF NOT EXISTS {WRITTEN} (table_name VARCHAR, {PARTITION_COLUMN} VARCHAR)"
+                )
+                for partition in partitions or [None]:
+                    row = [table.name, partition]
+                    known = f"table_name = ? AND {PARTITION_COLUMN} IS NOT DISTINCT FROM ?"
+                    connection.execute(f"DELETE FROM {WRITTEN} WHERE {known}", row)
+                    connection.execute(f"INSERT INTO {WRITTEN} VALUES (?, ?)", row)
+                count = _count(connection, table)
+                connection.commit()
+            except BaseException:
+                connection.rollback()
+                raise
+        return count
+
+    def read(
+        self, table: Table, partitions: Sequence[str] | None = None, columns: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """These partitions (all that has been written, for None) and columns (all, for None), ordered by key.
+
+        Raises WarehouseError if the table, or one of the partitions, has never been written.
+        """
+        with self.connect(read_only=True) as connection:
+            exists = "SELECT count(*) FROM duckdb_tables() WHERE schema_name = ? AND table_name = ?"
+            if not connection.execute(exists, [SCHEMA, table.name]).fetchall()[0][0]:
+                raise WarehouseError(f"{table.full_name} does not exist yet: materialize {table.name} first.")
+            _require_declared_columns(connection, table)
+            written = {
+                row[0]
+                for row in connection.execute(
+                    f"SELECT {PARTITION_COLUMN} FROM {WRITTEN} WHERE table_name = ?", [table.name]
+                ).fetchall()
+            }
+            if missing := [partition for partition in partitions or [] if partition not in written]:
+                raise WarehouseError(
+                    f"{table.full_name} has never been written for {len(missing)} of the partitions asked for "
+                    f"({', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}): materialize {table.name} first."
+                )
+            chosen = ", ".join(f'"{name}"' for name in columns or table.names)
+            where = "" if partitions is None else f"WHERE {PARTITION_COLUMN} IN (SELECT unnest(?))"
+            return connection.sql(
+                f"SELECT {chosen} FROM {table.full_name} {where} ORDER BY {', '.join(table.key)}",
+                params=[] if partitions is None else [list(partitions)],
+            ).pl()
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
+    return int(connection.execute(f"SELECT count(*) FROM {table.full_name}").fetchall()[0][0])
+
+
+def _require_declared_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Raise WarehouseError if the stored table is not the declared one (it was made by another version)."""
+    stored = connection.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = ? AND table_name = ?",
+        [SCHEMA, table.name],
+    ).fetchall()
+    declared = [(column.name, column.type) for column in table.columns]
+    if differing := sorted({name for name, _ in set(stored) ^ set(declared)}):
+        raise WarehouseError(
+            f"{table.full_name} was made by another version of medcalc_assets (differing columns: "
+            f"{', '.join(differing)}). Move the DuckDB file away, or drop this table, and materialize the chain again."
+        )
+
+
+def _refuse(table: Table, problem: str) -> NoReturn:
+    raise WarehouseError(f"{table.name} was not written: {problem}. The table is as it was before.")
+
+
+def _require_unique_keys(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    key = ", ".join(table.key)
+    repeated = connection.execute(
+        f"SELECT {key} FROM {table.full_name} GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL LIMIT 1"
+    ).fetchone()
+    if repeated:
+        _refuse(table, f"two rows have {key} = {', '.join(map(str, repeated))}")
+
+
+def _require_declared(frame: pl.DataFrame, table: Table, partitions: Sequence[str] | None) -> None:
+    """Raise WarehouseError unless the frame is as the table declares."""
+    declared = table.names
+
+    if missing := [name for name in declared if name not in frame.columns]:
+        _refuse(table, f"column {', '.join(missing)} is missing")
+    if unknown := [name for name in frame.columns if name not in declared]:
+        _refuse(table, f"column {', '.join(unknown)} is not declared for it")
+    for column in table.columns:
+        if frame.schema[column.name] != TYPES[column.type]:
+            _refuse(
+                table,
+                f"column {column.name} is {frame.schema[column.name]}, declared {TYPES[column.type]} ({column.type})",
+            )
+        if not column.nullable and (nulls := frame[column.name].null_count()):
+            keys = frame.filter(pl.col(column.name).is_null()).select(table.key).row(0)
+            _refuse(table, f"column {column.name} is null in {nulls} rows, first in the one with {table.key} = {keys}")
+    if partitions is not None and (foreign := set(frame[PARTITION_COLUMN].unique()) - set(partitions)):
+        _refuse(table, f"it has rows of {', '.join(sorted(foreign))}, which is not among the partitions of this run")
