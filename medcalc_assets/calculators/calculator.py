@@ -119,10 +119,9 @@ def calculator(
     range: tuple[float, float],
     alternatives: Mapping[str, Mapping[str, Any]],
     defects: Iterable[Defect],
-    unscored: Iterable[Input] = (),
+    inputs: Iterable[Input] = (),
 ) -> Calculator:
-    inputs = {i.key: i for i in (*unscored, *body.inputs())}
-    reader = Reader(inputs.values())
+    reader = Reader({i.key: i for i in (*body.inputs(), *inputs)}.values())
     released = body
     for defect in defects:
         released = released.but(defect.changes)
@@ -157,9 +156,12 @@ def score(
     unit: str = "points",
     alternatives: Mapping[str, Mapping[str, Any]] | None = None,
     defects: Iterable[Defect] = (),
-    unscored: Iterable[Input] = (),
+    inputs: Iterable[Input] = (),
 ) -> Calculator:
-    """A calculator that adds up points."""
+    """A calculator that adds up points.
+
+    `inputs` are those whose absence means something else here than elsewhere, and those that the release gives unscored.
+    """
     return calculator(
         Score(name, tuple(criteria), unit),
         id=id,
@@ -169,7 +171,7 @@ def score(
         range=range,
         alternatives=alternatives or {},
         defects=tuple(defects),
-        unscored=unscored,
+        inputs=inputs,
     )
 
 
@@ -183,7 +185,6 @@ def formula(
     output_type: OutputType = "decimal",
     alternatives: Mapping[str, Mapping[str, Any]] | None = None,
     defects: Iterable[Defect] = (),
-    unscored: Iterable[Input] = (),
 ) -> Callable[[Callable[..., Any]], Calculator]:
     """A calculator that is one expression: decorates the function of `terms`, which gives the slug and the words."""
     return lambda function: calculator(
@@ -195,5 +196,4 @@ def formula(
         range=range,
         alternatives=alternatives or {},
         defects=tuple(defects),
-        unscored=unscored,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, log
+from math import exp, log, pow
 
 from medcalc_assets.calculators.calculator import Defect, formula, score
 from medcalc_assets.calculators.inputs import flag
@@ -64,7 +64,7 @@ revised_cardiac_risk_index = score(
         above(CREATININE.called("Pre-operative creatinine"), 2.0),
     ],
     # a second key for the same item, false throughout: it is the one that the release reads
-    unscored=[flag("Cerebrovascular disease history")],
+    inputs=[flag("Cerebrovascular disease history")],
     defects=[
         Defect(
             "reads the cerebrovascular item from a key that is never true",
@@ -125,7 +125,7 @@ heart_score = score(
             "troponin",
         ),
     ],
-    unscored=[TRANSIENT_ISCHEMIC_ATTACK],
+    inputs=[TRANSIENT_ISCHEMIC_ATTACK],
 )
 
 TREATED = flag("Blood pressure being treated with medicines", "treated")
@@ -179,5 +179,5 @@ def framingham_risk(
         x = 31.764001 * ln_age + 22.465206 * ln_total - 1.187731 * ln_hdl + 2.552905 * ln_systolic
         x += 0.420251 * treated + 13.07543 * smoker - 5.060998 * ln_age * ln_total
         x -= 2.996945 * log(min(age, 78)) * smoker + 146.5933061
-    risk = 1 - survival ** exp(x)
+    risk = 1 - pow(survival, exp(x))
     return 100 * (risk if decimals is None else round(risk, decimals))

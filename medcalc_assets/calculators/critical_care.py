@@ -132,8 +132,8 @@ apache_ii = score(
         bands(RESPIRATORY_RATE, {"<6": 4, "6-9": 2, "10-11": 1, "12-24": 0, "25-34": 1, "35-49": 3, "≥50": 4}),
         either(
             at_least(FIO2, 50),
-            bands(AA_GRADIENT.optional(), {"<200": 0, "200-349": 2, "350-499": 3, "≥500": 4}),
-            bands(PAO2.optional(), {"<55": 4, "55-60": 3, "61-70": 1, ">70": 0}),
+            bands(AA_GRADIENT, {"<200": 0, "200-349": 2, "350-499": 3, "≥500": 4}),
+            bands(PAO2, {"<55": 4, "55-60": 3, "61-70": 1, ">70": 0}),
             name="oxygenation",
         ),
         bands(
@@ -164,7 +164,11 @@ apache_ii = score(
         bands(WHITE_CELLS, {"<1000": 4, "1000-2900": 2, "3000-14900": 0, "15000-19900": 1, "20000-39900": 2, "≥40000": 4}),
         value_of(GLASGOW_COMA_SCORE, from_=15),
     ],
-    unscored=[flag("Chronic Renal Failure", "crf", also={"not mentinoed": False})],
+    inputs=[
+        AA_GRADIENT.optional(),
+        PAO2.optional(),
+        flag("Chronic Renal Failure", "crf", also={"not mentinoed": False}),  # does not score
+    ],
     defects=[
         Defect("adds the Glasgow Coma Score instead of 15 minus it", {"Glasgow Coma Score": value_of(GLASGOW_COMA_SCORE)}),
         Defect(
@@ -192,7 +196,6 @@ DOPAMINE = infusion("DOPamine")
 DOBUTAMINE = infusion("DOBUTamine")
 EPINEPHRINE = infusion("EPINEPHrine", "adrenaline")
 NOREPINEPHRINE = infusion("norEPINEPHrine", "noradrenaline")
-MEAN_PRESSURE = mean_arterial_pressure.body.but({"terms": (SYSTOLIC.optional(), DIASTOLIC.optional())})
 URINE_OUTPUT = Quantity("Urine Output", "mL/day", aliases=("urine",), possible=ZERO_OR_MORE, plausible=(0, 20000), default=None)
 
 sofa = score(
@@ -212,19 +215,25 @@ sofa = score(
         bands(BILIRUBIN, {"<1.2": 0, "1.2-1.9": 1, "2-5.9": 2, "6-11.9": 3, "≥12": 4}),
         worst_of(
             present("Hypotension"),
-            below(MEAN_PRESSURE, 70),
+            below(mean_arterial_pressure.body, 70),
             above(DOBUTAMINE, 0, 2),
             bands(DOPAMINE, {"≤0": 0, ">0": 2, ">5": 3, ">15": 4}),
             bands(EPINEPHRINE, {"≤0": 0, ">0": 3, ">0.1": 4}),
             bands(NOREPINEPHRINE, {"≤0": 0, ">0": 3, ">0.1": 4}),
             name="circulation",
         ),
-        bands(GLASGOW_COMA_SCORE.assuming(15), {"<6": 4, "6-9": 3, "10-12": 2, "13-14": 1, "15": 0}),
+        bands(GLASGOW_COMA_SCORE, {"<6": 4, "6-9": 3, "10-12": 2, "13-14": 1, "15": 0}),
         worst_of(
-            bands(CREATININE.optional(), {"<1.2": 0, "1.2-1.9": 1, "2-3.4": 2, "3.5-4.9": 3, "≥5": 4}),
+            bands(CREATININE, {"<1.2": 0, "1.2-1.9": 1, "2-3.4": 2, "3.5-4.9": 3, "≥5": 4}),
             bands(URINE_OUTPUT, {"<200": 4, "200-499": 3, "≥500": 0}),
             name="kidneys",
         ),
     ],
-    unscored=[HEMODIALYSIS],
+    inputs=[
+        SYSTOLIC.optional(),
+        DIASTOLIC.optional(),
+        CREATININE.optional(),
+        GLASGOW_COMA_SCORE.assuming(15),
+        HEMODIALYSIS,
+    ],
 )

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from medcalc_assets.calculators.calculator import formula, score
-from medcalc_assets.calculators.inputs import Category, Input, Quantity, Unusable
+from medcalc_assets.calculators.inputs import Category, Input, Quantity, Unusable, Values
 from medcalc_assets.calculators.measurements import ZERO_OR_MORE
-from medcalc_assets.calculators.rules import Criterion, Values
+from medcalc_assets.calculators.rules import Criterion
 
 EQUIVALENT_MG = {
     "Betamethasone": 0.75,

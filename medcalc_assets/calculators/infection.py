@@ -71,7 +71,7 @@ fever_pain = score(
         present(NO_COUGH),
     ],
     # two items of the PECARN rule for head injury have strayed into the data
-    unscored=[
+    inputs=[
         flag("Altered mental status for PECARN head injury criteria"),
         flag(
             "Occipital, parietal or temporal scalp hematoma; history of level of conciousness (LOC) ≥5 sec; "
@@ -126,7 +126,7 @@ pneumonia_severity_index = score(
     ],
 )
 
-PACO2 = Quantity("PaCO₂", "mm Hg", aliases=("paco2",), plausible=(5, 250))
+PACO2 = Quantity("PaCO₂", "mm Hg", aliases=("paco2",), plausible=(5, 250), default=None)
 
 sirs = score(
     51,
@@ -137,7 +137,7 @@ sirs = score(
     criteria=[
         any_of(above(TEMPERATURE, 38), below(TEMPERATURE, 36)),
         above(HEART_RATE, 90),
-        any_of(above(RESPIRATORY_RATE, 20), below(PACO2.optional(), 32)),
+        any_of(above(RESPIRATORY_RATE, 20), below(PACO2, 32)),
         any_of(above(WHITE_CELLS, 12000), below(WHITE_CELLS, 4000)),
     ],
     defects=[

@@ -61,9 +61,8 @@ class Formula:
             raise Undefined(f"{self.name} is undefined ({error}) with {with_}") from error
 
     def but(self, constants: Mapping[str, Any]) -> Self:
-        """The same formula with some constants, or the terms themselves (`terms`), exchanged."""
-        changes = dict(constants)
-        return replace(self, terms=changes.pop("terms", self.terms), constants={**self.constants, **changes})
+        """The same formula with some constants exchanged."""
+        return replace(self, constants={**self.constants, **constants})
 
     def shown(self, value: Any) -> str:
         if isinstance(value, float | int):

@@ -125,7 +125,7 @@ caprini = score(
         graded("Mobility", {"normal": 0, "on bed rest": 1, "confined to bed >72 hours": 2}, default="normal"),
         *CAPRINI_FINDINGS,
     ],
-    unscored=[SEX],  # the items for women (pregnancy, hormones) are not in the data
+    inputs=[SEX],  # the items for women (pregnancy, hormones) are not in the data
     alternatives={
         "DVT and PE counted separately": {
             "history of DVT or PE": (present(PREVIOUS_DVT, 3), present(PREVIOUS_PE, 3)),
