@@ -1,0 +1,183 @@
+"""Blood pressure, and the risk of stroke and coronary disease."""
+
+from __future__ import annotations
+
+from math import exp, log, pow
+
+from medcalc_assets.calculators.calculator import Defect, formula, score
+from medcalc_assets.calculators.inputs import flag
+from medcalc_assets.calculators.measurements import (
+    AGE,
+    CREATININE,
+    DIASTOLIC,
+    HDL_CHOLESTEROL,
+    HEART_FAILURE,
+    HYPERTENSION,
+    SEX,
+    SYSTOLIC,
+    TOTAL_CHOLESTEROL,
+    TRANSIENT_ISCHEMIC_ATTACK,
+)
+from medcalc_assets.calculators.rules import above, any_of, bands, derived, graded, one_of, present, worst_of
+
+
+@formula(5, "Mean Arterial Pressure (MAP)", "standard approximation, no single source", SYSTOLIC, DIASTOLIC, unit="mm Hg")
+def mean_arterial_pressure(systolic: float, diastolic: float) -> float:
+    """(systolic + 2 · diastolic) / 3"""
+    return (systolic + 2 * diastolic) / 3
+
+
+cha2ds2_vasc = score(
+    4,
+    "CHA2DS2-VASc Score for Atrial Fibrillation Stroke Risk",
+    "Lip GYH et al. Chest 2010;137:263",
+    slug="cha2ds2_vasc",
+    range=(0, 9),
+    criteria=[
+        present(HEART_FAILURE),
+        present(HYPERTENSION),
+        bands(AGE, {"<65": 0, "65-74": 1, "≥75": 2}),
+        present("Diabetes history", 1, "diabetes"),
+        any_of(
+            present("Stroke"),
+            present(TRANSIENT_ISCHEMIC_ATTACK),
+            present("Thromboembolism history", 1, "thromboembolism"),
+            points=2,
+        ),
+        present("Vascular disease history", 1, "vascular"),
+        one_of(SEX, "Female"),
+    ],
+)
+
+revised_cardiac_risk_index = score(
+    17,
+    "Revised Cardiac Risk Index for Pre-Operative Risk",
+    "Lee TH et al. Circulation 1999;100:1043",
+    slug="revised_cardiac_risk_index",
+    range=(0, 6),
+    criteria=[
+        present("Elevated-risk surgery", 1, "surgery"),
+        present("History of ischemic heart disease", 1, "ischemic", "ihd"),
+        present("Congestive Heart Failure criteria for the Cardiac Risk Index rule", 1, "chf", "heart_failure"),
+        present("History of cerebrovascular disease", 1, "cerebrovascular", "stroke"),
+        present("Pre-operative treatment with insulin", 1, "insulin"),
+        above(CREATININE.called("Pre-operative creatinine"), 2.0),
+    ],
+    # a second key for the same item, false throughout: it is the one that the release reads
+    inputs=[flag("Cerebrovascular disease history")],
+    defects=[
+        Defect(
+            "reads the cerebrovascular item from a key that is never true",
+            {"History of cerebrovascular disease": present("Cerebrovascular disease history")},
+        )
+    ],
+)
+
+RISK_FACTORS = (
+    HYPERTENSION,
+    flag("hypercholesterolemia"),
+    flag("Diabetes mellitus criteria for CCI rule", "diabetes"),
+    flag("obesity"),
+    flag("smoking"),
+    flag("parent or sibling with Cardiovascular disease before age 65", "family_history", "family"),
+)
+ATHEROSCLEROSIS = flag("atherosclerotic disease", "atherosclerosis")
+
+
+@derived("risk factors", "", *RISK_FACTORS, ATHEROSCLEROSIS)
+def RISK_FACTOR_COUNT(*found: bool) -> int:
+    """how many are present"""
+    return sum(found)
+
+
+heart_score = score(
+    18,
+    "HEART Score for Major Cardiac Events",
+    "Six AJ et al. Neth Heart J 2008;16:191",
+    slug="heart_score",
+    range=(0, 10),
+    criteria=[
+        graded(
+            "Suspicion History",
+            {"Slightly suspicious": 0, "Moderately suspicious": 1, "Highly suspicious": 2},
+            "history",
+            "suspicion",
+        ),
+        graded(
+            "Electrocardiogram Test",
+            {"Normal": 0, "Non-specific repolarization disturbance": 1, "Significant ST deviation": 2},
+            "ecg",
+            "ekg",
+        ),
+        bands(AGE, {"<45": 0, "45-64": 1, "≥65": 2}),
+        worst_of(
+            bands(RISK_FACTOR_COUNT, {"0": 0, "1-2": 1, "≥3": 2}),
+            present(ATHEROSCLEROSIS, 2),
+            name="risk factors",
+        ),
+        graded(
+            "Initial troponin",
+            {
+                "less than or equal to normal limit": 0,
+                "between the normal limit or up to three times the normal limit": 1,
+                "greater than three times normal limit": 2,
+            },
+            "troponin",
+        ),
+    ],
+    inputs=[TRANSIENT_ISCHEMIC_ATTACK],
+)
+
+TREATED = flag("Blood pressure being treated with medicines", "treated")
+SMOKER = flag("Smoker")
+
+
+@formula(
+    46,
+    "Framingham Risk Score for Hard Coronary Heart Disease",
+    "NCEP ATP III. JAMA 2001;285:2486, after Wilson PWF et al. Circulation 1998;97:1837",
+    SEX,
+    AGE,
+    TOTAL_CHOLESTEROL,
+    HDL_CHOLESTEROL,
+    SYSTOLIC,
+    TREATED,
+    SMOKER,
+    unit="%",
+    range=(0, 100),
+    defects=[
+        Defect("puts cholesterol in mmol/L where the coefficients are for mg/dL", {"mg_per_dl": 1 / 38.665}),
+        Defect("rounds the probability, not the percentage, to one decimal", {"decimals": 1}),
+    ],
+)
+def framingham_risk(
+    sex: str,
+    age: float,
+    total: float,
+    hdl: float,
+    systolic: float,
+    treated: bool,
+    smoker: bool,
+    mg_per_dl: float = 1.0,
+    decimals: int | None = None,
+) -> float:
+    """risk in 10 years = 100 · (1 − S^exp(x)); for men S = 0.9402 and x = 52.00961 ln age + 20.014077 ln TC − 0.905964 ln HDL
+    + 1.305784 ln SBP + 0.241549 treated + 12.096316 smoker − 4.605038 ln age · ln TC − 2.84367 ln min(age, 70) · smoker
+    − 2.93323 (ln age)² − 172.300168; for women S = 0.98767 and x = 31.764001 ln age + 22.465206 ln TC − 1.187731 ln HDL
+    + 2.552905 ln SBP + 0.420251 treated + 13.07543 smoker − 5.060998 ln age · ln TC − 2.996945 ln min(age, 78) · smoker
+    − 146.5933061; from 30 to 79 years"""
+    if not 30 <= age <= 79:
+        raise ValueError("the rule holds from 30 to 79 years")
+    ln_age, ln_total, ln_hdl, ln_systolic = log(age), log(total * mg_per_dl), log(hdl * mg_per_dl), log(systolic)
+    if sex == "Male":
+        survival = 0.9402
+        x = 52.00961 * ln_age + 20.014077 * ln_total - 0.905964 * ln_hdl + 1.305784 * ln_systolic
+        x += 0.241549 * treated + 12.096316 * smoker - 4.605038 * ln_age * ln_total
+        x -= 2.84367 * log(min(age, 70)) * smoker + 2.93323 * ln_age**2 + 172.300168
+    else:
+        survival = 0.98767
+        x = 31.764001 * ln_age + 22.465206 * ln_total - 1.187731 * ln_hdl + 2.552905 * ln_systolic
+        x += 0.420251 * treated + 13.07543 * smoker - 5.060998 * ln_age * ln_total
+        x -= 2.996945 * log(min(age, 78)) * smoker + 146.5933061
+    risk = 1 - pow(survival, exp(x))
+    return 100 * (risk if decimals is None else round(risk, decimals))

@@ -1,0 +1,239 @@
+"""Consciousness and organ failure in the critically ill."""
+
+from __future__ import annotations
+
+from medcalc_assets.calculators.calculator import Defect, score
+from medcalc_assets.calculators.cardiac import mean_arterial_pressure
+from medcalc_assets.calculators.inputs import Quantity, flag
+from medcalc_assets.calculators.measurements import (
+    AGE,
+    BILIRUBIN,
+    CREATININE,
+    DIASTOLIC,
+    FIO2,
+    GLASGOW_COMA_SCORE,
+    HEART_RATE,
+    HEMATOCRIT,
+    HEMODIALYSIS,
+    PAO2,
+    PH,
+    PLATELETS,
+    POTASSIUM,
+    RESPIRATORY_RATE,
+    SODIUM,
+    SYSTOLIC,
+    TEMPERATURE,
+    WHITE_CELLS,
+    ZERO_OR_MORE,
+)
+from medcalc_assets.calculators.rules import (
+    Criterion,
+    above,
+    always,
+    any_of,
+    at_least,
+    bands,
+    below,
+    derived,
+    either,
+    graded,
+    present,
+    value_of,
+    worst_of,
+)
+
+EYE = {
+    "eyes open spontaneously": 4,
+    "eye opening to verbal command": 3,
+    "eye opening to pain": 2,
+    "no eye opening": 1,
+    "not testable": None,
+}
+VERBAL = {
+    "oriented": 5,
+    "confused": 4,
+    "inappropriate words": 3,
+    "incomprehensible sounds": 2,
+    "no verbal response": 1,
+    "not testable": None,
+}
+MOTOR = {
+    "obeys commands": 6,
+    "localizes pain": 5,
+    "withdrawal from pain": 4,
+    "flexion to pain": 3,
+    "extension to pain": 2,
+    "no motor response": 1,
+    "not testable": None,
+}
+
+
+def responses(
+    not_testable: tuple[int, int, int] | None = None, verbal_counts: int = 1
+) -> dict[str, Criterion]:
+    """The three responses; `not_testable`: what eye, verbal and motor count for where they cannot be tested."""
+    eye, verbal, motor = not_testable or (None, None, None)
+    weighted = {k: v and verbal_counts * v for k, v in (VERBAL | {"not testable": verbal}).items()}
+    return {
+        "Best eye response": graded("Best eye response", EYE | {"not testable": eye}, "eye", "e"),
+        "Best verbal response": graded("Best verbal response", weighted, "verbal", "v"),
+        "Best motor response": graded("Best motor response", MOTOR | {"not testable": motor}, "motor", "m"),
+    }
+
+
+glasgow_coma_score = score(
+    21,
+    "Glasgow Coma Score (GCS)",
+    "Teasdale G, Jennett B. Lancet 1974;2:81; not testable as in Teasdale G et al. Lancet Neurol 2014;13:844 (GCS-40)",
+    slug="glasgow_coma_score",
+    range=(3, 15),
+    criteria=responses().values(),
+    alternatives={
+        "a response that cannot be tested counts 1": responses(not_testable=(1, 1, 1)),
+        "a response that cannot be tested counts in full": responses(not_testable=(4, 5, 6)),
+    },
+    defects=[
+        Defect(
+            "adds the verbal response twice, and 4 for a response that cannot be tested",
+            responses(not_testable=(4, 4, 4), verbal_counts=2),
+        )
+    ],
+)
+
+CREATININE_BANDS = {"<0.6": 2, "0.6-1.4": 0, "1.5-1.9": 2, "2-3.4": 3, "≥3.5": 4}
+ACUTE_RENAL_FAILURE = present("Acute renal failure", 1, "arf")
+AA_GRADIENT = Quantity("A-a gradient", "mm Hg", aliases=("aa", "aa_gradient"), possible=ZERO_OR_MORE, plausible=(0, 700))
+ORGAN_INSUFFICIENCY = present("History of severe organ failure or immunocompromise", 1, "chronic", "organ_failure")
+SURGERY = {"Nonoperative": 5, "Emergency": 5, "Elective": 2}
+
+apache_ii = score(
+    28,
+    "APACHE II Score",
+    "Knaus WA et al. Crit Care Med 1985;13:818",
+    slug="apache_ii",
+    range=(0, 71),
+    criteria=[
+        bands(AGE, {"≤44": 0, "45-54": 2, "55-64": 3, "65-74": 5, "≥75": 6}),
+        either(
+            ORGAN_INSUFFICIENCY,
+            graded("Surgery Type", SURGERY, "surgery", default="Nonoperative"),
+            always("no chronic insufficiency", 0),
+            name="chronic health",
+        ),
+        bands(
+            TEMPERATURE,
+            {"<30": 4, "30-31.9": 3, "32-33.9": 2, "34-35.9": 1, "36-38.4": 0, "38.5-38.9": 1, "39-40.9": 3, "≥41": 4},
+        ),
+        bands(
+            mean_arterial_pressure.body,
+            {"<50": 4, "50-69": 2, "70-109": 0, "110-129": 2, "130-159": 3, "≥160": 4},
+        ),
+        bands(HEART_RATE, {"<40": 4, "40-54": 3, "55-69": 2, "70-109": 0, "110-139": 2, "140-179": 3, "≥180": 4}),
+        bands(RESPIRATORY_RATE, {"<6": 4, "6-9": 2, "10-11": 1, "12-24": 0, "25-34": 1, "35-49": 3, "≥50": 4}),
+        either(
+            at_least(FIO2, 50),
+            bands(AA_GRADIENT, {"<200": 0, "200-349": 2, "350-499": 3, "≥500": 4}),
+            bands(PAO2, {"<55": 4, "55-60": 3, "61-70": 1, ">70": 0}),
+            name="oxygenation",
+        ),
+        bands(
+            PH,
+            {"<7.15": 4, "7.15-7.24": 3, "7.25-7.32": 2, "7.33-7.49": 0, "7.5-7.59": 1, "7.6-7.69": 3, "≥7.7": 4},
+        ),
+        bands(
+            SODIUM,
+            {
+                "<111": 4,
+                "111-119": 3,
+                "120-129": 2,
+                "130-149": 0,
+                "150-154": 1,
+                "155-159": 2,
+                "160-179": 3,
+                "≥180": 4,
+            },
+        ),
+        bands(POTASSIUM, {"<2.5": 4, "2.5-2.9": 2, "3-3.4": 1, "3.5-5.4": 0, "5.5-5.9": 1, "6-6.9": 3, "≥7": 4}),
+        either(
+            ACUTE_RENAL_FAILURE,
+            bands(CREATININE, {band: 2 * points for band, points in CREATININE_BANDS.items()}),
+            bands(CREATININE, CREATININE_BANDS),
+            name="creatinine",
+        ),
+        bands(HEMATOCRIT, {"<20": 4, "20-29.9": 2, "30-45.9": 0, "46-49.9": 1, "50-59.9": 2, "≥60": 4}),
+        bands(WHITE_CELLS, {"<1000": 4, "1000-2900": 2, "3000-14900": 0, "15000-19900": 1, "20000-39900": 2, "≥40000": 4}),
+        value_of(GLASGOW_COMA_SCORE, from_=15),
+    ],
+    inputs=[
+        AA_GRADIENT.optional(),
+        PAO2.optional(),
+        flag("Chronic Renal Failure", "crf", also={"not mentinoed": False}),  # does not score
+    ],
+    defects=[
+        Defect("adds the Glasgow Coma Score instead of 15 minus it", {"Glasgow Coma Score": value_of(GLASGOW_COMA_SCORE)}),
+        Defect(
+            "compares white cells per µL with thresholds in thousands",
+            {"White blood cell count": bands(WHITE_CELLS, {"<1": 4, "1-2.9": 2, "3-14.9": 0, "15-19.9": 1, "20-39.9": 2, "≥40": 4})},
+        ),
+    ],
+)
+
+VENTILATED = present("On mechanical ventilation", 1, "ventilated")
+CPAP = present("Continous positive airway pressure", 1, "cpap")
+
+
+@derived("PaO₂/FiO₂", "mm Hg", PAO2, FIO2)
+def OXYGENATION_RATIO(pao2: float, fio2: float, percent: float = 100.0) -> float:
+    """PaO₂ / (FiO₂ as a fraction)"""
+    return percent * pao2 / fio2
+
+
+def infusion(drug: str, *aliases: str) -> Quantity:
+    return Quantity(drug, "mcg/kg/min", aliases=aliases, possible=ZERO_OR_MORE, plausible=(0, 100), default=None)
+
+
+DOPAMINE = infusion("DOPamine")
+DOBUTAMINE = infusion("DOBUTamine")
+EPINEPHRINE = infusion("EPINEPHrine", "adrenaline")
+NOREPINEPHRINE = infusion("norEPINEPHrine", "noradrenaline")
+URINE_OUTPUT = Quantity("Urine Output", "mL/day", aliases=("urine",), possible=ZERO_OR_MORE, plausible=(0, 20000), default=None)
+
+sofa = score(
+    43,
+    "Sequential Organ Failure Assessment (SOFA) Score",
+    "Vincent JL et al. Intensive Care Med 1996;22:707",
+    slug="sofa",
+    range=(0, 24),
+    criteria=[
+        either(
+            any_of(VENTILATED, CPAP),
+            bands(OXYGENATION_RATIO, {"<100": 4, "100-199": 3, "200-299": 2, "300-399": 1, "≥400": 0}),
+            bands(OXYGENATION_RATIO, {"<300": 2, "300-399": 1, "≥400": 0}),
+            name="respiration",
+        ),
+        bands(PLATELETS, {"<20000": 4, "20000-49999": 3, "50000-99999": 2, "100000-149999": 1, "≥150000": 0}),
+        bands(BILIRUBIN, {"<1.2": 0, "1.2-1.9": 1, "2-5.9": 2, "6-11.9": 3, "≥12": 4}),
+        worst_of(
+            present("Hypotension"),
+            below(mean_arterial_pressure.body, 70),
+            above(DOBUTAMINE, 0, 2),
+            bands(DOPAMINE, {"≤0": 0, ">0": 2, ">5": 3, ">15": 4}),
+            bands(EPINEPHRINE, {"≤0": 0, ">0": 3, ">0.1": 4}),
+            bands(NOREPINEPHRINE, {"≤0": 0, ">0": 3, ">0.1": 4}),
+            name="circulation",
+        ),
+        bands(GLASGOW_COMA_SCORE, {"<6": 4, "6-9": 3, "10-12": 2, "13-14": 1, "15": 0}),
+        worst_of(
+            bands(CREATININE, {"<1.2": 0, "1.2-1.9": 1, "2-3.4": 2, "3.5-4.9": 3, "≥5": 4}),
+            bands(URINE_OUTPUT, {"<200": 4, "200-499": 3, "≥500": 0}),
+            name="kidneys",
+        ),
+    ],
+    inputs=[
+        SYSTOLIC.optional(),
+        DIASTOLIC.optional(),
+        CREATININE.optional(),
+        GLASGOW_COMA_SCORE.assuming(15),
+        HEMODIALYSIS,
+    ],
+)

@@ -1,0 +1,176 @@
+"""Salt, water and acid-base: corrections, deficits and gaps. Concentrations of ions in mEq/L, which is mmol/L for these."""
+
+from __future__ import annotations
+
+import math
+
+from medcalc_assets.calculators.calculator import formula
+from medcalc_assets.calculators.inputs import Quantity
+from medcalc_assets.calculators.measurements import (
+    AGE,
+    ALBUMIN,
+    BICARBONATE,
+    CHLORIDE,
+    GLUCOSE,
+    SEX,
+    SODIUM,
+    UREA_NITROGEN,
+    WEIGHT,
+)
+from medcalc_assets.calculators.rules import derived
+
+ANY_NUMBER = (-math.inf, math.inf)
+CALCIUM = Quantity("Calcium", "mg/dL", aliases=("ca",), substance="calcium", plausible=(3, 25))
+
+
+@formula(7, "Calcium Correction for Hypoalbuminemia", "Payne RB et al. BMJ 1973;4:643", CALCIUM, ALBUMIN, unit="mg/dL")
+def corrected_calcium(calcium: float, albumin: float) -> float:
+    """calcium + 0.8 · (4 − albumin in g/dL)"""
+    return calcium + 0.8 * (4 - albumin)
+
+
+@formula(
+    26,
+    "Sodium Correction for Hyperglycemia",
+    "Hillier TA et al. Am J Med 1999;106:399",
+    SODIUM,
+    GLUCOSE,
+    unit="mEq/L",
+    alternatives={"Katz MA. N Engl J Med 1973;289:843": {"factor": 0.016}},
+)
+def corrected_sodium(sodium: float, glucose: float, factor: float = 0.024) -> float:
+    """sodium + 0.024 · (glucose in mg/dL − 100)"""
+    return sodium + factor * (glucose - 100)
+
+
+@formula(
+    30,
+    "Serum Osmolality",
+    "Purssell RA et al. Ann Emerg Med 2001;38:653 (after Smithline N, Gardner KD. JAMA 1976;236:1594), no ethanol",
+    SODIUM,
+    UREA_NITROGEN,
+    GLUCOSE,
+    unit="mOsm/kg",
+)
+def serum_osmolality(sodium: float, urea_nitrogen: float, glucose: float) -> float:
+    """2 · sodium + BUN in mg/dL / 2.8 + glucose in mg/dL / 18"""
+    return 2 * sodium + urea_nitrogen / 2.8 + glucose / 18
+
+
+@derived("body water", "of weight", AGE, SEX)
+def BODY_WATER(age: float, sex: str) -> float:
+    """0.6 of a child and a man, 0.5 of a woman; from 65 years on 0.5 of a man, 0.45 of a woman"""
+    if age < 18:
+        return 0.6
+    if age < 65:
+        return 0.6 if sex == "Male" else 0.5
+    return 0.5 if sex == "Male" else 0.45
+
+
+@formula(
+    38,
+    "Free Water Deficit",
+    "Adrogué HJ, Madias NE. N Engl J Med 2000;342:1493",
+    BODY_WATER,
+    WEIGHT,
+    SODIUM,
+    unit="L",
+    range=ANY_NUMBER,
+)
+def free_water_deficit(body_water: float, weight: float, sodium: float) -> float:
+    """body water · weight · (sodium / 140 − 1)"""
+    return body_water * weight * (sodium / 140 - 1)
+
+
+@formula(22, "Maintenance Fluids Calculations", "Holliday MA, Segar WE. Pediatrics 1957;19:823", WEIGHT, unit="mL/h")
+def maintenance_fluids(weight: float) -> float:
+    """4 mL/h per kg for the first 10 kg, 2 per kg for the next 10, 1 per kg above 20"""
+    return 4 * min(weight, 10) + 2 * min(max(weight - 10, 0), 10) + max(weight - 20, 0)
+
+
+@formula(
+    39,
+    "Anion Gap",
+    "Emmett M, Narins RG. Medicine 1977;56:38",
+    SODIUM,
+    CHLORIDE,
+    BICARBONATE,
+    unit="mEq/L",
+    range=ANY_NUMBER,
+)
+def anion_gap(sodium: float, chloride: float, bicarbonate: float) -> float:
+    """sodium − chloride − bicarbonate"""
+    return sodium - chloride - bicarbonate
+
+
+@formula(
+    65,
+    "Albumin Corrected Anion Gap",
+    "Figge J et al. Crit Care Med 1998;26:1807",
+    anion_gap.body,
+    ALBUMIN,
+    unit="mEq/L",
+    range=ANY_NUMBER,
+)
+def albumin_corrected_anion_gap(gap: float, albumin: float) -> float:
+    """anion gap + 2.5 · (4 − albumin in g/dL)"""
+    return gap + 2.5 * (4 - albumin)
+
+
+WRENN = "Wrenn K. Ann Emerg Med 1990;19:1310, (gap − 12) − (24 − bicarbonate)"
+
+
+@formula(
+    63,
+    "Delta Gap",
+    "anion gap above its normal 12 mEq/L (as MDCalc has it)",
+    anion_gap.body,
+    BICARBONATE,
+    unit="mEq/L",
+    range=ANY_NUMBER,
+    alternatives={WRENN: {"less_bicarbonate_deficit": True}},
+)
+def delta_gap(gap: float, bicarbonate: float, less_bicarbonate_deficit: bool = False) -> float:
+    """anion gap − 12"""
+    return gap - 12 - (24 - bicarbonate if less_bicarbonate_deficit else 0)
+
+
+@formula(
+    66,
+    "Albumin Corrected Delta Gap",
+    "anion gap above its normal 12 mEq/L, corrected for albumin (Figge 1998)",
+    albumin_corrected_anion_gap.body,
+    BICARBONATE,
+    unit="mEq/L",
+    range=ANY_NUMBER,
+    alternatives={WRENN: {"less_bicarbonate_deficit": True}},
+)
+def albumin_corrected_delta_gap(gap: float, bicarbonate: float, less_bicarbonate_deficit: bool = False) -> float:
+    """albumin corrected anion gap − 12"""
+    return gap - 12 - (24 - bicarbonate if less_bicarbonate_deficit else 0)
+
+
+@formula(
+    64,
+    "Delta Ratio",
+    "Rastegar A. J Am Soc Nephrol 2007;18:2429",
+    anion_gap.body,
+    BICARBONATE,
+    range=ANY_NUMBER,
+)
+def delta_ratio(gap: float, bicarbonate: float) -> float:
+    """(anion gap − 12) / (24 − bicarbonate)"""
+    return (gap - 12) / (24 - bicarbonate)
+
+
+@formula(
+    67,
+    "Albumin Corrected Delta Ratio",
+    "Rastegar A. J Am Soc Nephrol 2007;18:2429, on the gap corrected for albumin (Figge 1998)",
+    albumin_corrected_anion_gap.body,
+    BICARBONATE,
+    range=ANY_NUMBER,
+)
+def albumin_corrected_delta_ratio(gap: float, bicarbonate: float) -> float:
+    """(albumin corrected anion gap − 12) / (24 − bicarbonate)"""
+    return (gap - 12) / (24 - bicarbonate)

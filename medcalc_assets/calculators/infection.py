@@ -1,0 +1,146 @@
+"""Sore throat, pneumonia, and the systemic response to infection."""
+
+from __future__ import annotations
+
+from medcalc_assets.calculators.calculator import Defect, score
+from medcalc_assets.calculators.inputs import Quantity, flag
+from medcalc_assets.calculators.measurements import (
+    AGE,
+    DIASTOLIC,
+    GLUCOSE,
+    HEART_FAILURE,
+    HEART_RATE,
+    HEMATOCRIT,
+    PAO2,
+    PH,
+    RESPIRATORY_RATE,
+    SEX,
+    SODIUM,
+    SYSTOLIC,
+    TEMPERATURE,
+    UREA_NITROGEN,
+    WHITE_CELLS,
+)
+from medcalc_assets.calculators.rules import (
+    above,
+    always,
+    any_of,
+    at_least,
+    at_most,
+    bands,
+    below,
+    not_denied,
+    one_of,
+    present,
+    value_of,
+)
+
+centor = score(
+    20,
+    "Centor Score (Modified/McIsaac) for Strep Pharyngitis",
+    "McIsaac WJ et al. CMAJ 1998;158:75",
+    slug="centor_mcisaac",
+    range=(-1, 5),
+    criteria=[
+        bands(AGE, {"<3": None, "3-14": 1, "15-44": 0, "≥45": -1}),
+        present("Exudate or swelling on tonsils", 1, "exudate"),
+        present("Tender/swollen anterior cervical lymph nodes", 1, "nodes"),
+        above(TEMPERATURE, 38),
+        present("Cough Absent", 1, "no_cough"),
+    ],
+    defects=[
+        Defect("scores children under 3 years, for whom the rule is not made", {
+            "age": bands(AGE, {"<3": 0, "3-14": 1, "15-44": 0, "≥45": -1}),
+        })
+    ],
+)
+
+NO_COUGH = flag("Absence of cough or coryza", "no_cough", default=None)
+
+fever_pain = score(
+    33,
+    "FeverPAIN Score for Strep Pharyngitis",
+    "Little P et al. BMJ 2013;347:f5806",
+    slug="fever_pain",
+    range=(0, 5),
+    criteria=[
+        present("Fever in past 24 hours", 1, "fever"),
+        present("Purulent tonsils", 1, "purulence"),
+        present("Symptom onset ≤3 days", 1, "onset"),
+        present("Severe tonsil inflammation", 1, "inflammation"),
+        present(NO_COUGH),
+    ],
+    # two items of the PECARN rule for head injury have strayed into the data
+    inputs=[
+        flag("Altered mental status for PECARN head injury criteria"),
+        flag(
+            "Occipital, parietal or temporal scalp hematoma; history of level of conciousness (LOC) ≥5 sec; "
+            "not acting normally per parent or severe mechanism of injury?"
+        ),
+    ],
+    alternatives={"a cough that is not mentioned is absent": {NO_COUGH.key: not_denied(NO_COUGH)}},
+)
+
+curb_65 = score(
+    45,
+    "CURB-65 Score for Pneumonia Severity",
+    "Lim WS et al. Thorax 2003;58:377",
+    slug="curb_65",
+    range=(0, 5),
+    criteria=[
+        present("Confusion"),
+        above(UREA_NITROGEN, 19),
+        at_least(RESPIRATORY_RATE, 30),
+        any_of(below(SYSTOLIC, 90), at_most(DIASTOLIC, 60)),
+        at_least(AGE, 65),
+    ],
+)
+
+pneumonia_severity_index = score(
+    29,
+    "PSI Score: Pneumonia Severity Index for CAP",
+    "Fine MJ et al. N Engl J Med 1997;336:243",
+    slug="pneumonia_severity_index",
+    range=(-10, 405),
+    criteria=[
+        value_of(AGE),
+        one_of(SEX, "Female", -10),
+        present("Nursing home resident", 10, "nursing_home"),
+        present("Neoplastic disease", 30, "neoplasm", "cancer"),
+        present("Liver disease severity", 20, "liver"),
+        present(HEART_FAILURE, 10),
+        present("Cerebrovascular disease history", 10, "cerebrovascular", "stroke"),
+        present("Renal disease", 10, "renal"),
+        present("Altered mental status", 20, "confusion"),
+        at_least(RESPIRATORY_RATE, 30, 20),
+        below(SYSTOLIC, 90, 20),
+        bands(TEMPERATURE, {"<35": 15, "35-39.9": 0, "≥40": 15}),
+        at_least(HEART_RATE, 125, 10),
+        below(PH, 7.35, 30),
+        at_least(UREA_NITROGEN, 30, 20),
+        below(SODIUM, 130, 20),
+        at_least(GLUCOSE, 250, 10),
+        below(HEMATOCRIT, 30, 10),
+        below(PAO2, 60, 10),
+        present("Pleural effusion on x-ray", 10, "effusion"),
+    ],
+)
+
+PACO2 = Quantity("PaCO₂", "mm Hg", aliases=("paco2",), plausible=(5, 250), default=None)
+
+sirs = score(
+    51,
+    "SIRS Criteria",
+    "Bone RC et al. Chest 1992;101:1644",
+    slug="sirs",
+    range=(0, 4),
+    criteria=[
+        any_of(above(TEMPERATURE, 38), below(TEMPERATURE, 36)),
+        above(HEART_RATE, 90),
+        any_of(above(RESPIRATORY_RATE, 20), below(PACO2, 32)),
+        any_of(above(WHITE_CELLS, 12000), below(WHITE_CELLS, 4000)),
+    ],
+    defects=[
+        Defect("gives the point for heart rate in any case", {HEART_RATE.key: always("Heart rate", 1)}),
+    ],
+)

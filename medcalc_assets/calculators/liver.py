@@ -1,0 +1,99 @@
+"""Liver disease."""
+
+from __future__ import annotations
+
+import math
+
+from medcalc_assets.calculators.calculator import Defect, formula, score
+from medcalc_assets.calculators.inputs import Quantity, flag
+from medcalc_assets.calculators.measurements import (
+    AGE,
+    ALBUMIN,
+    BILIRUBIN,
+    CREATININE,
+    HEMODIALYSIS,
+    INR,
+    PLATELETS,
+    SODIUM,
+)
+from medcalc_assets.calculators.rules import bands, derived, graded
+
+ASCITES = {"absent": 1, "slight": 2, "moderate": 3}
+ENCEPHALOPATHY = {"No Encephalopathy": 1, "Grade 0": 1, "Grade 1-2": 2, "Grade 3-4": 3}
+
+child_pugh = score(
+    15,
+    "Child-Pugh Score for Cirrhosis Mortality",
+    "Pugh RN et al. Br J Surg 1973;60:646, with the INR for the prothrombin time",
+    slug="child_pugh",
+    range=(5, 15),
+    criteria=[
+        bands(BILIRUBIN, {"<2": 1, "2-3": 2, ">3": 3}),
+        bands(ALBUMIN, {"<2.8": 3, "2.8-3.5": 2, ">3.5": 1}),
+        bands(INR, {"<1.7": 1, "1.7-2.3": 2, ">2.3": 3}),
+        graded("Ascites", ASCITES, default="absent"),
+        graded("Encephalopathy", ENCEPHALOPATHY, default="No Encephalopathy"),
+    ],
+    defects=[
+        Defect("gives ascites no point whenever it is stated", {"Ascites": graded("Ascites", dict.fromkeys(ASCITES, 0))}),
+        Defect(
+            "gives encephalopathy of grade 0 no point",
+            {"Encephalopathy": graded("Encephalopathy", ENCEPHALOPATHY | {"Grade 0": 0})},
+        ),
+        Defect(
+            "puts bilirubin 2 and 3 and albumin 2.8 into the next band",
+            {
+                "Bilirubin": bands(BILIRUBIN, {"<2": 1, "2-2.99": 2, "≥3": 3}),
+                "Albumin": bands(ALBUMIN, {"≤2.8": 3, ">2.8": 2, ">3.5": 1}),
+            },
+        ),
+    ],
+)
+
+AST = Quantity("Aspartate aminotransferase", "U/L", aliases=("ast",), plausible=(1, 50000))
+ALT = Quantity("Alanine aminotransferase", "U/L", aliases=("alt",), plausible=(1, 50000))
+
+
+@formula(
+    19,
+    "Fibrosis-4 (FIB-4) Index for Liver Fibrosis",
+    "Sterling RK et al. Hepatology 2006;43:1317",
+    AGE,
+    AST,
+    ALT,
+    PLATELETS,
+)
+def fib_4(age: float, ast: float, alt: float, platelets: float) -> float:
+    """age · AST / (platelets in 10⁹/L · √ALT)"""
+    return age * ast / (platelets / 1000 * math.sqrt(alt))
+
+
+DIALYSIS = flag("Dialysis at least twice in the past week", "dialysis")
+
+
+@derived("creatinine for MELD", "mg/dL", CREATININE, DIALYSIS, HEMODIALYSIS)
+def MELD_CREATININE(creatinine: float, dialysis: bool, hemodialysis: bool) -> float:
+    """from 1.0 to 4.0 mg/dL; 4.0 on dialysis"""
+    return 4.0 if dialysis or hemodialysis else min(max(creatinine, 1.0), 4.0)
+
+
+@formula(
+    23,
+    "MELD Na (UNOS/OPTN)",
+    "Kim WR et al. N Engl J Med 2008;359:1018; OPTN Policy 9.1, 2016",
+    MELD_CREATININE,
+    BILIRUBIN,
+    INR,
+    SODIUM,
+    range=(6, 40),
+    defects=[Defect("rounds MELD(i) / 10 to a whole number", {"decimals": 0})],
+)
+def meld_na(creatinine: float, bilirubin: float, inr: float, sodium: float, decimals: int = 1) -> float:
+    """MELD(i) = 10 · (0.957 ln creatinine + 0.378 ln bilirubin + 1.12 ln INR + 0.643 to one decimal); above 11, MELD(i) + 1.32
+    · (137 − sodium) − 0.033 · MELD(i) · (137 − sodium); lower limits 1, sodium 125-137, result 6-40"""
+    log_hazard = 0.957 * math.log(creatinine) + 0.378 * math.log(max(bilirubin, 1)) + 1.12 * math.log(max(inr, 1)) + 0.643
+    meld = 10 * round(log_hazard, decimals)
+    if meld > 11:
+        low_sodium = 137 - min(max(sodium, 125), 137)
+        meld += 1.32 * low_sodium - 0.033 * meld * low_sodium
+    return min(max(round(meld), 6), 40)
