@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from medcalc_assets.errors import MedcalcError
 from medcalc_assets.calculators import CALCULATORS
+from medcalc_assets.demo.benchmark import released_rows
+from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.value import as_columns
 from medcalc_assets.storage.tables import RAW_MEDCALC
@@ -72,11 +73,12 @@ class Source:
 
     @property
     def version(self) -> str:
-        """What identifies the content: the revision and split, the sha256 of the file, or that of the demo's code."""
+        """What identifies the content: the revision and split, the sha256 of the file, or that of the demo's rows."""
         if self.setting in ("hf", "hf:train"):
             return f"{REVISION}:{self._split}"
-        path = Path(__file__).parent / "demo" / "benchmark.py" if self.is_demo else self._file()
-        with path.open("rb") as file:
+        if self.is_demo:
+            return hashlib.sha256(json.dumps(released_rows()).encode()).hexdigest()
+        with self._file().open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def instances(self) -> Iterator[pl.DataFrame]:
@@ -187,8 +189,6 @@ class Source:
         import datasets  # a second to import, and needed by no other asset
 
         if self.is_demo:
-            from medcalc_assets.demo.benchmark import released_rows
-
             return datasets.Dataset.from_list(released_rows())
         if self.setting in ("hf", "hf:train"):
             try:

@@ -8,8 +8,8 @@ from typing import Any, NoReturn
 
 import polars as pl
 
-from medcalc_assets.errors import MedcalcError
 from medcalc_assets.calculators import CALCULATORS
+from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.value import NA, Label, as_columns, columns
 from medcalc_assets.storage.tables import PHYSICIAN_LABELS, RELABELS

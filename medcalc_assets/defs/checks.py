@@ -161,12 +161,12 @@ CHAIN_CHECKS = [
         "maintained_labels",
         "no_change_without_a_reason",
         "A label changes only by a physician or a relabel, and what nobody checked is unresolved.",
-        """SELECT uid, reason FROM maintained_labels m JOIN raw_medcalc USING (uid)
-        LEFT JOIN disagreement_scores USING (uid, auditor) LEFT JOIN physician_labels USING (uid)
-        WHERE (reason IN ('confirmed', 'unresolved') AND (final_kind, final_number, final_date)
-               IS DISTINCT FROM (m.final_kind, raw_medcalc.label_number, raw_medcalc.label_date))
-           OR (reason = 'unresolved') != (disagreement_scores.uid IS NULL AND physician_labels.uid IS NULL)
-           OR (state = 'not_computable') != (final_kind = 'na')""",
+        """SELECT uid, reason FROM maintained_labels AS m JOIN raw_medcalc AS r USING (uid)
+        LEFT JOIN disagreement_scores AS d USING (uid, auditor) LEFT JOIN physician_labels AS p USING (uid)
+        WHERE (reason IN ('confirmed', 'unresolved') AND (final_kind IS DISTINCT FROM r.label_kind
+               OR final_number IS DISTINCT FROM r.label_number OR final_date IS DISTINCT FROM r.label_date))
+           OR (reason = 'unresolved') != (d.auditor IS NULL AND p.reviewer IS NULL)
+           OR (m.state = 'not_computable') != (final_kind = 'na')""",
     ),
     Check(
         "maintained_labels",
@@ -211,9 +211,7 @@ FIGURE_CHECKS = [
 ]
 
 
-def _run(
-    context: dg.AssetCheckExecutionContext, settings: Settings, checks: list[Check]
-) -> Iterator[dg.AssetCheckResult]:
+def _run(context: dg.AssetCheckExecutionContext, settings: Settings, checks: list[Check]) -> Iterator[dg.AssetCheckResult]:
     selected = context.selected_asset_check_keys
     with settings.warehouse.connect(read_only=True) as connection:
         connection.execute(f"USE {CATALOG}.{SCHEMA}")

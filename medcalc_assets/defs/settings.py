@@ -5,11 +5,12 @@ from pathlib import Path
 
 import dagster as dg
 
-from medcalc_assets.errors import MedcalcError
 from medcalc_assets.auditors import published, simulated
 from medcalc_assets.auditors.protocol import Auditor
 from medcalc_assets.auditors.published import Published
 from medcalc_assets.auditors.simulated import SimulatedAuditor
+from medcalc_assets.demo.benchmark import truth
+from medcalc_assets.errors import MedcalcError
 from medcalc_assets.source import Source
 from medcalc_assets.storage.warehouse import Warehouse
 
@@ -80,6 +81,4 @@ class Settings(dg.ConfigurableResource):  # type: ignore[type-arg]
                 "MEDCALC_AUDITOR is 'simulated', which knows the truth of the demo only, and MEDCALC_SOURCE is "
                 f"{self.source!r}. Set MEDCALC_AUDITOR to published or none."
             )
-        from medcalc_assets.demo.benchmark import truth
-
         return SimulatedAuditor(truth())
