@@ -147,7 +147,7 @@ SMOKER = flag("Smoker")
     range=(0, 100),
     defects=[
         Defect("puts cholesterol in mmol/L where the coefficients are for mg/dL", {"mg_per_dl": 1 / 38.665}),
-        Defect("rounds the probability, not the percentage, to one decimal", {"decimals": 1}),
+        Defect("gives the probability for a percentage, rounded to one decimal", {"percent": 1, "decimals": 1}),
     ],
 )
 def framingham_risk(
@@ -159,7 +159,8 @@ def framingham_risk(
     treated: bool,
     smoker: bool,
     mg_per_dl: float = 1.0,
-    decimals: int | None = None,
+    percent: float = 100.0,
+    decimals: int = 15,
 ) -> float:
     """risk in 10 years = 100 · (1 − S^exp(x)); for men S = 0.9402 and x = 52.00961 ln age + 20.014077 ln TC − 0.905964 ln HDL
     + 1.305784 ln SBP + 0.241549 treated + 12.096316 smoker − 4.605038 ln age · ln TC − 2.84367 ln min(age, 70) · smoker
@@ -179,5 +180,4 @@ def framingham_risk(
         x = 31.764001 * ln_age + 22.465206 * ln_total - 1.187731 * ln_hdl + 2.552905 * ln_systolic
         x += 0.420251 * treated + 13.07543 * smoker - 5.060998 * ln_age * ln_total
         x -= 2.996945 * log(min(age, 78)) * smoker + 146.5933061
-    risk = 1 - pow(survival, exp(x))
-    return 100 * (risk if decimals is None else round(risk, decimals))
+    return round(percent * (1 - pow(survival, exp(x))), decimals)

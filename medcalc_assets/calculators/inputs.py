@@ -101,6 +101,7 @@ class Quantity(Input):
 
     `possible` is what can be at all (outside: unusable), `plausible` what has been seen alive (outside: worth a look).
     `exceeds` names an input that a plausible value lies above. `whole`: completed units count (an age in years).
+    `miswritten`: units that the data write by mistake, and what they mean.
     """
 
     unit: str = field(default="", kw_only=False)
@@ -109,6 +110,7 @@ class Quantity(Input):
     plausible: tuple[float, float] = (-LARGEST, LARGEST)
     exceeds: str | None = None
     whole: bool = False
+    miswritten: Mapping[str, str] = field(default_factory=dict, hash=False)
     kind = "number"
 
     def read(self, raw: Any) -> float:
@@ -123,7 +125,7 @@ class Quantity(Input):
         return self.substance is not None or self.unit == "°C"
 
     def _in_unit(self, number: float, unit: str) -> float:
-        return conversion(unit, self.unit, self.substance)(number)
+        return conversion(self.miswritten.get(unit, unit), self.unit, self.substance)(number)
 
     def _checked(self, raw: Any, converted: Any) -> float:
         number, unit = raw if type(raw) in (list, tuple) and len(raw) == 2 else (raw, self.unit)
@@ -151,7 +153,8 @@ class Quantity(Input):
 
     def notes(self, raw: Any) -> str | None:
         if type(raw) in (list, tuple):
-            return conversion(raw[1], self.unit, self.substance).note
+            meant = self.miswritten.get(raw[1])
+            return f"'{raw[1]}' read as {meant}" if meant else conversion(raw[1], self.unit, self.substance).note
         return f"no unit given, taken as {self.unit}" if self.unit else None
 
     def shown(self, value: Any) -> str:

@@ -31,21 +31,25 @@ child_pugh = score(
         bands(BILIRUBIN, {"<2": 1, "2-3": 2, ">3": 3}),
         bands(ALBUMIN, {"<2.8": 3, "2.8-3.5": 2, ">3.5": 1}),
         bands(INR, {"<1.7": 1, "1.7-2.3": 2, ">2.3": 3}),
-        graded("Ascites", ASCITES, default="absent"),
-        graded("Encephalopathy", ENCEPHALOPATHY, default="No Encephalopathy"),
+        graded("Ascites", ASCITES, unstated=1),
+        graded("Encephalopathy", ENCEPHALOPATHY, unstated=1),
     ],
     defects=[
-        Defect("gives ascites no point whenever it is stated", {"Ascites": graded("Ascites", dict.fromkeys(ASCITES, 0))}),
         Defect(
-            "gives encephalopathy of grade 0 no point",
-            {"Encephalopathy": graded("Encephalopathy", ENCEPHALOPATHY | {"Grade 0": 0})},
+            "gives ascites no point whenever it is stated",
+            {"Ascites": graded("Ascites", dict.fromkeys(ASCITES, 0), unstated=1)},
         ),
         Defect(
-            "puts bilirubin 2 and 3 and albumin 2.8 into the next band",
-            {
-                "Bilirubin": bands(BILIRUBIN, {"<2": 1, "2-2.99": 2, "≥3": 3}),
-                "Albumin": bands(ALBUMIN, {"≤2.8": 3, ">2.8": 2, ">3.5": 1}),
-            },
+            "gives encephalopathy of grade 0 no point",
+            {"Encephalopathy": graded("Encephalopathy", ENCEPHALOPATHY | {"Grade 0": 0}, unstated=1)},
+        ),
+        Defect(
+            "gives a bilirubin of exactly 2 no point and one of exactly 3 too many",
+            {"Bilirubin": bands(BILIRUBIN, {"<2": 1, "2": 0, ">2": 2, "≥3": 3})},
+        ),
+        Defect(
+            "puts an albumin of exactly 2.8 into the band below",
+            {"Albumin": bands(ALBUMIN, {"≤2.8": 3, ">2.8": 2, ">3.5": 1})},
         ),
     ],
 )

@@ -225,17 +225,27 @@ def _lower_edge(band: str) -> float:
     return float(band.lstrip("≥").partition("-")[0])
 
 
+NOT_MENTIONED = "not mentioned"
+
+
 def graded(
     key: str,
     points: Mapping[str, float | None],
     *aliases: str,
+    unstated: float | None = None,
     also: Mapping[str, Any] | None = None,
-    default: Any = REQUIRED,
 ) -> Criterion:
-    """Points by category; None for one that cannot be scored. `also` maps further spellings to the categories."""
+    """Points by category; None for one that cannot be scored. Must be stated, unless there are points for it `unstated`.
+
+    `also` maps further spellings to the categories.
+    """
     spellings = {value.casefold(): value for value in points} | dict(also or {})
+    listed = _listed(points)
+    default = REQUIRED
+    if unstated is not None:
+        points, default = {**points, NOT_MENTIONED: unstated}, NOT_MENTIONED
     source = Category(key, aliases=aliases, spellings=spellings, points=points, default=default)
-    return Criterion(key, f"{key}: {_listed(points)}", (source,), lambda v: points.get(v[key]))
+    return Criterion(key, f"{key}: {listed}", (source,), lambda v: points[v[key]])
 
 
 def _listed(points: Mapping[str, float | None]) -> str:
@@ -259,8 +269,13 @@ def value_of(term: Term, *, from_: float | None = None) -> Criterion:
     return Criterion(name, rule if from_ is None else f"{from_:g} − {rule}", (term,), counted)
 
 
-def always(name: str, points: float) -> Criterion:
-    return Criterion(name, f"{name}: {points:+g} in any case", (), lambda v: points)
+def always(points: float, name: str = "in any case") -> Criterion:
+    return Criterion(name, f"{name}: {points:+g}", (), lambda v: points)
+
+
+def given(term: Term, points: float = 1) -> Criterion:
+    of = term.of
+    return Criterion(term.name, f"{term.name} stated: {points:+g}", (term,), lambda v: 0 if of(v) is None else points)
 
 
 def any_of(*criteria: Criterion, points: float = 1, name: str = "") -> Criterion:
@@ -284,10 +299,10 @@ def worst_of(*criteria: Criterion, name: str) -> Criterion:
     return Criterion(name, rule, terms_of(criteria), judged)
 
 
-def either(condition: Criterion, then: Criterion, otherwise: Criterion, *, name: str) -> Criterion:
+def either(condition: Criterion, then: Criterion, otherwise: Criterion, *, name: str = "") -> Criterion:
     """One criterion or another, as a third decides."""
     decide, yes, no = condition.points, then.points, otherwise.points
-    rule = f"{name}: if {condition.rule.rpartition(':')[0]}, {then.rule}; else {otherwise.rule}"
+    rule = f"{name}: if {condition.rule.rpartition(':')[0]}, {then.rule}; else {otherwise.rule}".removeprefix(": ")
     return Criterion(name, rule, terms_of((condition, then, otherwise)), lambda v: yes(v) if decide(v) else no(v))
 
 

@@ -112,7 +112,6 @@ caprini = score(
         graded(
             "Surgery Type",
             {
-                "none": 0,
                 "minor": 1,
                 "major": 2,
                 "laparoscopic": 2,
@@ -120,9 +119,9 @@ caprini = score(
                 "elective major lower extremity arthroplasty": 5,
             },
             "surgery",
-            default="none",
+            unstated=0,
         ),
-        graded("Mobility", {"normal": 0, "on bed rest": 1, "confined to bed >72 hours": 2}, default="normal"),
+        graded("Mobility", {"normal": 0, "on bed rest": 1, "confined to bed >72 hours": 2}, unstated=0),
         *CAPRINI_FINDINGS,
     ],
     inputs=[SEX],  # the items for women (pregnancy, hormones) are not in the data

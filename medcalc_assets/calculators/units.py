@@ -46,6 +46,7 @@ SYNONYMS = {
     "mU/L": "mIU/L",
     "µU/mL": "µIU/mL",
     "per day": "1/day",
+    "/day": "1/day",
     "doses per day": "1/day",
     "drinks per week": "1/week",
     "degrees celsius": "degC",
