@@ -12,8 +12,8 @@ from medcalc_assets.calculators.inputs import Problem, Unusable
 def parse_inputs(calculator: Calculator, arguments: Iterable[str]) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     """Entities as in the data, by their keys there, and what could not be understood. Never raises.
 
-    A name is a key of the data, one of its aliases, or the key in lower_snake_case; a number may carry its unit, a graded
-    category may be given as its points.
+    A name is a key of the data, one of its aliases, or the key in lower_snake_case. A number may carry its unit, a
+    graded category may be given as its points.
     """
     entities: dict[str, Any] = {}
     problems: list[Problem] = []

@@ -63,10 +63,7 @@ class DerivationAudit:
         """The known defects of the release that change the answer here, each completing "the release ..."."""
         if not self.release_rule_reproduces or self.published.value is None:
             return ()
-        alone = (
-            (note, rule.apply(self.published.reading).value)
-            for note, rule in self.calculator.defects
-        )
+        alone = ((note, rule.apply(self.published.reading).value) for note, rule in self.calculator.defects)
         decisive = tuple(note for note, value in alone if not _same(self.calculator, self.published.value, value))
         return decisive or tuple(note for note, _ in self.calculator.defects)
 
@@ -80,10 +77,10 @@ class DerivationAudit:
             reasons = [*(f"{key} is missing" for key in self.missing), *map(str, self.problems)]
             return f"The published rule cannot be computed: {'; '.join(reasons)}."
         if convention := next((a.name for a in self.alternatives if a.reaches_label), None):
-            return f"The label follows another convention ({convention}); the published rule gives {value}."
+            return f"The label follows another convention ({convention}); the published rule gives {_shown(value)}."
         if self.release_rule_reproduces:
-            return f"The release {', and '.join(self.defects)}; the published rule gives {value}."
-        return f"The label {self.label} follows no known rule; the published rule gives {value}."
+            return f"The release {' and '.join(self.defects)}; the published rule gives {_shown(value)}."
+        return f"The label {self.label} follows no known rule; the published rule gives {_shown(value)}."
 
 
 def audit_derivation(calculator: Calculator, entities: Mapping[str, object], label: Label) -> DerivationAudit:
@@ -112,6 +109,10 @@ def _verdict(calculator: Calculator, label: Label, value: Label | None) -> Verdi
     if value is None:
         return "reproduced" if label.kind == "na" else "not_computable"
     return "reproduced" if _same(calculator, label, value) else "contradicted"
+
+
+def _shown(value: Label) -> str:
+    return str(value) if value.number is None else f"{value.number:.6g}"
 
 
 def _same(calculator: Calculator, truth: Label | None, answer: Label | None) -> bool:

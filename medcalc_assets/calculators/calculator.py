@@ -1,4 +1,4 @@
-"""A calculator: one rule as published, the other published conventions, and the rule as the release really computed it."""
+"""A calculator: one rule as published, the other published conventions, and the rule as the release computed it."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def score(
 ) -> Calculator:
     """A calculator that adds up points.
 
-    `inputs` are those whose absence means something else here than elsewhere, and those that the release gives unscored.
+    `inputs`: those whose absence means something else here than elsewhere, and those that the release gives unscored.
     """
     return calculator(
         Score(name, tuple(criteria), unit),

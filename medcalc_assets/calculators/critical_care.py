@@ -70,18 +70,16 @@ MOTOR = {
 }
 
 
-def responses(
-    not_testable: tuple[int, int, int] | None = None, verbal_counts: int = 1
-) -> dict[str, Criterion]:
-    """The three responses; `not_testable`: what eye, verbal and motor count for where they cannot be tested."""
-    eye, verbal, motor = not_testable or (None, None, None)
-    weighted = {k: v and verbal_counts * v for k, v in (VERBAL | {"not testable": verbal}).items()}
+def responses(eye: float | None, verbal: float | None, motor: float | None) -> dict[str, Criterion]:
+    """The three responses, with what each counts where it cannot be tested."""
     return {
         "Best eye response": graded("Best eye response", EYE | {"not testable": eye}, "eye", "e"),
-        "Best verbal response": graded("Best verbal response", weighted, "verbal", "v"),
+        "Best verbal response": graded("Best verbal response", VERBAL | {"not testable": verbal}, "verbal", "v"),
         "Best motor response": graded("Best motor response", MOTOR | {"not testable": motor}, "motor", "m"),
     }
 
+
+TESTABLE = responses(None, None, None)
 
 glasgow_coma_score = score(
     21,
@@ -89,16 +87,17 @@ glasgow_coma_score = score(
     "Teasdale G, Jennett B. Lancet 1974;2:81; not testable as in Teasdale G et al. Lancet Neurol 2014;13:844 (GCS-40)",
     slug="glasgow_coma_score",
     range=(3, 15),
-    criteria=responses().values(),
+    criteria=TESTABLE.values(),
     alternatives={
-        "a response that cannot be tested counts 1": responses(not_testable=(1, 1, 1)),
-        "a response that cannot be tested counts in full": responses(not_testable=(4, 5, 6)),
+        "a response that cannot be tested counts 1": responses(1, 1, 1),
+        "a response that cannot be tested counts in full": responses(4, 5, 6),
     },
     defects=[
         Defect(
-            "adds the verbal response twice, and 4 for a response that cannot be tested",
-            responses(not_testable=(4, 4, 4), verbal_counts=2),
-        )
+            "adds the verbal response twice",
+            {"Best verbal response": (TESTABLE["Best verbal response"], TESTABLE["Best verbal response"])},
+        ),
+        Defect("counts 4 for a response that cannot be tested", responses(4, 4, 4)),
     ],
 )
 
@@ -179,7 +178,9 @@ apache_ii = score(
     ],
     inputs=[AA_GRADIENT.optional(), PAO2.optional(), CHRONIC_RENAL_FAILURE],
     defects=[
-        Defect("adds the Glasgow Coma Score instead of 15 minus it", {GLASGOW_COMA_SCORE.key: value_of(GLASGOW_COMA_SCORE)}),
+        Defect(
+            "adds the Glasgow Coma Score instead of 15 minus it", {GLASGOW_COMA_SCORE.key: value_of(GLASGOW_COMA_SCORE)}
+        ),
         Defect(
             "compares white cells per µL with limits in thousands",
             {"white cells": bands(THOUSANDS_OF_WHITE_CELLS.but({"thousand": 1.0}), WHITE_CELLS_IN_THOUSANDS)},
@@ -225,7 +226,9 @@ DOPAMINE = infusion("DOPamine")
 DOBUTAMINE = infusion("DOBUTamine")
 EPINEPHRINE = infusion("EPINEPHrine", "adrenaline")
 NOREPINEPHRINE = infusion("norEPINEPHrine", "noradrenaline")
-URINE_OUTPUT = Quantity("Urine Output", "mL/day", aliases=("urine",), possible=ZERO_OR_MORE, plausible=(0, 20000), default=None)
+URINE_OUTPUT = Quantity(
+    "Urine Output", "mL/day", aliases=("urine",), possible=ZERO_OR_MORE, plausible=(0, 20000), default=None
+)
 
 WITH_SUPPORT: dict[str, float | None] = {"<100": 4, "100-199": 3, "200-299": 2, "300-399": 1, "≥400": 0}
 CREATININE_POINTS = bands(CREATININE, {"<1.2": 0, "1.2-1.9": 1, "2-3.4": 2, "3.5-4.9": 3, "≥5": 4})
@@ -291,7 +294,7 @@ sofa = score(
             {"circulation": circulation_as_released()},
         ),
         Defect(
-            "gives the kidneys no point where creatinine and urine output are both given, and 3 at most for urine output",
+            "gives no point for kidneys where creatinine and urine output are both given, and 3 at most for urine output",
             {
                 "kidneys": either(
                     given(CREATININE),

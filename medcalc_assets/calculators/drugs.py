@@ -58,25 +58,34 @@ class SteroidDose(Input):
     unit="mg",
 )
 def steroid_conversion(dose: tuple[str, float], target: str) -> float:
-    """dose · equivalent of the target / equivalent of the input; equivalents in mg: betamethasone and dexamethasone 0.75,
+    """dose · equivalent of the target / equivalent of the input, in mg: betamethasone and dexamethasone 0.75,
     methylprednisolone and triamcinolone 4, prednisolone and prednisone 5, hydrocortisone 20, cortisone 25"""
     steroid, amount = dose
     return amount * EQUIVALENT_MG[target] / EQUIVALENT_MG[steroid]
+
 
 METHADONE_TIERS_2016 = ((20, 4.0), (40, 8.0), (60, 10.0), (float("inf"), 12.0))
 
 
 def opioid(drug: str, per_mg: float | None, unit: str = "mg", miswritten: Mapping[str, str] | None = None) -> Criterion:
     """Dose · doses a day · morphine equivalent of a unit; no factor means methadone in the tiers of 2016."""
+    name = drug.casefold().replace(" ", "_")
     dose = Quantity(
         f"{drug} Dose",
         unit,
-        aliases=(drug.casefold().replace(" ", "_"),),
+        aliases=(name,),
         possible=ZERO_OR_MORE,
         default=None,
         miswritten=miswritten or {},
     )
-    per_day = Quantity(f"{drug} Dose Per Day", "/day", possible=ZERO_OR_MORE, plausible=(0, 24), default=None)
+    per_day = Quantity(
+        f"{drug} Dose Per Day",
+        "/day",
+        aliases=(f"{name}_per_day",),
+        possible=ZERO_OR_MORE,
+        plausible=(0, 24),
+        default=None,
+    )
 
     def equivalents(values: Values) -> float | None:
         amount, times = dose.of(values), per_day.of(values)

@@ -51,9 +51,12 @@ centor = score(
         present("Cough Absent", 1, "no_cough"),
     ],
     defects=[
-        Defect("scores children under 3 years, for whom the rule is not made", {
-            "age": bands(AGE, {"<3": 0, "3-14": 1, "15-44": 0, "≥45": -1}),
-        })
+        Defect(
+            "scores children under 3 years, for whom the rule is not made",
+            {
+                "age": bands(AGE, {"<3": 0, "3-14": 1, "15-44": 0, "≥45": -1}),
+            },
+        )
     ],
 )
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from medcalc_assets.calculators.calculator import Defect, score
 from medcalc_assets.calculators.inputs import Quantity
-from medcalc_assets.calculators.measurements import AGE, BODY_MASS_INDEX, HEART_RATE, PERCENT, PREVIOUS_DVT, PREVIOUS_PE, SEX
+from medcalc_assets.calculators.measurements import (
+    AGE,
+    BODY_MASS_INDEX,
+    HEART_RATE,
+    PERCENT,
+    PREVIOUS_DVT,
+    PREVIOUS_PE,
+    SEX,
+)
 from medcalc_assets.calculators.rules import above, any_of, at_least, bands, below, graded, present
 
 HEMOPTYSIS = present("Hemoptysis")
@@ -48,7 +56,9 @@ wells_deep_vein_thrombosis = score(
         present("Entire Leg Swollen", 1, "leg_swollen", "leg"),
         present("Localized tenderness along the deep venous system", 1, "tenderness"),
         present("Pitting edema, confined to symptomatic leg", 1, "edema"),
-        present("Paralysis, paresis, or recent plaster immobilization of the lower extremity", 1, "paralysis", "plaster"),
+        present(
+            "Paralysis, paresis, or recent plaster immobilization of the lower extremity", 1, "paralysis", "plaster"
+        ),
         present(PREVIOUS_DVT),
         present("Alternative diagnosis to Deep Vein Thrombosis as likely or more likely", -2, "alternative"),
     ],

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from medcalc_assets.calculators.calculator import Result
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$-])")
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|~&$#@]|:(?=//)|(?<=www)\.)")
 
 
 def markdown(result: Result) -> str:
@@ -17,7 +17,7 @@ def markdown(result: Result) -> str:
     reader = result.rule.reader
     used = [
         (i.key, _raw(raw), i.shown(reading.values[i.key]) if reading.values[i.key] is not None else "not usable")
-        for name, raw in (reading.entities.items() if isinstance(reading.entities, dict) else ())
+        for name, raw in (reading.entities.items() if isinstance(reading.entities, Mapping) else ())
         if (i := reader.find(str(name)))
     ]
     answer = "not computable" if result.value is None else body.shown(result.value.date or result.value.number)
