@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from medcalc_assets.calculators import CALCULATORS
+from medcalc_assets.demo.benchmark import released_rows
+from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.value import as_columns
 from medcalc_assets.storage.tables import RAW_MEDCALC
@@ -50,7 +52,7 @@ LONGEST_ENTITIES = 100_000
 KIND_OF_OUTPUT = {"decimal": "number", "integer": "number", "date": "date"}
 
 
-class SourceError(Exception):
+class SourceError(MedcalcError):
     """The benchmark cannot be read as it is. The message names the file, the row where there is one, and the remedy."""
 
 
@@ -71,11 +73,12 @@ class Source:
 
     @property
     def version(self) -> str:
-        """What identifies the content: the revision and split, the sha256 of the file, or that of the demo's code."""
+        """What identifies the content: the revision and split, the sha256 of the file, or that of the demo's rows."""
         if self.setting in ("hf", "hf:train"):
             return f"{REVISION}:{self._split}"
-        path = Path(__file__).parent / "demo" / "benchmark.py" if self.is_demo else self._file()
-        with path.open("rb") as file:
+        if self.is_demo:
+            return hashlib.sha256(json.dumps(released_rows()).encode()).hexdigest()
+        with self._file().open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def instances(self) -> Iterator[pl.DataFrame]:
@@ -85,6 +88,7 @@ class Source:
         reached, a missing column, and a row that is cut off, has a uid that is no integer or occurred before, a
         calculator that is not one of the 55, or a label, limit or entities cell that cannot be read.
         """
+        origin = {"source": Path(self.setting).name, "source_version": self.version}
         first_row: dict[int, int] = {}
         row_number = 1  # the header
         for batch in self._batches():
@@ -96,7 +100,7 @@ class Source:
             rows = []
             for cells in batch.select(list(COLUMNS)).iter_rows(named=True):
                 row_number += 1
-                rows.append(row := self._instance(cells, row_number))
+                rows.append(row := self._instance(cells, row_number) | origin)
                 if (earlier := first_row.setdefault(row["uid"], row_number)) != row_number:
                     raise SourceError(
                         f"{self.setting}, row {row_number} (uid {row['uid']}): row {earlier} has the same uid. "
@@ -185,8 +189,6 @@ class Source:
         import datasets  # a second to import, and needed by no other asset
 
         if self.is_demo:
-            from medcalc_assets.demo.benchmark import released_rows
-
             return datasets.Dataset.from_list(released_rows())
         if self.setting in ("hf", "hf:train"):
             try:

@@ -87,4 +87,5 @@ class Auditor(Protocol):
 def votes_frame(table: Table, auditor: str, votes: Iterable[Vote], instances: pl.DataFrame) -> pl.DataFrame:
     """The votes as rows of `table`, which is `audit_votes` or `relabel_votes`."""
     rows = [vote.row() | {"auditor": auditor} for vote in votes]
-    return table.of_instances(instances, {name: [row[name] for row in rows] for name in (rows[0] if rows else {"uid": 0})})
+    names = rows[0] if rows else ["uid"]
+    return table.of_instances(instances, {name: [row[name] for row in rows] for name in names})

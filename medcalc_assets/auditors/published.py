@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import polars as pl
 
 from medcalc_assets.calculators import CALCULATORS
+from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.value import NA, Label, as_columns, columns
 from medcalc_assets.storage.tables import PHYSICIAN_LABELS, RELABELS
@@ -24,7 +25,7 @@ SEVERAL_ANSWERS = "Multiple"
 """A physician's cell for a note with several defensible answers. The authors' final labels hold it as N/A."""
 
 
-class PublishedError(Exception):
+class PublishedError(MedcalcError):
     """A published file cannot be used. The message names the file, the row where there is one, and the remedy."""
 
 

@@ -11,6 +11,7 @@ from medcalc_assets.labels import voting
 from medcalc_assets.labels.voting import audit_verdicts
 from medcalc_assets.storage.tables import AUDIT_FLAGS, AUDIT_VOTES, INSTANCE_KEYS
 
+
 @dg.asset(
     **stage("audit_votes", "phase1_audit", protocol, simulated),
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, "note", "question", "entities", "label_text", "explanation")},
@@ -38,7 +39,5 @@ def audit_flags(
         )
         .cast(AUDIT_FLAGS.polars_schema)
     )
-    describe(
-        context, flags, settings.auditor_that_counts, likely_errors=(pl.col("status") == "likely_error").sum()
-    )
+    describe(context, flags, settings.auditor_that_counts, likely_errors=(pl.col("status") == "likely_error").sum())
     return flags

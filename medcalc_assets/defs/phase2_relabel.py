@@ -9,7 +9,8 @@ from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import columns, describe, stage
 from medcalc_assets.labels import value, voting
 from medcalc_assets.labels.voting import consensus
-from medcalc_assets.storage.tables import INSTANCE_KEYS, RELABELS, RELABEL_VOTES
+from medcalc_assets.storage.tables import INSTANCE_KEYS, RELABEL_VOTES, RELABELS
+
 
 @dg.asset(
     **stage("relabel_votes", "phase2_relabel", protocol, simulated),
@@ -37,7 +38,5 @@ def relabels(
     if files := settings.published_files:
         found.append(files.relabels(raw_medcalc, context.partition_keys))
     frame = pl.concat(found)
-    describe(
-        context, frame, settings.auditor_that_counts, high_confidence=(pl.col("status") == "high_confidence").sum()
-    )
+    describe(context, frame, settings.auditor_that_counts, high_confidence=(pl.col("status") == "high_confidence").sum())
     return frame

@@ -1,5 +1,7 @@
 """Phase 3: the contested labels in order of review, the physicians' own answers, and how well each label set agrees."""
 
+from typing import Any
+
 import dagster as dg
 import polars as pl
 
@@ -57,7 +59,7 @@ def physician_agreement(
     return pl.DataFrame(rows, schema=PHYSICIAN_AGREEMENT.polars_schema).fill_nan(None)
 
 
-def _lines(rows: list[dict[str, object]]) -> list[str]:
+def _lines(rows: list[dict[str, Any]]) -> list[str]:
     return [
         "| label set | reference | agree | 95% (Wilson) | sMAPE % | 95% (bootstrap) | N |",
         "|---|---|---|---|---|---|---|",

@@ -21,9 +21,7 @@ def disagreement_by_calculator(figures: pl.DataFrame) -> dg.MarkdownMetadataValu
     figure = Figure(figsize=(8, 1.2 + 0.2 * len(shares)), layout="constrained")
     axes = figure.subplots()
     axes.barh(shares["calculator"], 100, color=DEFERRED, label="no high-confidence relabel")
-    axes.barh(
-        shares["calculator"], shares["contested"] + shares["agreed"], color=AGREED, label="relabel agrees"
-    )
+    axes.barh(shares["calculator"], shares["contested"] + shares["agreed"], color=AGREED, label="relabel agrees")
     axes.barh(shares["calculator"], shares["contested"], color=CONTESTED, label="likely error")
     axes.set(xlim=(0, 100), xlabel="% of instances")
     axes.margins(y=0.01)

@@ -9,12 +9,15 @@ from medcalc_assets.auditors import published, simulated
 from medcalc_assets.auditors.protocol import Auditor
 from medcalc_assets.auditors.published import Published
 from medcalc_assets.auditors.simulated import SimulatedAuditor
+from medcalc_assets.demo.benchmark import truth
+from medcalc_assets.errors import MedcalcError
 from medcalc_assets.source import Source
+from medcalc_assets.storage.warehouse import Warehouse
 
 NO_AUDITOR = "none"
 
 
-class SettingsError(Exception):
+class SettingsError(MedcalcError):
     """A setting is not usable. The message names it and what it may be."""
 
 
@@ -42,6 +45,10 @@ class Settings(dg.ConfigurableResource):  # type: ignore[type-arg]
     @property
     def benchmark(self) -> Source:
         return Source(self.source)
+
+    @property
+    def warehouse(self) -> Warehouse:
+        return Warehouse(Path(self.home))
 
     @property
     def published_files(self) -> Published | None:
@@ -74,6 +81,4 @@ class Settings(dg.ConfigurableResource):  # type: ignore[type-arg]
                 "MEDCALC_AUDITOR is 'simulated', which knows the truth of the demo only, and MEDCALC_SOURCE is "
                 f"{self.source!r}. Set MEDCALC_AUDITOR to published or none."
             )
-        from medcalc_assets.demo.benchmark import truth
-
         return SimulatedAuditor(truth())

@@ -43,7 +43,10 @@ def stage(name: str, group: str, *code: ModuleType) -> dict[str, Any]:
             "dagster/column_schema": dg.TableSchema(
                 columns=[
                     dg.TableColumn(
-                        column.name, column.type, column.description, dg.TableColumnConstraints(nullable=column.nullable)
+                        column.name,
+                        column.type,
+                        column.description,
+                        dg.TableColumnConstraints(nullable=column.nullable),
                     )
                     for column in table.columns
                 ]

@@ -39,9 +39,7 @@ def review_order(scores: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             tier=comparison.replace_strict(COMPARISONS, range(len(COMPARISONS)), return_dtype=pl.Int32),
             severity=pl.coalesce(pl.col("days").cast(pl.Float64), "discrepancy"),
-            why=pl.format(
-                "released {}, {} finds {}: {}", as_text("label"), pl.col("auditor"), as_text("relabel"), apart
-            ),
+            why=pl.format("released {}, {} finds {}: {}", as_text("label"), pl.col("auditor"), as_text("relabel"), apart),
         )
         .sort("tier", "severity", "uid", descending=[False, True, False], nulls_last=True)
     )

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -76,7 +77,7 @@ def smape(labels: pl.Series, truth: pl.Series) -> Estimate:
 
 def compare_with_physicians(
     released: pl.DataFrame, relabels: pl.DataFrame, physicians: pl.DataFrame, auditor: str
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Agreement and sMAPE of the released labels and of every auditor's relabels, over the physicians' instances.
 
     An instance is continuous if the physician's, the released or the relabel of the `auditor` that counts is, and is so
@@ -96,7 +97,7 @@ def compare_with_physicians(
         name: ("relabel", reference.join(relabels.filter(auditor=name), on="uid"))
         for name in relabels["auditor"].unique().sort()
     }
-    rows: list[dict[str, object]] = []
+    rows: list[dict[str, Any]] = []
     for name, (prefix, labels) in label_sets.items():
         agree = labels.select(agrees(prefix, "physician", pl.col("continuous"))).to_series()
         share = proportion(int(agree.sum()), len(agree))

@@ -14,8 +14,7 @@ def discrepancy(a: pl.Expr, b: pl.Expr) -> pl.Expr:
     A lower bound of the true relative error if either label were the truth. 0 for equal values, two zeros included;
     1 when exactly one is zero; up to 2 for opposite signs. Source: arXiv:2512.19691, section 3.2.
     """
-    largest = pl.max_horizontal(a.abs(), b.abs())
-    return pl.when(largest == 0).then(0.0).otherwise((a - b).abs() / largest)
+    return pl.when((a == 0) & (b == 0)).then(0.0).otherwise((a - b).abs() / pl.max_horizontal(a.abs(), b.abs()))
 
 
 def score_disagreement(labels: pl.DataFrame, relabels: pl.DataFrame) -> pl.DataFrame:

@@ -18,8 +18,7 @@ def summarise(
     keys = ["calculator_id", "calculator"]
     contested = pl.col("likely_error")
     final_is_released = pl.all_horizontal(
-        pl.col(final).eq_missing(pl.col(label))
-        for final, label in zip(columns("final"), columns("label"), strict=True)
+        pl.col(final).eq_missing(pl.col(label)) for final, label in zip(columns("final"), columns("label"), strict=True)
     )
 
     def counts(frame: pl.DataFrame, **figures: pl.Expr) -> pl.DataFrame:

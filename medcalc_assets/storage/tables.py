@@ -51,15 +51,17 @@ class Table:
         return [column.name for column in self.columns]
 
     @property
-    def polars_schema(self) -> dict[str, pl.DataType]:
-        return {column.name: TYPES[column.type] for column in self.columns}
+    def polars_schema(self) -> pl.Schema:
+        return pl.Schema({column.name: TYPES[column.type] for column in self.columns})
 
     @property
     def ddl(self) -> str:
         columns = ", ".join(f'"{c.name}" {c.type}{"" if c.nullable else " NOT NULL"}' for c in self.columns)
         return f"CREATE TABLE IF NOT EXISTS {self.full_name} ({columns})"
 
-    def of_instances(self, instances: pl.DataFrame, cells: Mapping[str, list[Any]], how: Literal["inner", "left"] = "inner") -> pl.DataFrame:
+    def of_instances(
+        self, instances: pl.DataFrame, cells: Mapping[str, list[Any]], how: Literal["inner", "left"] = "inner"
+    ) -> pl.DataFrame:
         """Rows of this table from columns by name (`uid` among them), with the keys of their instances.
 
         Columns that are not given are null. `left` makes a row for every instance.
@@ -81,9 +83,7 @@ INSTANCE_KEYS = [column.name for column in INSTANCE]
 VOTE = (
     Column("auditor", "VARCHAR", "Who voted: a model id, or `simulated`."),
     Column("model_version", "VARCHAR", "The model as served; null where no model is behind the vote.", nullable=True),
-    Column(
-        "prompt_sha256", "VARCHAR", "Hash of prompt, answer schema and parser; null without a prompt.", nullable=True
-    ),
+    Column("prompt_sha256", "VARCHAR", "Hash of prompt, answer schema and parser; null without a prompt.", nullable=True),
     Column("run_index", "INTEGER", "Which of the auditor's independent runs, from 0."),
     Column("status", "VARCHAR", "`ok`, or `failed`: a failed vote is no vote, and no abstention."),
 )
@@ -132,6 +132,8 @@ RAW_MEDCALC = Table(
         *LIMITS,
         Column("explanation", "VARCHAR", "`Ground Truth Explanation`: how the release derived its label."),
         Column("row_sha256", "VARCHAR", "Hash of the row as released, all columns."),
+        Column("source", "VARCHAR", "`demo`, `hf`, `hf:train` or the name of the file that the row was read from."),
+        Column("source_version", "VARCHAR", "Revision and split, or sha256 of the file (of the demo: of its rows)."),
     ),
     key=("uid",),
 )
@@ -220,9 +222,7 @@ PHYSICIAN_LABELS = Table(
         *typed("physician", "The physician's label", nullable=False),
         Column("state", "VARCHAR", "`computable` or `not_computable`."),
         Column("answer_text", "VARCHAR", "The answer as typed."),
-        Column(
-            "assumptions", "VARCHAR", "What the answer assumes: a time point, a guideline.", nullable=True
-        ),
+        Column("assumptions", "VARCHAR", "What the answer assumes: a time point, a guideline.", nullable=True),
         Column("rationale", "VARCHAR", "The physician's note.", nullable=True),
         Column("answered_at", "TIMESTAMP WITH TIME ZONE", "When; null where it was not published.", nullable=True),
     ),

@@ -11,6 +11,7 @@ from typing import NoReturn
 import duckdb
 import polars as pl
 
+from medcalc_assets.errors import MedcalcError
 from medcalc_assets.storage.tables import CATALOG, PARTITION_COLUMN, SCHEMA, TYPES, Table
 
 FILE = "medcalc.duckdb"
@@ -18,7 +19,7 @@ WRITTEN = f"{CATALOG}.{SCHEMA}.written_partitions"
 """Which partitions of which table have been written, so that an empty partition is told from a missing one."""
 
 
-class WarehouseError(Exception):
+class WarehouseError(MedcalcError):
     """The warehouse cannot be read or written as asked. The message names table, cause and remedy."""
 
 
@@ -76,9 +77,10 @@ class Warehouse:
         the table declares: a column missing, unknown or of another type, null where an answer is required, a repeated
         key, or a row of a partition that is not being written.
         """
-        where = "" if partitions is None else f"WHERE {PARTITION_COLUMN} IN (SELECT unnest(?))"
-        parameters = [] if partitions is None else [list(partitions)]
+        where, parameters = _where(partitions)
+        keys = [""] if partitions is None else list(partitions)
         with self.connect() as connection:
+            # Closing the connection before the commit undoes everything, whatever the reason.
             connection.begin()
             try:
                 connection.execute(f"CREATE SCHEMA IF NOT EXISTS {CATALOG}.{SCHEMA}")
@@ -91,20 +93,15 @@ class Warehouse:
                     connection.execute(f"INSERT INTO {table.full_name} BY NAME SELECT * FROM incoming")
                     connection.unregister("incoming")
                 _require_unique_keys(connection, table)
-                connection.execute(
-                    f"CREATE TABLE IF NOT EXISTS {WRITTEN} (table_name VARCHAR, {PARTITION_COLUMN} VARCHAR)"
-                )
-                for partition in partitions or [None]:
-                    row = [table.name, partition]
-                    known = f"table_name = ? AND {PARTITION_COLUMN} IS NOT DISTINCT FROM ?"
-                    connection.execute(f"DELETE FROM {WRITTEN} WHERE {known}", row)
-                    connection.execute(f"INSERT INTO {WRITTEN} VALUES (?, ?)", row)
-                count = _count(connection, table)
+                connection.execute(f"CREATE TABLE IF NOT EXISTS {WRITTEN} (table_name VARCHAR, {PARTITION_COLUMN} VARCHAR)")
+                known = f"table_name = ? AND {PARTITION_COLUMN} IN (SELECT unnest(?))"
+                connection.execute(f"DELETE FROM {WRITTEN} WHERE {known}", [table.name, keys])
+                connection.execute(f"INSERT INTO {WRITTEN} SELECT ?, unnest(?)", [table.name, keys])
+                rows = connection.execute(f"SELECT count(*) FROM {table.full_name}").fetchall()[0][0]
                 connection.commit()
-            except BaseException:
-                connection.rollback()
-                raise
-        return count
+            except duckdb.Error as error:
+                _refuse(table, f"DuckDB says: {error}. Free disk space if that is what lacks, and run again")
+        return int(rows)
 
     def read(
         self, table: Table, partitions: Sequence[str] | None = None, columns: Sequence[str] | None = None
@@ -130,15 +127,16 @@ class Warehouse:
                     f"({', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}): materialize {table.name} first."
                 )
             chosen = ", ".join(f'"{name}"' for name in columns or table.names)
-            where = "" if partitions is None else f"WHERE {PARTITION_COLUMN} IN (SELECT unnest(?))"
-            return connection.sql(
+            where, parameters = _where(partitions)
+            frame: pl.DataFrame = connection.sql(
                 f"SELECT {chosen} FROM {table.full_name} {where} ORDER BY {', '.join(table.key)}",
-                params=[] if partitions is None else [list(partitions)],
+                params=parameters,
             ).pl()
+        return frame
 
 
-def _count(connection: duckdb.DuckDBPyConnection, table: Table) -> int:
-    return int(connection.execute(f"SELECT count(*) FROM {table.full_name}").fetchall()[0][0])
+def _where(partitions: Sequence[str] | None) -> tuple[str, list[list[str]]]:
+    return ("", []) if partitions is None else (f"WHERE {PARTITION_COLUMN} IN (SELECT unnest(?))", [list(partitions)])
 
 
 def _require_declared_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
@@ -165,7 +163,10 @@ def _require_unique_keys(connection: duckdb.DuckDBPyConnection, table: Table) ->
         f"SELECT {key} FROM {table.full_name} GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL LIMIT 1"
     ).fetchone()
     if repeated:
-        _refuse(table, f"two rows have {key} = {', '.join(map(str, repeated))}")
+        _refuse(
+            table,
+            f"two rows have {key} = {', '.join(map(str, repeated))}. If the source was changed, materialize all partitions",
+        )
 
 
 def _require_declared(frame: pl.DataFrame, table: Table, partitions: Sequence[str] | None) -> None:

@@ -1,0 +1,283 @@
+"""The command line: run the chain, read its figures, export the labels."""
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import click
+import dagster as dg
+import polars as pl
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table as Grid
+
+from medcalc_assets import export as exported
+from medcalc_assets.auditors import simulated
+from medcalc_assets.defs.settings import Settings
+from medcalc_assets.errors import MedcalcError
+from medcalc_assets.labels.adjudication import REASONS
+from medcalc_assets.labels.agreement import compare_with_physicians, proportion
+from medcalc_assets.labels.summary import summarise
+from medcalc_assets.labels.value import columns
+from medcalc_assets.partitions import KEYS
+from medcalc_assets.storage import tables
+from medcalc_assets.storage.warehouse import WarehouseError
+
+console = Console()
+FAILED, CHECK_FAILED = 1, 3
+LABEL = columns("label")
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def setting(name: str, variable: str, description: str) -> Callable[[Any], Any]:
+    """An option that sets an environment variable, from which every part of the project reads its settings."""
+
+    def put(_context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            os.environ[variable] = value
+
+    return click.option(name, expose_value=False, callback=put, help=f"{description} [{variable}]")
+
+
+home = setting("--home", "MEDCALC_HOME", "Folder of the warehouse; ./data by default.")
+source = setting("--source", "MEDCALC_SOURCE", "demo (the default), hf, hf:train, or a CSV or Parquet file of v1.0.")
+published = setting("--published", "MEDCALC_PUBLISHED", "Folder with the authors' published files.")
+auditor = setting("--auditor", "MEDCALC_AUDITOR", "Whose votes count: simulated, published or none.")
+
+
+warnings.simplefilter("ignore", dg.BetaWarning)
+
+
+def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """An error that a person can mend is printed as it is, without a traceback, and exits with 1."""
+
+    @wraps(command)
+    def run(**arguments: Any) -> None:
+        try:
+            command(**arguments)
+        except MedcalcError as error:
+            console.print(f"[bold red]{type(error).__name__}[/] ", end="")
+            console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+            raise SystemExit(FAILED) from error
+
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="medcalc_assets")
+def main() -> None:
+    """Keep the labels of MedCalc-Bench honest: audit, recompute, adjudicate, maintain.
+
+    \b
+    Examples:
+      medcalc run                                       the bundled demo, without a key or a network
+      medcalc run --source hf                           MedCalc-Bench v1.0, test split
+      medcalc run --source test.csv --published folder  your copy, with the authors' relabels
+      medcalc summary
+      medcalc export --to release/
+
+    Exit codes: 0 all is well, 1 the run failed or there is nothing to show, 2 wrong usage, 3 a check failed.
+    """
+
+
+@main.command()
+@home
+@source
+@published
+@auditor
+@click.option("--calculator", "-c", "keys", multiple=True, help="Only this partition; may be repeated. All 55 by default.")
+@reports_errors
+def run(keys: tuple[str, ...]) -> None:
+    """Run the whole chain, from the benchmark as released to maintained labels.
+
+    \b
+    Examples:
+      medcalc run
+      medcalc run -c glasgow_coma_score -c child_pugh
+    """
+    from medcalc_assets.definitions import definitions, settings  # reads the settings that the options have just set
+
+    if unknown := [key for key in keys if key not in KEYS]:
+        raise click.UsageError(f"{', '.join(unknown)}: no such partition. They are: {', '.join(KEYS)}.")
+    console.print(
+        f"Source [bold]{escape(settings.source)}[/], auditor [bold]{escape(settings.auditor_that_counts)}[/], "
+        f"warehouse {escape(str(settings.warehouse.path))}",
+        soft_wrap=True,
+    )
+    chosen = [KEYS.index(key) for key in set(keys or KEYS)]
+    chain, figures = (definitions.resolve_job_def(name) for name in ("chain", "figures"))
+    runs = [(chain, _range_tags(KEYS[first], KEYS[last])) for first, last in _contiguous(chosen)] + [(figures, {})]
+    failed_checks: list[dg.AssetCheckEvaluation] = []
+    with _instance() as instance, _progress(sum(len(job.nodes) for job, _ in runs)) as hook:
+        for job, tags in runs:
+            result = job.with_hooks({hook}).execute_in_process(instance=instance, tags=tags, run_config=QUIET)
+            failed_checks += [check for check in result.get_asset_check_evaluations() if not check.passed]
+    for check in failed_checks:
+        found = {name: value.value for name, value in check.metadata.items()}
+        console.print(f"[yellow]Check failed:[/] {check.asset_key.path[-1]} {check.check_name} {escape(str(found))}")
+    _show_summary()
+    console.print("\nNext: [bold]medcalc export[/] writes the labels, [bold]make ui[/] shows the chain in the Dagster UI.")
+    if any(check.severity == dg.AssetCheckSeverity.ERROR for check in failed_checks):
+        raise SystemExit(CHECK_FAILED)
+
+
+@main.command()
+@home
+@reports_errors
+def summary() -> None:
+    """Show the figures of the last run: both denominators, by calculator, and agreement with physicians."""
+    _show_summary()
+
+
+@main.command()
+@home
+@click.option("--to", "folder", type=click.Path(path_type=Path), help="Folder to write to; MEDCALC_HOME/export by default.")
+@reports_errors
+def export(folder: Path | None) -> None:
+    """Write the maintained labels as a drop-in CSV of v1.0, and as Parquet with state, reason and evidence."""
+    settings = Settings.from_environment()
+    for path in exported.export(settings.warehouse, folder or Path(settings.home) / "export"):
+        console.print(f"wrote {path}", soft_wrap=True)
+
+
+def _show_summary() -> None:
+    """Computed anew from the tables, so that it is true whatever was materialized last."""
+    read = Settings.from_environment().warehouse.read
+    raw = read(tables.RAW_MEDCALC, columns=[*tables.INSTANCE_KEYS, "output_type", "note_type", *LABEL, "source"])
+    flags, relabels, scores = map(read, (tables.AUDIT_FLAGS, tables.RELABELS, tables.DISAGREEMENT_SCORES))
+    physicians, maintained = map(read, (tables.PHYSICIAN_LABELS, tables.MAINTAINED_LABELS))
+    auditors = maintained["auditor"].unique().sort().to_list()
+    if len(auditors) > 1:
+        raise WarehouseError(
+            f"Maintained labels were made with {' and '.join(auditors)}: run all partitions with one of them."
+        )
+    auditor = auditors[0] if auditors else "none"
+    figures = summarise(raw, flags, relabels, scores, physicians, maintained, auditor)
+    total = figures.select(pl.col(pl.Int32).exclude("calculator_id")).sum().row(0, named=True)
+    contested = total["contested_numbers"] + total["contested_dates"] + total["contested_abstentions"]
+    confident, everything = total["high_confidence"], total["instances"]
+    kinds = dict(scores.filter(auditor=auditor)["relabel_kind"].value_counts().iter_rows())
+    audited = flags.filter(pl.col("status") != "not_audited").height
+
+    if auditor == simulated.NAME:
+        console.print(
+            "[bold yellow]SIMULATED[/]: votes and physicians are invented for the demo; they say nothing of real labels."
+        )
+    console.print(
+        f"{everything:,} instances of {len(figures)} calculators ({', '.join(raw['source'].unique().sort())}): "
+        f"{_counts(raw['output_type'])}; notes {_counts(raw['note_type'])}",
+        soft_wrap=True,
+    )
+    facts = Grid(title=f"Labels against the relabels of {escape(auditor)}", title_justify="left", show_header=False)
+    facts.add_row("flagged by Phase 1", f"{total['audit_flags']:,} of {audited:,} audited" if audited else "not audited")
+    facts.add_row(
+        "high-confidence relabels",
+        f"{confident:,} ({_share(confident, everything)}): "
+        f"{kinds.get('number', 0):,} numbers, {kinds.get('date', 0):,} dates, {kinds.get('na', 0):,} N/A",
+    )
+    facts.add_row("deferred", f"{total['deferred']:,}")
+    facts.add_row("the relabel agrees", f"{confident - contested:,}")
+    facts.add_row(
+        "[bold]likely errors[/]",
+        f"[bold]{contested:,}[/] in {_with_errors(figures)} calculators: "
+        f"{total['contested_numbers']:,} numbers, {total['contested_dates']:,} dates, "
+        f"{total['contested_abstentions']:,} abstentions",
+    )
+    facts.add_row("", f"{_share(contested, confident)} of the {confident:,} with a high-confidence relabel")
+    facts.add_row("", f"{_share(contested, everything)} of all {everything:,}")
+    console.print(facts)
+
+    agreement = Grid(
+        "label set", "agree", "Wilson 95%", "sMAPE %", "bootstrap 95%", "N", title="Against physicians", title_justify="left"
+    )
+    for row in compare_with_physicians(raw, relabels, physicians, auditor):
+        agreement.add_row(
+            row["label_set"],
+            f"{row['n_agree']}/{row['n']}",
+            f"{row['agreement_low']:.1%} to {row['agreement_high']:.1%}",
+            f"{row['smape']:.2f}",
+            f"{row['smape_low']:.1f} to {row['smape_high']:.1f}",
+            str(row["smape_n"]),
+        )
+    console.print(agreement)
+
+    reasons = Grid("reason", "labels", "the maintained label is", title="Maintained labels", title_justify="left")
+    for reason, meaning in REASONS.items():
+        reasons.add_row(reason, f"{maintained.filter(reason=reason).height:,}", meaning)
+    console.print(reasons)
+    console.print(
+        f"{total['changed']:,} labels differ from the released one, {total['not_computable']:,} are N/A, "
+        f"{total['unresolved']:,} are unresolved."
+    )
+
+    by_calculator = Grid(title="By calculator", title_justify="left")
+    for heading in ("calculator", "instances", "flagged", "confident", "likely errors", "changed", "N/A", "unresolved"):
+        by_calculator.add_column(heading, justify="left" if heading == "calculator" else "right")
+    for row in figures.iter_rows(named=True):
+        errors = row["contested_numbers"] + row["contested_dates"] + row["contested_abstentions"]
+        counts = (
+            row["instances"],
+            row["audit_flags"],
+            row["high_confidence"],
+            errors,
+            row["changed"],
+            row["not_computable"],
+        )
+        by_calculator.add_row(row["calculator"], *(str(count or "·") for count in (*counts, row["unresolved"])))
+    console.print(by_calculator)
+
+
+def _counts(values: pl.Series) -> str:
+    return ", ".join(f"{count:,} {value}" for value, count in values.value_counts(sort=True).iter_rows())
+
+
+def _share(part: int, whole: int) -> str:
+    share = proportion(part, whole)
+    return f"{share.value:.1%}, Wilson 95% {share.low:.1%} to {share.high:.1%}" if whole else "none"
+
+
+def _with_errors(figures: pl.DataFrame) -> int:
+    return figures.filter(pl.sum_horizontal("contested_numbers", "contested_dates", "contested_abstentions") > 0).height
+
+
+def _contiguous(positions: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """First and last of each run of neighbours: Dagster runs a contiguous range of partitions at once."""
+    for _, run_ in groupby(enumerate(sorted(positions)), key=lambda pair: pair[1] - pair[0]):
+        members = [position for _, position in run_]
+        yield members[0], members[-1]
+
+
+def _range_tags(first: str, last: str) -> dict[str, str]:
+    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+
+
+@contextmanager
+def _instance() -> Iterator[dg.DagsterInstance]:
+    """The Dagster instance that `make ui` shows; one that forgets where the project's folder is not at hand."""
+    project = Path(__file__).parent.parent
+    if "DAGSTER_HOME" not in os.environ and (project / "dagster.yaml").exists():
+        os.environ["DAGSTER_HOME"] = str(project)
+    if "DAGSTER_HOME" in os.environ:
+        Path(os.environ["DAGSTER_HOME"]).mkdir(parents=True, exist_ok=True)
+    with dg.DagsterInstance.get() if "DAGSTER_HOME" in os.environ else dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@contextmanager
+def _progress(steps: int) -> Iterator[dg.HookDefinition]:
+    """A bar with the time left; the hook moves it on at every step that succeeds."""
+    shown = (TextColumn("{task.description:24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*shown, TextColumn("left"), TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task("starting", total=steps)
+
+        @dg.success_hook
+        def advance(context: dg.HookContext) -> None:
+            bar.update(task, advance=1, description=context.op.name)
+
+        yield advance

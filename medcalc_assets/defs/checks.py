@@ -1,0 +1,230 @@
+"""What must hold of the tables: each check is a query for the rows that break it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import dagster as dg
+import duckdb
+
+from medcalc_assets.defs.settings import Settings
+from medcalc_assets.labels.voting import RUNS, SUPERMAJORITY
+from medcalc_assets.partitions import KEYS
+from medcalc_assets.storage.tables import CATALOG, INSTANCE_KEYS, SCHEMA, TABLES, Table
+
+EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A rule about an asset's table; `offenders` selects what breaks it. `warns` if that is news, not a defect."""
+
+    asset: str
+    name: str
+    description: str
+    offenders: str
+    warns: bool = False
+
+    @property
+    def spec(self) -> dg.AssetCheckSpec:
+        return dg.AssetCheckSpec(self.name, asset=self.asset, description=self.description)
+
+    def run(self, connection: duckdb.DuckDBPyConnection) -> dg.AssetCheckResult:
+        offenders = connection.sql(self.offenders)
+        rows = [str(dict(zip(offenders.columns, row, strict=True))) for row in offenders.fetchall()]
+        return dg.AssetCheckResult(
+            asset_key=self.asset,
+            check_name=self.name,
+            passed=not rows,
+            severity=dg.AssetCheckSeverity.WARN if self.warns else dg.AssetCheckSeverity.ERROR,
+            metadata={"offending rows": len(rows), "for example": dg.MetadataValue.json(rows[:EXAMPLES])},
+        )
+
+
+def no_orphans(table: Table) -> Check:
+    return Check(
+        table.name,
+        "no_orphan_uid",
+        "Every row belongs to an instance of the source, under its calculator.",
+        f"SELECT {', '.join(INSTANCE_KEYS)} FROM {table.name} ANTI JOIN raw_medcalc USING ({', '.join(INSTANCE_KEYS)})",
+    )
+
+
+def one_type_of_answer(table: Table, prefix: str) -> Check:
+    return Check(
+        table.name,
+        f"{prefix}_has_one_type",
+        "A number is a number, a date a date, and N/A (an answer) is never null (no answer).",
+        f"""SELECT uid, {prefix}_kind, {prefix}_number, {prefix}_date FROM {table.name}
+        WHERE ({prefix}_number IS NOT NULL) != coalesce({prefix}_kind = 'number', false)
+           OR ({prefix}_date IS NOT NULL) != coalesce({prefix}_kind = 'date', false)
+           OR {prefix}_kind NOT IN ('number', 'date', 'na')
+           OR isnan({prefix}_number)""",
+    )
+
+
+def every_vote_accounted_for(table: Table, answer: str) -> Check:
+    return Check(
+        table.name,
+        "every_vote_accounted_for",
+        f"Each instance has {RUNS} votes of an auditor, numbered from 0, and a vote has an answer unless it failed.",
+        f"""SELECT uid, auditor, list(run_index ORDER BY run_index) AS runs FROM {table.name} GROUP BY ALL
+        HAVING runs != {list(range(RUNS))}
+            OR bool_or((status = 'ok') != ({answer} IS NOT NULL) OR status NOT IN ('ok', 'failed'))""",
+    )
+
+
+def tally(table: str, votes: str, counted: str, expected: str) -> Check:
+    return Check(
+        table,
+        "counts_are_those_of_the_votes",
+        "The counts are those of the votes, counted again.",
+        f"""SELECT uid, auditor FROM {table} AS t LEFT JOIN (
+            SELECT uid, auditor, count(*) FILTER (status = 'ok') AS usable, {counted} AS counted FROM {votes} GROUP BY ALL
+        ) USING (uid, auditor)
+        WHERE auditor != 'published'
+          AND (n_votes != coalesce(usable, 0) OR {expected} OR (t.status IN ('likely_error', 'passed', 'high_confidence')
+          AND n_votes < {SUPERMAJORITY}))""",
+    )
+
+
+ORPHANS = [no_orphans(table) for table in TABLES.values() if "uid" in table.key and table.name != "raw_medcalc"]
+TYPES_OF_ANSWER = [
+    one_type_of_answer(table, column.removesuffix("_kind"))
+    for table in TABLES.values()
+    for column in table.names
+    if column.endswith("_kind")
+]
+CHAIN_CHECKS = [
+    Check(
+        "raw_medcalc",
+        "limits_accept_the_label",
+        "The released limits are those of the rule: 5% for decimals, exact for integers.",
+        """SELECT uid, label_number, lower_number, upper_number FROM raw_medcalc
+        WHERE greatest(abs(lower_number - label_number + margin), abs(upper_number - label_number - margin))
+              > 1e-4 * greatest(1, abs(label_number))""".replace(
+            "margin", "(CASE output_type WHEN 'decimal' THEN 0.05 * abs(label_number) ELSE 0 END)"
+        ),
+        warns=True,
+    ),
+    *ORPHANS,
+    *TYPES_OF_ANSWER,
+    every_vote_accounted_for(TABLES["audit_votes"], "verdict"),
+    every_vote_accounted_for(TABLES["relabel_votes"], "answer_kind"),
+    tally(
+        "audit_flags",
+        "audit_votes",
+        "count(*) FILTER (status = 'ok' AND verdict = 'likely_error')",
+        "n_flags != coalesce(counted, 0)",
+    ),
+    tally("relabels", "relabel_votes", "0", f"(status = 'high_confidence') != (n_agree >= {SUPERMAJORITY})"),
+    Check(
+        "relabels",
+        "one_relabel_an_instance",
+        "An auditor who relabels at all has a row for every instance, and a relabel exactly where it is confident.",
+        """SELECT uid, auditor, status FROM relabels WHERE (status = 'high_confidence') != (relabel_kind IS NOT NULL)
+        UNION ALL SELECT uid, auditor, 'no row' FROM (SELECT DISTINCT auditor, calculator FROM relabels)
+        JOIN raw_medcalc USING (calculator) ANTI JOIN relabels USING (uid, auditor)""",
+    ),
+    Check(
+        "disagreement_scores",
+        "every_relabel_is_scored",
+        "Every high-confidence relabel, and no other, is compared with the released label.",
+        """SELECT uid, auditor FROM relabels ANTI JOIN disagreement_scores USING (uid, auditor)
+        WHERE status = 'high_confidence'
+        UNION ALL SELECT uid, auditor FROM disagreement_scores
+        ANTI JOIN (SELECT * FROM relabels WHERE status = 'high_confidence') USING (uid, auditor)""",
+    ),
+    Check(
+        "disagreement_scores",
+        "days_are_no_ratios",
+        "A row has a discrepancy, a count of days, or neither, as its comparison says.",
+        """SELECT uid, comparison, discrepancy, days FROM disagreement_scores
+        WHERE (discrepancy IS NOT NULL) != (comparison = 'relative') OR (days IS NOT NULL) != (comparison = 'days')
+           OR discrepancy NOT BETWEEN 0 AND 2""",
+    ),
+    Check(
+        "adjudication_queue",
+        "every_contested_label_is_queued",
+        "The queue holds the likely errors of the auditor that counts, each once.",
+        """SELECT uid FROM disagreement_scores JOIN (SELECT DISTINCT auditor FROM maintained_labels) USING (auditor)
+        ANTI JOIN adjudication_queue USING (uid, auditor) WHERE likely_error
+        UNION ALL SELECT uid FROM adjudication_queue
+        ANTI JOIN (SELECT * FROM disagreement_scores WHERE likely_error) USING (uid, auditor)""",
+    ),
+    Check(
+        "maintained_labels",
+        "one_label_an_instance",
+        "Every instance has exactly one maintained label.",
+        "SELECT uid FROM raw_medcalc ANTI JOIN maintained_labels USING (uid)",
+    ),
+    Check(
+        "maintained_labels",
+        "no_change_without_a_reason",
+        "A label changes only by a physician or a relabel, and what nobody checked is unresolved.",
+        """SELECT uid, reason FROM maintained_labels AS m JOIN raw_medcalc AS r USING (uid)
+        LEFT JOIN disagreement_scores AS d USING (uid, auditor) LEFT JOIN physician_labels AS p USING (uid)
+        WHERE (reason IN ('confirmed', 'unresolved') AND (final_kind IS DISTINCT FROM r.label_kind
+               OR final_number IS DISTINCT FROM r.label_number OR final_date IS DISTINCT FROM r.label_date))
+           OR (reason = 'unresolved') != (d.auditor IS NULL AND p.reviewer IS NULL)
+           OR (m.state = 'not_computable') != (final_kind = 'na')""",
+    ),
+    Check(
+        "maintained_labels",
+        "label_within_its_limits",
+        "A maintained number lies within its limits; dates and N/A have none.",
+        """SELECT uid, final_number, lower_number, upper_number FROM maintained_labels
+        WHERE CASE final_kind WHEN 'number' THEN NOT coalesce(final_number BETWEEN lower_number AND upper_number, false)
+              ELSE lower_number IS NOT NULL OR upper_number IS NOT NULL END""",
+    ),
+]
+
+PAPER = {
+    "instances": 1047,
+    "high_confidence": 887,
+    "deferred": 160,
+    "contested_numbers": 186,
+    "contested_dates": 34,
+    "contested_abstentions": 66,
+    "physician_labels": 50,
+}
+"""The figures of arXiv:2512.19691 for the test split."""
+
+FIGURE_CHECKS = [
+    Check(
+        "benchmark_summary",
+        "figures_add_up",
+        "Instances, confident and deferred relabels, and maintained labels add up for every calculator.",
+        """SELECT calculator FROM benchmark_summary WHERE high_confidence + deferred > instances
+           OR contested_numbers + contested_dates + contested_abstentions > high_confidence
+           OR changed + unresolved > instances
+        UNION ALL SELECT 'all' WHERE (SELECT sum(instances) FROM benchmark_summary) != (SELECT count(*) FROM raw_medcalc)""",
+    ),
+    Check(
+        "benchmark_summary",
+        "figures_of_the_paper",
+        "With the authors' relabels of the whole test split, the figures are those of the paper.",
+        f"""SELECT {", ".join(f"sum({name}) AS {name}" for name in PAPER)} FROM benchmark_summary
+        WHERE auditor = 'published' HAVING count(*) = {len(KEYS)}
+           AND ({" OR ".join(f"sum({name}) != {figure}" for name, figure in PAPER.items())})""",
+        warns=True,
+    ),
+]
+
+
+def _run(context: dg.AssetCheckExecutionContext, settings: Settings, checks: list[Check]) -> Iterator[dg.AssetCheckResult]:
+    selected = context.selected_asset_check_keys
+    with settings.warehouse.connect(read_only=True) as connection:
+        connection.execute(f"USE {CATALOG}.{SCHEMA}")
+        for check in checks:
+            if check.spec.key in selected:
+                yield check.run(connection)
+
+
+@dg.multi_asset_check(specs=[check.spec for check in CHAIN_CHECKS], can_subset=True)
+def chain_checks(context: dg.AssetCheckExecutionContext, settings: Settings) -> Iterator[dg.AssetCheckResult]:
+    yield from _run(context, settings, CHAIN_CHECKS)
+
+
+@dg.multi_asset_check(specs=[check.spec for check in FIGURE_CHECKS], can_subset=True)
+def figure_checks(context: dg.AssetCheckExecutionContext, settings: Settings) -> Iterator[dg.AssetCheckResult]:
+    yield from _run(context, settings, FIGURE_CHECKS)
