@@ -19,8 +19,11 @@ from medcalc_assets.calculators import (
     renal,
     thrombosis,
 )
+from medcalc_assets.calculators.arguments import parse_inputs
+from medcalc_assets.calculators.audit import DerivationAudit, audit_derivation
 from medcalc_assets.calculators.calculator import Calculator, Result, Rule
 from medcalc_assets.calculators.inputs import Input, Problem
+from medcalc_assets.calculators.working import markdown
 
 _FAMILIES = (
     bleeding,
@@ -45,4 +48,16 @@ CALCULATORS: dict[int, Calculator] = dict(sorted(_FOUND.items()))
 
 BY_SLUG: dict[str, Calculator] = {c.slug: c for c in CALCULATORS.values()}
 
-__all__ = ["BY_SLUG", "CALCULATORS", "Calculator", "Input", "Problem", "Result", "Rule"]
+__all__ = [
+    "BY_SLUG",
+    "CALCULATORS",
+    "Calculator",
+    "DerivationAudit",
+    "Input",
+    "Problem",
+    "Result",
+    "Rule",
+    "audit_derivation",
+    "markdown",
+    "parse_inputs",
+]

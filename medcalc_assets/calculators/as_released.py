@@ -1,4 +1,4 @@
-"""How v1.0 of the benchmark converts units: rounding after every step, so that 2.26 mmol/L of calcium become 8 mg/dL."""
+"""How v1.0 of the benchmark converts units: rounding after every step, so that 2.26 mmol/L of calcium are 8 mg/dL."""
 
 from __future__ import annotations
 

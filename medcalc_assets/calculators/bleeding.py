@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from medcalc_assets.calculators.calculator import Defect, score
 from medcalc_assets.calculators.inputs import Quantity
-from medcalc_assets.calculators.measurements import AGE, HEART_RATE, HYPERTENSION, SEX, SYSTOLIC, UREA_NITROGEN, ZERO_OR_MORE
+from medcalc_assets.calculators.measurements import (
+    AGE,
+    HEART_RATE,
+    HYPERTENSION,
+    SEX,
+    SYSTOLIC,
+    UREA_NITROGEN,
+    ZERO_OR_MORE,
+)
 from medcalc_assets.calculators.rules import above, at_least, bands, either, one_of, present
 
-DRINKS = Quantity("Number of Alcoholic Drinks Per Week", aliases=("drinks", "alcohol"), possible=ZERO_OR_MORE, plausible=(0, 300))
+DRINKS = Quantity(
+    "Number of Alcoholic Drinks Per Week", aliases=("drinks", "alcohol"), possible=ZERO_OR_MORE, plausible=(0, 300)
+)
 
 has_bled = score(
     25,

@@ -1,4 +1,4 @@
-"""A calculator: one rule as published, the other published conventions, and the rule as the release really computed it."""
+"""A calculator: one rule as published, the other published conventions, and the rule as the release computed it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Rule:
     name: str
     body: Formula | Score
     reader: Reader = field(repr=False)
-    rounds_conversions: bool = False
+    released_units: bool = False
 
     def evaluate(self, entities: Mapping[str, object]) -> Result:
         """The result for the entities of an instance. Never raises: what is missing or wrong is in the result."""
@@ -54,7 +54,7 @@ class Rule:
         """The same, for entities that are read already."""
         if reading.missing or reading.problems:
             return Result(self, reading, None, reading.missing, reading.problems)
-        if self.rounds_conversions:
+        if self.released_units:
             reading = self.reader.as_released(reading)
         try:
             found = self.body.of(reading.values)
@@ -79,6 +79,7 @@ class Defect:
 
 
 ROUNDING = "rounds inside unit conversions"
+MISREAD_CELSIUS = "takes a misspelt Celsius for Fahrenheit"
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +121,7 @@ def calculator(
     alternatives: Mapping[str, Mapping[str, Any]],
     defects: Iterable[Defect],
     inputs: Iterable[Input] = (),
+    conversion_defect: str = ROUNDING,
 ) -> Calculator:
     reader = Reader({i.key: i for i in (*body.inputs(), *inputs)}.values())
     released = body
@@ -136,10 +138,10 @@ def calculator(
         inputs=reader.inputs,
         published=Rule("published", body, reader),
         alternatives=tuple(Rule(name, body.but(changes), reader) for name, changes in alternatives.items()),
-        as_released=Rule("as released", released, reader, rounds_conversions=True),
+        as_released=Rule("as released", released, reader, released_units=True),
         defects=(
             *((d.note, Rule(d.note, body.but(d.changes), reader)) for d in defects),
-            (ROUNDING, Rule(ROUNDING, body, reader, rounds_conversions=True)),
+            (conversion_defect, Rule(conversion_defect, body, reader, released_units=True)),
         ),
     )
 
@@ -157,10 +159,11 @@ def score(
     alternatives: Mapping[str, Mapping[str, Any]] | None = None,
     defects: Iterable[Defect] = (),
     inputs: Iterable[Input] = (),
+    conversion_defect: str = ROUNDING,
 ) -> Calculator:
     """A calculator that adds up points.
 
-    `inputs` are those whose absence means something else here than elsewhere, and those that the release gives unscored.
+    `inputs`: those whose absence means something else here than elsewhere, and those that the release gives unscored.
     """
     return calculator(
         Score(name, tuple(criteria), unit),
@@ -172,6 +175,7 @@ def score(
         alternatives=alternatives or {},
         defects=tuple(defects),
         inputs=inputs,
+        conversion_defect=conversion_defect,
     )
 
 

@@ -21,7 +21,9 @@ from medcalc_assets.calculators.measurements import (
 from medcalc_assets.calculators.rules import above, any_of, bands, derived, graded, one_of, present, worst_of
 
 
-@formula(5, "Mean Arterial Pressure (MAP)", "standard approximation, no single source", SYSTOLIC, DIASTOLIC, unit="mm Hg")
+@formula(
+    5, "Mean Arterial Pressure (MAP)", "standard approximation, no single source", SYSTOLIC, DIASTOLIC, unit="mm Hg"
+)
 def mean_arterial_pressure(systolic: float, diastolic: float) -> float:
     """(systolic + 2 · diastolic) / 3"""
     return (systolic + 2 * diastolic) / 3
@@ -147,7 +149,7 @@ SMOKER = flag("Smoker")
     range=(0, 100),
     defects=[
         Defect("puts cholesterol in mmol/L where the coefficients are for mg/dL", {"mg_per_dl": 1 / 38.665}),
-        Defect("rounds the probability, not the percentage, to one decimal", {"decimals": 1}),
+        Defect("gives the probability for a percentage, rounded to one decimal", {"percent": 1, "decimals": 1}),
     ],
 )
 def framingham_risk(
@@ -159,13 +161,14 @@ def framingham_risk(
     treated: bool,
     smoker: bool,
     mg_per_dl: float = 1.0,
-    decimals: int | None = None,
+    percent: float = 100.0,
+    decimals: int = 15,
 ) -> float:
-    """risk in 10 years = 100 · (1 − S^exp(x)); for men S = 0.9402 and x = 52.00961 ln age + 20.014077 ln TC − 0.905964 ln HDL
-    + 1.305784 ln SBP + 0.241549 treated + 12.096316 smoker − 4.605038 ln age · ln TC − 2.84367 ln min(age, 70) · smoker
-    − 2.93323 (ln age)² − 172.300168; for women S = 0.98767 and x = 31.764001 ln age + 22.465206 ln TC − 1.187731 ln HDL
-    + 2.552905 ln SBP + 0.420251 treated + 13.07543 smoker − 5.060998 ln age · ln TC − 2.996945 ln min(age, 78) · smoker
-    − 146.5933061; from 30 to 79 years"""
+    """risk in 10 years = 100 · (1 − S^exp(x)), from 30 to 79 years. Men: S = 0.9402, x = 52.00961 ln age
+    + 20.014077 ln TC − 0.905964 ln HDL + 1.305784 ln SBP + 0.241549 treated + 12.096316 smoker
+    − 4.605038 ln age · ln TC − 2.84367 ln min(age, 70) · smoker − 2.93323 (ln age)² − 172.300168. Women: S = 0.98767,
+    x = 31.764001 ln age + 22.465206 ln TC − 1.187731 ln HDL + 2.552905 ln SBP + 0.420251 treated + 13.07543 smoker
+    − 5.060998 ln age · ln TC − 2.996945 ln min(age, 78) · smoker − 146.5933061"""
     if not 30 <= age <= 79:
         raise ValueError("the rule holds from 30 to 79 years")
     ln_age, ln_total, ln_hdl, ln_systolic = log(age), log(total * mg_per_dl), log(hdl * mg_per_dl), log(systolic)
@@ -179,5 +182,4 @@ def framingham_risk(
         x = 31.764001 * ln_age + 22.465206 * ln_total - 1.187731 * ln_hdl + 2.552905 * ln_systolic
         x += 0.420251 * treated + 13.07543 * smoker - 5.060998 * ln_age * ln_total
         x -= 2.996945 * log(min(age, 78)) * smoker + 146.5933061
-    risk = 1 - pow(survival, exp(x))
-    return 100 * (risk if decimals is None else round(risk, decimals))
+    return round(percent * (1 - pow(survival, exp(x))), decimals)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medcalc_assets.calculators.calculator import Defect, score
+from medcalc_assets.calculators.calculator import MISREAD_CELSIUS, Defect, score
 from medcalc_assets.calculators.cardiac import mean_arterial_pressure
 from medcalc_assets.calculators.inputs import Quantity, flag
 from medcalc_assets.calculators.measurements import (
@@ -28,6 +28,7 @@ from medcalc_assets.calculators.measurements import (
 )
 from medcalc_assets.calculators.rules import (
     Criterion,
+    Term,
     above,
     always,
     any_of,
@@ -36,6 +37,7 @@ from medcalc_assets.calculators.rules import (
     below,
     derived,
     either,
+    given,
     graded,
     present,
     value_of,
@@ -68,18 +70,16 @@ MOTOR = {
 }
 
 
-def responses(
-    not_testable: tuple[int, int, int] | None = None, verbal_counts: int = 1
-) -> dict[str, Criterion]:
-    """The three responses; `not_testable`: what eye, verbal and motor count for where they cannot be tested."""
-    eye, verbal, motor = not_testable or (None, None, None)
-    weighted = {k: v and verbal_counts * v for k, v in (VERBAL | {"not testable": verbal}).items()}
+def responses(eye: float | None, verbal: float | None, motor: float | None) -> dict[str, Criterion]:
+    """The three responses, with what each counts where it cannot be tested."""
     return {
         "Best eye response": graded("Best eye response", EYE | {"not testable": eye}, "eye", "e"),
-        "Best verbal response": graded("Best verbal response", weighted, "verbal", "v"),
+        "Best verbal response": graded("Best verbal response", VERBAL | {"not testable": verbal}, "verbal", "v"),
         "Best motor response": graded("Best motor response", MOTOR | {"not testable": motor}, "motor", "m"),
     }
 
+
+TESTABLE = responses(None, None, None)
 
 glasgow_coma_score = score(
     21,
@@ -87,24 +87,69 @@ glasgow_coma_score = score(
     "Teasdale G, Jennett B. Lancet 1974;2:81; not testable as in Teasdale G et al. Lancet Neurol 2014;13:844 (GCS-40)",
     slug="glasgow_coma_score",
     range=(3, 15),
-    criteria=responses().values(),
+    criteria=TESTABLE.values(),
     alternatives={
-        "a response that cannot be tested counts 1": responses(not_testable=(1, 1, 1)),
-        "a response that cannot be tested counts in full": responses(not_testable=(4, 5, 6)),
+        "a response that cannot be tested counts 1": responses(1, 1, 1),
+        "a response that cannot be tested counts in full": responses(4, 5, 6),
     },
     defects=[
         Defect(
-            "adds the verbal response twice, and 4 for a response that cannot be tested",
-            responses(not_testable=(4, 4, 4), verbal_counts=2),
-        )
+            "adds the verbal response twice",
+            {"Best verbal response": (TESTABLE["Best verbal response"], TESTABLE["Best verbal response"])},
+        ),
+        Defect("counts 4 for a response that cannot be tested", responses(4, 4, 4)),
     ],
 )
 
-CREATININE_BANDS = {"<0.6": 2, "0.6-1.4": 0, "1.5-1.9": 2, "2-3.4": 3, "≥3.5": 4}
+AA_GRADIENT = Quantity("A-a gradient", "mm Hg", aliases=("aa",), possible=ZERO_OR_MORE, plausible=(0, 700))
 ACUTE_RENAL_FAILURE = present("Acute renal failure", 1, "arf")
-AA_GRADIENT = Quantity("A-a gradient", "mm Hg", aliases=("aa", "aa_gradient"), possible=ZERO_OR_MORE, plausible=(0, 700))
-ORGAN_INSUFFICIENCY = present("History of severe organ failure or immunocompromise", 1, "chronic", "organ_failure")
-SURGERY = {"Nonoperative": 5, "Emergency": 5, "Elective": 2}
+CHRONIC_RENAL_FAILURE = flag("Chronic Renal Failure", "crf", also={"not mentinoed": False})
+
+VITALS: dict[Term, dict[str, float | None]] = {
+    mean_arterial_pressure.body: {"<50": 4, "50-69": 2, "70-109": 0, "110-129": 2, "130-159": 3, "≥160": 4},
+    HEART_RATE: {"<40": 4, "40-54": 3, "55-69": 2, "70-109": 0, "110-139": 2, "140-179": 3, "≥180": 4},
+    RESPIRATORY_RATE: {"<6": 4, "6-9": 2, "10-11": 1, "12-24": 0, "25-34": 1, "35-49": 3, "≥50": 4},
+    PH: {"<7.15": 4, "7.15-7.24": 3, "7.25-7.32": 2, "7.33-7.49": 0, "7.5-7.59": 1, "7.6-7.69": 3, "≥7.7": 4},
+    SODIUM: {
+        "≤110": 4,
+        "111-119": 3,
+        "120-129": 2,
+        "130-149": 0,
+        "150-154": 1,
+        "155-159": 2,
+        "160-179": 3,
+        "≥180": 4,
+    },
+    POTASSIUM: {"<2.5": 4, "2.5-2.9": 2, "3-3.4": 1, "3.5-5.4": 0, "5.5-5.9": 1, "6-6.9": 3, "≥7": 4},
+}
+WHITE_CELLS_IN_THOUSANDS = {"<1": 4, "1-2.9": 2, "3-14.9": 0, "15-19.9": 1, "20-39.9": 2, "≥40": 4}
+
+
+@derived("white cells", "10³/µL", WHITE_CELLS)
+def THOUSANDS_OF_WHITE_CELLS(count: float, thousand: float = 1000.0) -> float:
+    """white cells per µL / 1000"""
+    return count / thousand
+
+
+def from_normal_up(points: dict[str, float | None]) -> dict[str, float | None]:
+    return dict(list(points.items())[list(points.values()).index(0) :])
+
+
+def chronic_health(surgery: dict[str, float | None]) -> Criterion:
+    return either(
+        present("History of severe organ failure or immunocompromise", 1, "chronic", "organ_failure"),
+        graded("Surgery Type", surgery, "surgery", unstated=surgery["Nonoperative"]),
+        always(0),
+        name="chronic health",
+    )
+
+
+def kidneys(points: dict[str, float | None]) -> Criterion:
+    doubled = {band: score and 2 * score for band, score in points.items()}
+    return either(ACUTE_RENAL_FAILURE, bands(CREATININE, doubled), bands(CREATININE, points), name="creatinine")
+
+
+CREATININE_BANDS: dict[str, float | None] = {"<0.6": 2, "0.6-1.4": 0, "1.5-1.9": 2, "2-3.4": 3, "≥3.5": 4}
 
 apache_ii = score(
     28,
@@ -114,68 +159,53 @@ apache_ii = score(
     range=(0, 71),
     criteria=[
         bands(AGE, {"≤44": 0, "45-54": 2, "55-64": 3, "65-74": 5, "≥75": 6}),
-        either(
-            ORGAN_INSUFFICIENCY,
-            graded("Surgery Type", SURGERY, "surgery", default="Nonoperative"),
-            always("no chronic insufficiency", 0),
-            name="chronic health",
-        ),
+        chronic_health({"Nonoperative": 5, "Emergency": 5, "Elective": 2}),
         bands(
             TEMPERATURE,
             {"<30": 4, "30-31.9": 3, "32-33.9": 2, "34-35.9": 1, "36-38.4": 0, "38.5-38.9": 1, "39-40.9": 3, "≥41": 4},
         ),
-        bands(
-            mean_arterial_pressure.body,
-            {"<50": 4, "50-69": 2, "70-109": 0, "110-129": 2, "130-159": 3, "≥160": 4},
-        ),
-        bands(HEART_RATE, {"<40": 4, "40-54": 3, "55-69": 2, "70-109": 0, "110-139": 2, "140-179": 3, "≥180": 4}),
-        bands(RESPIRATORY_RATE, {"<6": 4, "6-9": 2, "10-11": 1, "12-24": 0, "25-34": 1, "35-49": 3, "≥50": 4}),
+        *(bands(vital, points) for vital, points in VITALS.items()),
         either(
             at_least(FIO2, 50),
             bands(AA_GRADIENT, {"<200": 0, "200-349": 2, "350-499": 3, "≥500": 4}),
             bands(PAO2, {"<55": 4, "55-60": 3, "61-70": 1, ">70": 0}),
             name="oxygenation",
         ),
-        bands(
-            PH,
-            {"<7.15": 4, "7.15-7.24": 3, "7.25-7.32": 2, "7.33-7.49": 0, "7.5-7.59": 1, "7.6-7.69": 3, "≥7.7": 4},
-        ),
-        bands(
-            SODIUM,
-            {
-                "<111": 4,
-                "111-119": 3,
-                "120-129": 2,
-                "130-149": 0,
-                "150-154": 1,
-                "155-159": 2,
-                "160-179": 3,
-                "≥180": 4,
-            },
-        ),
-        bands(POTASSIUM, {"<2.5": 4, "2.5-2.9": 2, "3-3.4": 1, "3.5-5.4": 0, "5.5-5.9": 1, "6-6.9": 3, "≥7": 4}),
-        either(
-            ACUTE_RENAL_FAILURE,
-            bands(CREATININE, {band: 2 * points for band, points in CREATININE_BANDS.items()}),
-            bands(CREATININE, CREATININE_BANDS),
-            name="creatinine",
-        ),
+        kidneys(CREATININE_BANDS),
         bands(HEMATOCRIT, {"<20": 4, "20-29.9": 2, "30-45.9": 0, "46-49.9": 1, "50-59.9": 2, "≥60": 4}),
-        bands(WHITE_CELLS, {"<1000": 4, "1000-2900": 2, "3000-14900": 0, "15000-19900": 1, "20000-39900": 2, "≥40000": 4}),
+        bands(THOUSANDS_OF_WHITE_CELLS, WHITE_CELLS_IN_THOUSANDS),
         value_of(GLASGOW_COMA_SCORE, from_=15),
     ],
-    inputs=[
-        AA_GRADIENT.optional(),
-        PAO2.optional(),
-        flag("Chronic Renal Failure", "crf", also={"not mentinoed": False}),  # does not score
-    ],
+    inputs=[AA_GRADIENT.optional(), PAO2.optional(), CHRONIC_RENAL_FAILURE],
     defects=[
-        Defect("adds the Glasgow Coma Score instead of 15 minus it", {"Glasgow Coma Score": value_of(GLASGOW_COMA_SCORE)}),
         Defect(
-            "compares white cells per µL with thresholds in thousands",
-            {"White blood cell count": bands(WHITE_CELLS, {"<1": 4, "1-2.9": 2, "3-14.9": 0, "15-19.9": 1, "20-39.9": 2, "≥40": 4})},
+            "adds the Glasgow Coma Score instead of 15 minus it", {GLASGOW_COMA_SCORE.key: value_of(GLASGOW_COMA_SCORE)}
+        ),
+        Defect(
+            "compares white cells per µL with limits in thousands",
+            {"white cells": bands(THOUSANDS_OF_WHITE_CELLS.but({"thousand": 1.0}), WHITE_CELLS_IN_THOUSANDS)},
+        ),
+        Defect(
+            "gives chronic insufficiency no point without an operation",
+            {"chronic health": chronic_health({"Nonoperative": 0, "Emergency": 5, "Elective": 2})},
+        ),
+        Defect(
+            "gives no point for vital signs and electrolytes that are too low",
+            {vital.name: bands(vital, from_normal_up(points)) for vital, points in VITALS.items()},
+        ),
+        Defect(
+            "gives a creatinine of 1.5 to 1.9 no point without renal failure",
+            {
+                "creatinine": either(
+                    any_of(ACUTE_RENAL_FAILURE, present(CHRONIC_RENAL_FAILURE)),
+                    kidneys(CREATININE_BANDS),
+                    bands(CREATININE, CREATININE_BANDS | {"1.5-1.9": 0}),
+                    name="creatinine",
+                )
+            },
         ),
     ],
+    conversion_defect=MISREAD_CELSIUS,
 )
 
 VENTILATED = present("On mechanical ventilation", 1, "ventilated")
@@ -183,9 +213,9 @@ CPAP = present("Continous positive airway pressure", 1, "cpap")
 
 
 @derived("PaO₂/FiO₂", "mm Hg", PAO2, FIO2)
-def OXYGENATION_RATIO(pao2: float, fio2: float, percent: float = 100.0) -> float:
+def OXYGENATION_RATIO(pao2: float, fio2: float) -> float:
     """PaO₂ / (FiO₂ as a fraction)"""
-    return percent * pao2 / fio2
+    return 100 * pao2 / fio2
 
 
 def infusion(drug: str, *aliases: str) -> Quantity:
@@ -196,7 +226,29 @@ DOPAMINE = infusion("DOPamine")
 DOBUTAMINE = infusion("DOBUTamine")
 EPINEPHRINE = infusion("EPINEPHrine", "adrenaline")
 NOREPINEPHRINE = infusion("norEPINEPHrine", "noradrenaline")
-URINE_OUTPUT = Quantity("Urine Output", "mL/day", aliases=("urine",), possible=ZERO_OR_MORE, plausible=(0, 20000), default=None)
+URINE_OUTPUT = Quantity(
+    "Urine Output", "mL/day", aliases=("urine",), possible=ZERO_OR_MORE, plausible=(0, 20000), default=None
+)
+
+WITH_SUPPORT: dict[str, float | None] = {"<100": 4, "100-199": 3, "200-299": 2, "300-399": 1, "≥400": 0}
+CREATININE_POINTS = bands(CREATININE, {"<1.2": 0, "1.2-1.9": 1, "2-3.4": 2, "3.5-4.9": 3, "≥5": 4})
+LOW_PRESSURE = below(mean_arterial_pressure.body, 70)
+
+
+def respiration(unsupported: dict[str, float | None]) -> Criterion:
+    return either(
+        any_of(VENTILATED, CPAP),
+        bands(OXYGENATION_RATIO, WITH_SUPPORT),
+        bands(OXYGENATION_RATIO, unsupported),
+        name="respiration",
+    )
+
+
+def circulation_as_released() -> Criterion:
+    by_dopamine = either(above(DOPAMINE, 5), either(above(DOBUTAMINE, 0), always(2), always(3)), always(2))
+    other_drugs = any_of(above(DOBUTAMINE, 0), above(EPINEPHRINE, 0), above(NOREPINEPHRINE, 0))
+    return either(other_drugs, by_dopamine, either(LOW_PRESSURE, always(1), by_dopamine), name="circulation")
+
 
 sofa = score(
     43,
@@ -205,17 +257,12 @@ sofa = score(
     slug="sofa",
     range=(0, 24),
     criteria=[
-        either(
-            any_of(VENTILATED, CPAP),
-            bands(OXYGENATION_RATIO, {"<100": 4, "100-199": 3, "200-299": 2, "300-399": 1, "≥400": 0}),
-            bands(OXYGENATION_RATIO, {"<300": 2, "300-399": 1, "≥400": 0}),
-            name="respiration",
-        ),
+        respiration({"<300": 2, "300-399": 1, "≥400": 0}),
         bands(PLATELETS, {"<20000": 4, "20000-49999": 3, "50000-99999": 2, "100000-149999": 1, "≥150000": 0}),
         bands(BILIRUBIN, {"<1.2": 0, "1.2-1.9": 1, "2-5.9": 2, "6-11.9": 3, "≥12": 4}),
         worst_of(
             present("Hypotension"),
-            below(mean_arterial_pressure.body, 70),
+            LOW_PRESSURE,
             above(DOBUTAMINE, 0, 2),
             bands(DOPAMINE, {"≤0": 0, ">0": 2, ">5": 3, ">15": 4}),
             bands(EPINEPHRINE, {"≤0": 0, ">0": 3, ">0.1": 4}),
@@ -223,17 +270,39 @@ sofa = score(
             name="circulation",
         ),
         bands(GLASGOW_COMA_SCORE, {"<6": 4, "6-9": 3, "10-12": 2, "13-14": 1, "15": 0}),
-        worst_of(
-            bands(CREATININE, {"<1.2": 0, "1.2-1.9": 1, "2-3.4": 2, "3.5-4.9": 3, "≥5": 4}),
-            bands(URINE_OUTPUT, {"<200": 4, "200-499": 3, "≥500": 0}),
-            name="kidneys",
-        ),
+        worst_of(CREATININE_POINTS, bands(URINE_OUTPUT, {"<200": 4, "200-499": 3, "≥500": 0}), name="kidneys"),
     ],
     inputs=[
         SYSTOLIC.optional(),
         DIASTOLIC.optional(),
         CREATININE.optional(),
         GLASGOW_COMA_SCORE.assuming(15),
-        HEMODIALYSIS,
+        HEMODIALYSIS,  # does not score
+    ],
+    alternatives={
+        "PaO₂/FiO₂ of 100 to 199 scores 3 also without support": {
+            "respiration": respiration({"<200": 3, "200-299": 2, "300-399": 1, "≥400": 0})
+        }
+    },
+    defects=[
+        Defect(
+            "takes FiO₂ in percent for a fraction, so that PaO₂/FiO₂ is always below 100",
+            {"respiration": either(VENTILATED, always(4), either(CPAP, always(0), always(2)), name="respiration")},
+        ),
+        Defect(
+            "gives 2 points for dopamine up to 5, even none, before it looks at other drugs",
+            {"circulation": circulation_as_released()},
+        ),
+        Defect(
+            "gives no point for kidneys where creatinine and urine output are both given, and 3 at most for urine output",
+            {
+                "kidneys": either(
+                    given(CREATININE),
+                    either(given(URINE_OUTPUT), always(0), CREATININE_POINTS),
+                    bands(URINE_OUTPUT, {"<500": 3, "≥500": 0}),
+                    name="kidneys",
+                )
+            },
+        ),
     ],
 )

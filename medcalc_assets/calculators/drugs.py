@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,18 +58,34 @@ class SteroidDose(Input):
     unit="mg",
 )
 def steroid_conversion(dose: tuple[str, float], target: str) -> float:
-    """dose · equivalent of the target / equivalent of the input; equivalents in mg: betamethasone and dexamethasone 0.75,
+    """dose · equivalent of the target / equivalent of the input, in mg: betamethasone and dexamethasone 0.75,
     methylprednisolone and triamcinolone 4, prednisolone and prednisone 5, hydrocortisone 20, cortisone 25"""
     steroid, amount = dose
     return amount * EQUIVALENT_MG[target] / EQUIVALENT_MG[steroid]
 
+
 METHADONE_TIERS_2016 = ((20, 4.0), (40, 8.0), (60, 10.0), (float("inf"), 12.0))
 
 
-def opioid(drug: str, per_mg: float | None, unit: str = "mg") -> Criterion:
+def opioid(drug: str, per_mg: float | None, unit: str = "mg", miswritten: Mapping[str, str] | None = None) -> Criterion:
     """Dose · doses a day · morphine equivalent of a unit; no factor means methadone in the tiers of 2016."""
-    dose = Quantity(f"{drug} Dose", unit, aliases=(drug.casefold().replace(" ", "_"),), possible=ZERO_OR_MORE, default=None)
-    per_day = Quantity(f"{drug} Dose Per Day", "/day", possible=ZERO_OR_MORE, plausible=(0, 24), default=None)
+    name = drug.casefold().replace(" ", "_")
+    dose = Quantity(
+        f"{drug} Dose",
+        unit,
+        aliases=(name,),
+        possible=ZERO_OR_MORE,
+        default=None,
+        miswritten=miswritten or {},
+    )
+    per_day = Quantity(
+        f"{drug} Dose Per Day",
+        "/day",
+        aliases=(f"{name}_per_day",),
+        possible=ZERO_OR_MORE,
+        plausible=(0, 24),
+        default=None,
+    )
 
     def equivalents(values: Values) -> float | None:
         amount, times = dose.of(values), per_day.of(values)
@@ -93,7 +110,7 @@ morphine_equivalents = score(
     range=(0, float("inf")),
     criteria=[
         opioid("Codeine", 0.15),
-        opioid("FentANYL patch", 2.4, "µg/h"),
+        opioid("FentANYL patch", 2.4, "µg/h", miswritten={"mg": "µg/h"}),
         opioid("FentaNYL buccal", 0.13, "µg"),
         opioid("HYDROcodone", 1),
         opioid("HYDROmorphone", 5),

@@ -1,4 +1,4 @@
-"""Salt, water and acid-base: corrections, deficits and gaps. Concentrations of ions in mEq/L, which is mmol/L for these."""
+"""Salt, water and acid-base: corrections, deficits and gaps. Ions in mEq/L, which is mmol/L for all but calcium."""
 
 from __future__ import annotations
 

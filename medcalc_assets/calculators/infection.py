@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from medcalc_assets.calculators.calculator import Defect, score
+from typing import Any
+
+from medcalc_assets.calculators.calculator import MISREAD_CELSIUS, Defect, score
 from medcalc_assets.calculators.inputs import Quantity, flag
 from medcalc_assets.calculators.measurements import (
     AGE,
@@ -49,9 +51,12 @@ centor = score(
         present("Cough Absent", 1, "no_cough"),
     ],
     defects=[
-        Defect("scores children under 3 years, for whom the rule is not made", {
-            "age": bands(AGE, {"<3": 0, "3-14": 1, "15-44": 0, "≥45": -1}),
-        })
+        Defect(
+            "scores children under 3 years, for whom the rule is not made",
+            {
+                "age": bands(AGE, {"<3": 0, "3-14": 1, "15-44": 0, "≥45": -1}),
+            },
+        )
     ],
 )
 
@@ -124,9 +129,20 @@ pneumonia_severity_index = score(
         below(PAO2, 60, 10),
         present("Pleural effusion on x-ray", 10, "effusion"),
     ],
+    conversion_defect=MISREAD_CELSIUS,
 )
 
 PACO2 = Quantity("PaCO₂", "mm Hg", aliases=("paco2",), plausible=(5, 250), default=None)
+
+
+class WhiteCells(Quantity):
+    """v1.0 counts them per m³, where "m^3" means mm³, and compares with limits per mm³."""
+
+    released_differently = True
+
+    def read_as_released(self, raw: Any) -> float:
+        return self.read(raw) * (1 if raw[1] == "m^3" else 1e9)
+
 
 sirs = score(
     51,
@@ -140,7 +156,7 @@ sirs = score(
         any_of(above(RESPIRATORY_RATE, 20), below(PACO2, 32)),
         any_of(above(WHITE_CELLS, 12000), below(WHITE_CELLS, 4000)),
     ],
-    defects=[
-        Defect("gives the point for heart rate in any case", {HEART_RATE.key: always("Heart rate", 1)}),
-    ],
+    inputs=[WhiteCells(**vars(WHITE_CELLS))],
+    defects=[Defect("gives the point for heart rate in any case", {HEART_RATE.key: always(1, "heart rate")})],
+    conversion_defect="compares white cells per m³ with limits per mm³",
 )

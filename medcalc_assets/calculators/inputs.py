@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from difflib import get_close_matches
@@ -101,6 +102,7 @@ class Quantity(Input):
 
     `possible` is what can be at all (outside: unusable), `plausible` what has been seen alive (outside: worth a look).
     `exceeds` names an input that a plausible value lies above. `whole`: completed units count (an age in years).
+    `miswritten`: units that the data write by mistake, and what they mean.
     """
 
     unit: str = field(default="", kw_only=False)
@@ -109,6 +111,7 @@ class Quantity(Input):
     plausible: tuple[float, float] = (-LARGEST, LARGEST)
     exceeds: str | None = None
     whole: bool = False
+    miswritten: Mapping[str, str] = field(default_factory=dict, hash=False)
     kind = "number"
 
     def read(self, raw: Any) -> float:
@@ -123,7 +126,7 @@ class Quantity(Input):
         return self.substance is not None or self.unit == "°C"
 
     def _in_unit(self, number: float, unit: str) -> float:
-        return conversion(unit, self.unit, self.substance)(number)
+        return conversion(self.miswritten.get(unit, unit), self.unit, self.substance)(number)
 
     def _checked(self, raw: Any, converted: Any) -> float:
         number, unit = raw if type(raw) in (list, tuple) and len(raw) == 2 else (raw, self.unit)
@@ -151,7 +154,8 @@ class Quantity(Input):
 
     def notes(self, raw: Any) -> str | None:
         if type(raw) in (list, tuple):
-            return conversion(raw[1], self.unit, self.substance).note
+            meant = self.miswritten.get(raw[1])
+            return f"'{raw[1]}' read as {meant}" if meant else conversion(raw[1], self.unit, self.substance).note
         return f"no unit given, taken as {self.unit}" if self.unit else None
 
     def shown(self, value: Any) -> str:
@@ -167,7 +171,7 @@ class Quantity(Input):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice(Input):
-    """One of several permitted values. `spellings`: every accepted text, in lower case, with the value that it means."""
+    """One of several permitted values. `spellings`: every accepted text, in lower case, and the value that it means."""
 
     spellings: Mapping[str, Any] = field(default_factory=dict, hash=False)
     points: Mapping[Any, float | None] = field(default_factory=dict, hash=False)
@@ -232,7 +236,15 @@ class Day(Input):
         return "not given" if value is None else f"{value:%m/%d/%Y}"
 
 
-YES_NO = {"true": True, "yes": True, "present": True, "false": False, "no": False, "absent": False, "not mentioned": False}
+YES_NO = {
+    "true": True,
+    "yes": True,
+    "present": True,
+    "false": False,
+    "no": False,
+    "absent": False,
+    "not mentioned": False,
+}
 
 
 def flag(key: str, *aliases: str, also: Mapping[str, bool] | None = None, default: bool | None = False) -> Flag:
@@ -287,16 +299,14 @@ class Reader:
                 given.add(source.key)
                 try:
                     values[source.key] = source.read(raw)
-                except Unusable as error:
+                except ValueError as error:
                     problems.append(Problem(source.key, str(error)))
         missing = tuple(key for key in self._required if key not in given)
         return Reading(entities, values, missing, tuple(problems), self._implausible(values))
 
     def _implausible(self, values: Values) -> tuple[Problem, ...]:
         found = (
-            (key, quantity.implausible(values))
-            for key, quantity in self._quantities.items()
-            if values[key] is not None
+            (key, quantity.implausible(values)) for key, quantity in self._quantities.items() if values[key] is not None
         )
         return tuple(Problem(key, message) for key, message in found if message)
 
@@ -306,25 +316,23 @@ class Reader:
         for name, raw in reading.entities.items():
             source = self._by_name.get(name)
             if isinstance(source, Quantity) and source.released_differently and type(raw) is list:
-                if raw[1] != source.unit:
-                    try:
-                        changed[source.key] = source.read_as_released(raw)
-                    except (Unusable, KeyError, ValueError):
-                        continue
+                with suppress(KeyError, ValueError):  # a unit that v1.0 does not know
+                    changed[source.key] = source.read_as_released(raw)
         return replace(reading, values=reading.values | changed) if changed else reading
 
     def assumptions(self, reading: Reading) -> tuple[str, ...]:
         """What was taken for granted where the entities do not say it."""
         given = {source.key: raw for name, raw in reading.entities.items() if (source := self.find(str(name)))}
+        unusable = {problem.entity for problem in reading.problems}
         found: list[str] = []
         for source in self.inputs:
-            if source.key not in given:
-                if source.default is None:
-                    found.append(f"{source.key}: not given, not counted")
-                elif not source.required:
-                    found.append(f"{source.key}: not given, taken as {source.shown(source.default)}")
-            elif reading.values[source.key] is not None and (note := source.notes(given[source.key])):
-                found.append(f"{source.key}: {note}")
+            if source.key in given:
+                if source.key not in unusable and (note := source.notes(given[source.key])):
+                    found.append(f"{source.key}: {note}")
+            elif source.default is None:
+                found.append(f"{source.key}: not given, not counted")
+            elif not source.required:
+                found.append(f"{source.key}: not given, taken as {source.shown(source.default)}")
         return tuple(found)
 
     def unknown(self, name: str) -> str:

@@ -31,21 +31,25 @@ child_pugh = score(
         bands(BILIRUBIN, {"<2": 1, "2-3": 2, ">3": 3}),
         bands(ALBUMIN, {"<2.8": 3, "2.8-3.5": 2, ">3.5": 1}),
         bands(INR, {"<1.7": 1, "1.7-2.3": 2, ">2.3": 3}),
-        graded("Ascites", ASCITES, default="absent"),
-        graded("Encephalopathy", ENCEPHALOPATHY, default="No Encephalopathy"),
+        graded("Ascites", ASCITES, unstated=1),
+        graded("Encephalopathy", ENCEPHALOPATHY, unstated=1),
     ],
     defects=[
-        Defect("gives ascites no point whenever it is stated", {"Ascites": graded("Ascites", dict.fromkeys(ASCITES, 0))}),
         Defect(
-            "gives encephalopathy of grade 0 no point",
-            {"Encephalopathy": graded("Encephalopathy", ENCEPHALOPATHY | {"Grade 0": 0})},
+            "gives ascites no point whenever it is stated",
+            {"Ascites": graded("Ascites", dict.fromkeys(ASCITES, 0), unstated=1)},
         ),
         Defect(
-            "puts bilirubin 2 and 3 and albumin 2.8 into the next band",
-            {
-                "Bilirubin": bands(BILIRUBIN, {"<2": 1, "2-2.99": 2, "≥3": 3}),
-                "Albumin": bands(ALBUMIN, {"≤2.8": 3, ">2.8": 2, ">3.5": 1}),
-            },
+            "gives encephalopathy of grade 0 no point",
+            {"Encephalopathy": graded("Encephalopathy", ENCEPHALOPATHY | {"Grade 0": 0}, unstated=1)},
+        ),
+        Defect(
+            "gives a bilirubin of exactly 2 no point and one of exactly 3 too many",
+            {"Bilirubin": bands(BILIRUBIN, {"<2": 1, "2": 0, ">2": 2, "≥3": 3})},
+        ),
+        Defect(
+            "puts an albumin of exactly 2.8 into the band below",
+            {"Albumin": bands(ALBUMIN, {"≤2.8": 3, ">2.8": 2, ">3.5": 1})},
         ),
     ],
 )
@@ -89,9 +93,11 @@ def MELD_CREATININE(creatinine: float, dialysis: bool, hemodialysis: bool) -> fl
     defects=[Defect("rounds MELD(i) / 10 to a whole number", {"decimals": 0})],
 )
 def meld_na(creatinine: float, bilirubin: float, inr: float, sodium: float, decimals: int = 1) -> float:
-    """MELD(i) = 10 · (0.957 ln creatinine + 0.378 ln bilirubin + 1.12 ln INR + 0.643 to one decimal); above 11, MELD(i) + 1.32
-    · (137 − sodium) − 0.033 · MELD(i) · (137 − sodium); lower limits 1, sodium 125-137, result 6-40"""
-    log_hazard = 0.957 * math.log(creatinine) + 0.378 * math.log(max(bilirubin, 1)) + 1.12 * math.log(max(inr, 1)) + 0.643
+    """MELD(i) = 10 · (0.957 ln creatinine + 0.378 ln bilirubin + 1.12 ln INR + 0.643, to one decimal), each at least 1;
+    above 11, MELD(i) + 1.32 · (137 − sodium) − 0.033 · MELD(i) · (137 − sodium), sodium from 125 to 137; from 6 to 40"""
+    log_hazard = (
+        0.957 * math.log(creatinine) + 0.378 * math.log(max(bilirubin, 1)) + 1.12 * math.log(max(inr, 1)) + 0.643
+    )
     meld = 10 * round(log_hazard, decimals)
     if meld > 11:
         low_sodium = 137 - min(max(sodium, 125), 137)

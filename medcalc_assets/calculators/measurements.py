@@ -58,4 +58,3 @@ TRANSIENT_ISCHEMIC_ATTACK = flag("Transient Ischemic Attacks History", "tia")
 PREVIOUS_DVT = flag("Previously documented Deep Vein Thrombosis", "previous_dvt", "dvt")
 PREVIOUS_PE = flag("Previously Documented Pulmonary Embolism", "previous_pe", "pe")
 HEMODIALYSIS = flag("Continuous veno-venous hemodialysis for ≥24 hours in the past week", "cvvhd")
-

@@ -58,7 +58,16 @@ def conception_date(last_menses: date, cycle: float, any_cycle: float | None = N
     return last_menses + timedelta(days=(any_cycle or cycle) - 14)
 
 
-@formula(69, "Estimated Gestational Age", "ACOG Committee Opinion 700, 2017", LAST_MENSES, TODAY, unit="days", range=(0, 315), output_type="integer")
+@formula(
+    69,
+    "Estimated Gestational Age",
+    "ACOG Committee Opinion 700, 2017",
+    LAST_MENSES,
+    TODAY,
+    unit="days",
+    range=(0, 315),
+    output_type="integer",
+)
 def gestational_age(last_menses: date, today: date) -> int:
     """days from the last menstrual period to the current date"""
     if today < last_menses:

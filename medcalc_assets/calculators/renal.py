@@ -47,8 +47,8 @@ def creatinine_clearance(sex: str, age: float, creatinine: float, weight: float)
     defects=[Defect("takes κ of women, 0.7, for men with a creatinine up to 0.9 mg/dL", {"male_kappa_when_low": 0.7})],
 )
 def ckd_epi_gfr(sex: str, age: float, creatinine: float, male_kappa_when_low: float = 0.9) -> float:
-    """142 · min(Scr/κ, 1)^α · max(Scr/κ, 1)^−1.2 · 0.9938^age · (1.012 for a woman), with κ 0.7 and α −0.241 for a woman,
-    κ 0.9 and α −0.302 for a man"""
+    """142 · min(Scr/κ, 1)^α · max(Scr/κ, 1)^−1.2 · 0.9938^age · (1.012 for a woman); women κ 0.7 and α −0.241,
+    men κ 0.9 and α −0.302"""
     kappa, alpha, factor = (0.7, -0.241, 1.012) if sex == "Female" else (0.9, -0.302, 1.0)
     if creatinine > kappa:
         return 142 * pow(creatinine / kappa, -1.2) * pow(0.9938, age) * factor
@@ -88,6 +88,8 @@ URINE_CREATININE = Quantity("Urine creatinine", "mg/dL", aliases=("ucr",), subst
     URINE_CREATININE,
     unit="%",
 )
-def fractional_excretion_of_sodium(urine_sodium: float, creatinine: float, sodium: float, urine_creatinine: float) -> float:
+def fractional_excretion_of_sodium(
+    urine_sodium: float, creatinine: float, sodium: float, urine_creatinine: float
+) -> float:
     """100 · (urine sodium · serum creatinine) / (serum sodium · urine creatinine)"""
     return 100 * urine_sodium * creatinine / (sodium * urine_creatinine)

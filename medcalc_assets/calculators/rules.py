@@ -1,7 +1,7 @@
 """The two kinds of rule: a formula, which is one expression, and a score, which is a table of criteria.
 
-A rule computes with the values of its inputs, and with other formulas (a mean arterial pressure inside a score). What is
-absent stays absent (`None`) until a rule cannot do without it.
+A rule computes with the values of its inputs, and with other formulas (a mean arterial pressure inside a score). What
+is absent stays absent (`None`) until a rule cannot do without it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Term(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Formula:
-    """`function` of the values of `terms`, in order, and of named `constants`. Its docstring is the formula in words."""
+    """`function` of the values of `terms`, in order, and of `constants` by name. Its docstring is the formula in words."""
 
     name: str
     unit: str
@@ -78,10 +78,10 @@ class Formula:
 
     def steps(self, values: Values) -> list[Step]:
         inner = [step for term in self.terms if isinstance(term, Formula) for step in term.steps(values)]
+        words = " ".join((self.function.__doc__ or "").split())
         found = ", ".join(f"{term.name} {term.shown(term.of(values))}" for term in self.terms)
-        words = " ".join((self.function.__doc__ or self.name).split())
-        constants = ", ".join(f"{k} = {v}" for k, v in self.constants.items())
-        return [*inner, Step(f"{self.name}: {words}" + (f" ({constants})" if constants else ""), found, self.shown(self.of(values)))]
+        own = Step(f"{self.name}: {words}", found, self.shown(self.of(values)))
+        return list(dict.fromkeys([*inner, own]))
 
 
 def derived(name: str, unit: str, *terms: Term) -> Callable[[Callable[..., Any]], Formula]:
@@ -101,9 +101,6 @@ class Criterion:
     rule: str
     terms: tuple[Term, ...]
     points: Callable[[Values], float | None]
-
-    def named(self, name: str) -> Criterion:
-        return replace(self, name=name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +168,8 @@ def present(finding: str | Flag, points: float = 1, *aliases: str) -> Criterion:
 def not_denied(source: Flag, points: float = 1) -> Criterion:
     """A finding that scores unless it is expressly absent."""
     of = source.of
-    return Criterion(source.key, f"{source.key}, unless denied: {points:+g}", (source,), lambda v: points if of(v) is not False else 0)
+    rule = f"{source.key}, unless denied: {points:+g}"
+    return Criterion(source.key, rule, (source,), lambda v: points if of(v) is not False else 0)
 
 
 def above(term: Term, limit: float, points: float = 1) -> Criterion:
@@ -203,8 +201,8 @@ def _compared(term: Term, sign: str, limit: float, points: float, met: Callable[
 def bands(term: Term, points: Mapping[str, float | None]) -> Criterion:
     """Points by the band in which a value lies, written as in the literature: `{"<2": 1, "2-3": 2, ">3": 3}`.
 
-    Bands have no gaps: each reaches up to where the next one begins, so that with "10-11.9" and "12-12.9" the value 11.95
-    lies in the first. `>3` begins just above 3, which then belongs to the band below.
+    Bands have no gaps: each reaches up to where the next one begins, so that with "10-11.9" and "12-12.9" the value
+    11.95 lies in the first. `>3` begins just above 3, which then belongs to the band below.
     """
     table = sorted(((_lower_edge(band), score) for band, score in points.items()), key=lambda row: row[0])
     edges, scores = [edge for edge, _ in table][1:], [score for _, score in table]
@@ -225,17 +223,27 @@ def _lower_edge(band: str) -> float:
     return float(band.lstrip("≥").partition("-")[0])
 
 
+NOT_MENTIONED = "not mentioned"
+
+
 def graded(
     key: str,
     points: Mapping[str, float | None],
     *aliases: str,
+    unstated: float | None = None,
     also: Mapping[str, Any] | None = None,
-    default: Any = REQUIRED,
 ) -> Criterion:
-    """Points by category; None for one that cannot be scored. `also` maps further spellings to the categories."""
+    """Points by category; None for one that cannot be scored. `also` maps further spellings to the categories.
+
+    The category must be stated, unless there are points for it `unstated`.
+    """
     spellings = {value.casefold(): value for value in points} | dict(also or {})
+    listed = _listed(points)
+    default = REQUIRED
+    if unstated is not None:
+        points, default = {**points, NOT_MENTIONED: unstated}, NOT_MENTIONED
     source = Category(key, aliases=aliases, spellings=spellings, points=points, default=default)
-    return Criterion(key, f"{key}: {_listed(points)}", (source,), lambda v: points.get(v[key]))
+    return Criterion(key, f"{key}: {listed}", (source,), lambda v: points[v[key]])
 
 
 def _listed(points: Mapping[str, float | None]) -> str:
@@ -259,8 +267,13 @@ def value_of(term: Term, *, from_: float | None = None) -> Criterion:
     return Criterion(name, rule if from_ is None else f"{from_:g} − {rule}", (term,), counted)
 
 
-def always(name: str, points: float) -> Criterion:
-    return Criterion(name, f"{name}: {points:+g} in any case", (), lambda v: points)
+def always(points: float, name: str = "in any case") -> Criterion:
+    return Criterion(name, f"{name}: {points:+g}", (), lambda v: points)
+
+
+def given(term: Term, points: float = 1) -> Criterion:
+    of = term.of
+    return Criterion(term.name, f"{term.name} stated: {points:+g}", (term,), lambda v: 0 if of(v) is None else points)
 
 
 def any_of(*criteria: Criterion, points: float = 1, name: str = "") -> Criterion:
@@ -284,10 +297,10 @@ def worst_of(*criteria: Criterion, name: str) -> Criterion:
     return Criterion(name, rule, terms_of(criteria), judged)
 
 
-def either(condition: Criterion, then: Criterion, otherwise: Criterion, *, name: str) -> Criterion:
+def either(condition: Criterion, then: Criterion, otherwise: Criterion, *, name: str = "") -> Criterion:
     """One criterion or another, as a third decides."""
     decide, yes, no = condition.points, then.points, otherwise.points
-    rule = f"{name}: if {condition.rule.rpartition(':')[0]}, {then.rule}; else {otherwise.rule}"
+    rule = f"{name}: if {condition.rule.rpartition(':')[0]}, {then.rule}; else {otherwise.rule}".removeprefix(": ")
     return Criterion(name, rule, terms_of((condition, then, otherwise)), lambda v: yes(v) if decide(v) else no(v))
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from medcalc_assets.calculators.calculator import Defect, score
 from medcalc_assets.calculators.inputs import Quantity
-from medcalc_assets.calculators.measurements import AGE, BODY_MASS_INDEX, HEART_RATE, PERCENT, PREVIOUS_DVT, PREVIOUS_PE, SEX
+from medcalc_assets.calculators.measurements import (
+    AGE,
+    BODY_MASS_INDEX,
+    HEART_RATE,
+    PERCENT,
+    PREVIOUS_DVT,
+    PREVIOUS_PE,
+    SEX,
+)
 from medcalc_assets.calculators.rules import above, any_of, at_least, bands, below, graded, present
 
 HEMOPTYSIS = present("Hemoptysis")
@@ -48,7 +56,9 @@ wells_deep_vein_thrombosis = score(
         present("Entire Leg Swollen", 1, "leg_swollen", "leg"),
         present("Localized tenderness along the deep venous system", 1, "tenderness"),
         present("Pitting edema, confined to symptomatic leg", 1, "edema"),
-        present("Paralysis, paresis, or recent plaster immobilization of the lower extremity", 1, "paralysis", "plaster"),
+        present(
+            "Paralysis, paresis, or recent plaster immobilization of the lower extremity", 1, "paralysis", "plaster"
+        ),
         present(PREVIOUS_DVT),
         present("Alternative diagnosis to Deep Vein Thrombosis as likely or more likely", -2, "alternative"),
     ],
@@ -112,7 +122,6 @@ caprini = score(
         graded(
             "Surgery Type",
             {
-                "none": 0,
                 "minor": 1,
                 "major": 2,
                 "laparoscopic": 2,
@@ -120,9 +129,9 @@ caprini = score(
                 "elective major lower extremity arthroplasty": 5,
             },
             "surgery",
-            default="none",
+            unstated=0,
         ),
-        graded("Mobility", {"normal": 0, "on bed rest": 1, "confined to bed >72 hours": 2}, default="normal"),
+        graded("Mobility", {"normal": 0, "on bed rest": 1, "confined to bed >72 hours": 2}, unstated=0),
         *CAPRINI_FINDINGS,
     ],
     inputs=[SEX],  # the items for women (pregnancy, hormones) are not in the data

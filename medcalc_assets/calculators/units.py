@@ -1,4 +1,4 @@
-"""Units as clinicians write them, made comparable. Every conversion is resolved once, by pint, to a factor and an offset.
+"""Units as clinicians write them, made comparable. Each conversion is resolved once, by pint, to a factor and offset.
 
 Amounts and masses convert by substance (`µmol/L` of creatinine to `mg/dL`), ions also by charge (`mEq/L`), counts per
 volume are also understood where only the volume is written, as the release does (`µL` for "per µL").
@@ -46,6 +46,7 @@ SYNONYMS = {
     "mU/L": "mIU/L",
     "µU/mL": "µIU/mL",
     "per day": "1/day",
+    "/day": "1/day",
     "doses per day": "1/day",
     "drinks per week": "1/week",
     "degrees celsius": "degC",

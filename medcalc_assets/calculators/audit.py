@@ -1,0 +1,128 @@
+"""The derivation audit of one label: is it what its own entities give?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from medcalc_assets.calculators.calculator import Calculator, Result
+from medcalc_assets.calculators.inputs import Problem
+from medcalc_assets.calculators.working import markdown
+from medcalc_assets.labels.limits import accepts
+from medcalc_assets.labels.value import Label
+
+Verdict = Literal["reproduced", "contradicted", "not_computable"]
+
+
+class Convention(NamedTuple):
+    """Another published convention that gives another answer than the published rule of choice."""
+
+    name: str
+    value: Label | None
+    reaches_label: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DerivationAudit:
+    """What the rules make of the entities of an instance, held against its label.
+
+    `verdict` and `likely_error` are about the published rule, `release_rule_reproduces` about the release's own, and
+    `alternatives` are those whose answer the limits of the published one do not accept.
+    """
+
+    calculator: Calculator
+    label: Label
+    verdict: Verdict
+    published: Result
+    as_released: Result
+    release_rule_reproduces: bool
+    alternatives: tuple[Convention, ...]
+    implausible: tuple[Problem, ...]
+
+    @property
+    def likely_error(self) -> bool:
+        """The published rule leaves the label's limits, and no published alternative reaches them."""
+        return self.verdict == "contradicted" and not any(a.reaches_label for a in self.alternatives)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        return self.published.missing
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return self.published.problems
+
+    @property
+    def working(self) -> str:
+        """By the published rule, as markdown."""
+        return markdown(self.published)
+
+    @property
+    def defects(self) -> tuple[str, ...]:
+        """The known defects of the release that change the answer here, each completing "the release ..."."""
+        if not self.release_rule_reproduces or self.published.value is None:
+            return ()
+        alone = ((note, rule.apply(self.published.reading).value) for note, rule in self.calculator.defects)
+        decisive = tuple(note for note, value in alone if not _same(self.calculator, self.published.value, value))
+        return decisive or tuple(note for note, _ in self.calculator.defects)
+
+    @property
+    def explanation(self) -> str:
+        """The verdict in one sentence."""
+        value = self.published.value
+        if self.verdict == "reproduced":
+            return f"The published rule reproduces the label {self.label}."
+        if value is None:
+            reasons = [*(f"{key} is missing" for key in self.missing), *map(str, self.problems)]
+            return f"The published rule cannot be computed: {'; '.join(reasons)}."
+        if convention := next((a.name for a in self.alternatives if a.reaches_label), None):
+            return f"The label follows another convention ({convention}); the published rule gives {_shown(value)}."
+        if self.release_rule_reproduces:
+            return f"The release {' and '.join(self.defects)}; the published rule gives {_shown(value)}."
+        return f"The label {self.label} follows no known rule; the published rule gives {_shown(value)}."
+
+
+def audit_derivation(calculator: Calculator, entities: Mapping[str, object], label: Label) -> DerivationAudit:
+    """Recompute `label` from the entities of its own instance. Never raises, whatever the entities are."""
+    reading = calculator.reader.read(entities)
+    published = calculator.published.apply(reading)
+    released = calculator.as_released.apply(reading)
+    others = tuple(
+        Convention(rule.name, value, value is not None and _same(calculator, label, value))
+        for rule in calculator.alternatives
+        if not _same(calculator, published.value, value := rule.apply(reading).value)
+    )
+    return DerivationAudit(
+        calculator,
+        label,
+        _verdict(calculator, label, published.value),
+        published,
+        released,
+        _same(calculator, label, released.value),
+        others,
+        reading.implausible + _outside_range(calculator, label),
+    )
+
+
+def _verdict(calculator: Calculator, label: Label, value: Label | None) -> Verdict:
+    if value is None:
+        return "reproduced" if label.kind == "na" else "not_computable"
+    return "reproduced" if _same(calculator, label, value) else "contradicted"
+
+
+def _shown(value: Label) -> str:
+    return str(value) if value.number is None else f"{value.number:.6g}"
+
+
+def _same(calculator: Calculator, truth: Label | None, answer: Label | None) -> bool:
+    if truth is None or answer is None:
+        return truth is answer
+    return accepts(truth, answer, calculator.output_type)
+
+
+def _outside_range(calculator: Calculator, label: Label) -> tuple[Problem, ...]:
+    low, high = calculator.range
+    if label.number is None or low <= label.number <= high:
+        return ()
+    return (Problem("label", f"{label} is outside {low:g} to {high:g}, the range of the answer"),)
