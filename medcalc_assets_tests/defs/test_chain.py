@@ -141,7 +141,7 @@ def test_a_bad_source_fails_the_run_and_leaves_every_table_as_it_was(start_chain
     chain.run(KEYS[:2])
     before = {name: chain.read(name) for name in TABLES}
     pl.concat([good, good.tail(1)]).write_csv(path)
-    with pytest.raises(SourceError, match="row 14 .* row 13 has the same uid"):
+    with pytest.raises(SourceError, match=r"row 14 .* row 13 has the same uid"):
         chain.run(KEYS[:2])
     assert all(chain.read(name).equals(before[name]) for name in TABLES)
 
