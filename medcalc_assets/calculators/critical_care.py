@@ -178,9 +178,7 @@ apache_ii = score(
     ],
     inputs=[AA_GRADIENT.optional(), PAO2.optional(), CHRONIC_RENAL_FAILURE],
     defects=[
-        Defect(
-            "adds the Glasgow Coma Score instead of 15 minus it", {GLASGOW_COMA_SCORE.key: value_of(GLASGOW_COMA_SCORE)}
-        ),
+        Defect("adds the Glasgow Coma Score instead of 15 minus it", {GLASGOW_COMA_SCORE.key: value_of(GLASGOW_COMA_SCORE)}),
         Defect(
             "compares white cells per µL with limits in thousands",
             {"white cells": bands(THOUSANDS_OF_WHITE_CELLS.but({"thousand": 1.0}), WHITE_CELLS_IN_THOUSANDS)},

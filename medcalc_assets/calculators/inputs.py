@@ -191,7 +191,7 @@ class Choice(Input):
         raise Unusable(f"{raw!r:.60} is none of {', '.join(map(str, self.permitted))}")
 
     def parsed(self, text: str) -> str:
-        return next((str(value) for value, points in self.points.items() if f"{points:g}" == text), text)
+        return next((value for value, points in self.points.items() if points is not None and f"{points:g}" == text), text)
 
 
 @dataclass(frozen=True, kw_only=True)

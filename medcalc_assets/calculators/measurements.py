@@ -7,7 +7,7 @@ from medcalc_assets.calculators.inputs import LARGEST, Quantity, category, flag
 ZERO_OR_MORE = (0.0, LARGEST)
 PERCENT = (0.0, 100.0)
 
-AGE = Quantity("age", "years", whole=True, possible=(0, 150), plausible=(0, 120))
+AGE = Quantity("age", "years", whole=True, possible=(0, 130), plausible=(0, 120))
 SEX = category("sex", "Male", "Female", also={"m": "Male", "f": "Female"})
 WEIGHT = Quantity("weight", "kg", plausible=(0.3, 635))
 HEIGHT = Quantity("height", "cm", plausible=(20, 272))
