@@ -100,6 +100,9 @@ class Calculator:
     defects: tuple[tuple[str, Rule], ...]
     """What the release does wrong, each with the published rule so changed."""
 
+    def __repr__(self) -> str:
+        return f"<{self.id} {self.slug}>"
+
     @property
     def reader(self) -> Reader:
         return self.published.reader

@@ -322,7 +322,8 @@ class Reader:
 
     def assumptions(self, reading: Reading) -> tuple[str, ...]:
         """What was taken for granted where the entities do not say it."""
-        given = {source.key: raw for name, raw in reading.entities.items() if (source := self.find(str(name)))}
+        stated = ((self.find(str(name)), raw) for name, raw in reading.entities.items())
+        given = {source.key: raw for source, raw in stated if source and raw is not None}
         unusable = {problem.entity for problem in reading.problems}
         found: list[str] = []
         for source in self.inputs:

@@ -59,8 +59,8 @@ ADDITIONS = {
         "surgery=elective major lower extremity arthroplasty": 5, "recent_surgery=yes": 1, "chf=yes": 1, "sepsis=yes": 1,
         "pneumonia=yes": 1, "cast=yes": 2, "fracture=yes": 5, "stroke=yes": 5, "trauma=yes": 5, "spinal_cord_injury=yes": 5,
         "varicose_veins=yes": 1, "swollen_legs=yes": 1, "central_line=yes": 2, "dvt=yes": 3, "pe=yes": 3,
-        "dvt=yes, pe=yes": 3, "family=yes": 3, "factor_v_leiden=yes": 3, "prothrombin=yes": 3, "homocysteine=yes": 3, "lupus=yes": 3,
-        "anticardiolipin=yes": 3, "hit=yes": 3, "thrombophilia=yes": 3, "mobility=on bed rest": 1,
+        "dvt=yes, pe=yes": 3, "family=yes": 3, "factor_v_leiden=yes": 3, "prothrombin=yes": 3, "homocysteine=yes": 3,
+        "lupus=yes": 3, "anticardiolipin=yes": 3, "hit=yes": 3, "thrombophilia=yes": 3, "mobility=on bed rest": 1,
         "mobility=confined to bed >72 hours": 2, "ibd=yes": 1, "mi=yes": 1, "copd=yes": 1, "cancer=yes": 2,
     }),
     43: ("pao2=84, fio2=21, platelets=150000, bili=1.1, gcs=15, cr=1.1, sbp=120, dbp=80", 0, {
