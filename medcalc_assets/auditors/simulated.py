@@ -30,7 +30,7 @@ class SimulatedAuditor:
     def audit(self, derivations: Sequence[Derivation]) -> Iterator[AuditVote]:
         """Flags the labels that differ from the truth, but for simulated mistakes and failures."""
         for derivation in derivations:
-            wrong = parse_label(derivation.label_text) != self.truth[derivation.uid]
+            wrong = _to_cents(parse_label(derivation.label_text)) != _to_cents(self.truth[derivation.uid])
             for run in range(RUNS):
                 draw = random.Random(f"audit {derivation.uid} {run}").random()
                 if draw < FAILS:
@@ -67,6 +67,10 @@ class SimulatedAuditor:
             "rationale": ["simulated answer"] * len(answered),
         }
         return PHYSICIAN_LABELS.of_instances(instances, cells)
+
+
+def _to_cents(label: Label) -> Label:
+    return label if label.number is None else number(round(label.number, 2))
 
 
 def _cast(uid: int, run: int) -> dict[str, Any]:

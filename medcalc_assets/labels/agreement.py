@@ -9,6 +9,7 @@ import polars as pl
 import polars.selectors as cs
 
 from medcalc_assets.labels.limits import TOLERANCE
+from medcalc_assets.labels.value import columns
 
 LARGEST_ORDINAL = 20
 DRAWS, SEED = 10_000, 42
@@ -85,8 +86,8 @@ def compare_with_physicians(
     """
     relabels = relabels.filter(pl.col("relabel_kind").is_not_null())
     reference = (
-        physicians.join(released, on="uid", validate="m:1")
-        .join(relabels.filter(auditor=auditor), on="uid", how="left")
+        physicians.join(released.select("uid", *columns("label")), on="uid", validate="m:1")
+        .join(relabels.filter(auditor=auditor).select("uid", *columns("relabel")), on="uid", how="left")
         .select(
             "uid",
             cs.starts_with("physician_", "label_"),

@@ -1,0 +1,37 @@
+# Every target works alone on a fresh clone, and is quick the second time.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+export DAGSTER_HOME ?= $(CURDIR)
+
+.PHONY: demo test ui bench lint clean chromium
+
+demo: $(READY)  ## the whole chain on the bundled demo benchmark, without a key or a network
+	$(BIN)/medcalc run --source demo
+
+ui: $(READY)  ## the Dagster UI and daemon on http://localhost:3000
+	$(BIN)/dagster dev --host 127.0.0.1 --port 3000
+
+test: $(READY) lint chromium
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(READY)  ## needs MEDCALC_REAL_DATA, the folder with medcalc_bench_v1_test.csv and published/
+	$(BIN)/python -m medcalc_assets_tests.bench
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# The tests look at the UI in a real browser.
+chromium:
+	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium >/dev/null; } \
+	|| { echo "make test needs chromium on the PATH: install it (Debian: apt-get install chromium)"; exit 1; }
+
+clean:
+	rm -rf .venv history storage schedules logs .logs_queue .tmp_dagster_home_*
