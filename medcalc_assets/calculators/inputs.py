@@ -288,7 +288,9 @@ class Reader:
         values = self._defaults.copy()
         problems: list[Problem] = []
         given: set[str] = set()
-        for name, raw in entities.items() if isinstance(entities, Mapping) else ():
+        if not isinstance(entities, Mapping):
+            return Reading({}, values, self._required, (Problem("entities", "are no mapping of names to values"),))
+        for name, raw in entities.items():
             source = self._by_name.get(name) if type(name) is str else None
             source = source or self.find(str(name))
             if source is None:
@@ -315,7 +317,7 @@ class Reader:
         changed: Values = {}
         for name, raw in reading.entities.items():
             source = self._by_name.get(name)
-            if isinstance(source, Quantity) and source.released_differently and type(raw) is list:
+            if isinstance(source, Quantity) and source.released_differently and isinstance(raw, list | tuple):
                 with suppress(KeyError, ValueError):  # a unit that v1.0 does not know
                     changed[source.key] = source.read_as_released(raw)
         return replace(reading, values=reading.values | changed) if changed else reading
