@@ -235,7 +235,7 @@ def bands(term: Term, points: Mapping[str, float | None]) -> Criterion:
         value = of(values)
         return None if value is None else scores[bisect_right(edges, value)]
 
-    return Criterion(term.name, f"{term.name} in {term.unit or 'points'}", _listed(points), (term,), judged)
+    return Criterion(term.name, f"{term.name} in {term.unit}".removesuffix(" in "), _listed(points), (term,), judged)
 
 
 def _lower_edge(band: str) -> float:
@@ -272,7 +272,7 @@ def _listed(points: Mapping[str, float | None]) -> str:
 
 def value_of(term: Term) -> Criterion:
     """A number that counts as it is (the age in years)."""
-    return Criterion(term.name, term.name, f"1 for each of the {term.unit or 'points'}", (term,), term.of)
+    return Criterion(term.name, f"{term.name} in {term.unit}".removesuffix(" in "), "as many", (term,), term.of)
 
 
 def any_of(*criteria: Criterion, points: float = 1, name: str = "") -> Criterion:
