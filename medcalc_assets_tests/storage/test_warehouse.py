@@ -273,7 +273,7 @@ def test_reading_before_the_first_run_names_the_remedy_and_makes_no_file(warehou
     assert not warehouse.path.exists()
 
 
-@pytest.mark.parametrize("folder", ["home"])
+@pytest.mark.parametrize("folder", ["home", "clock"])
 def test_a_file_that_is_no_warehouse_is_an_error_at_once(tmp_path: Path, folder: str) -> None:
     """The name of a folder is not taken for a message about a lock, which would be waited for."""
     warehouse = Warehouse(tmp_path / folder, lock_timeout=1)
@@ -283,6 +283,12 @@ def test_a_file_that_is_no_warehouse_is_an_error_at_once(tmp_path: Path, folder:
         warehouse.read(AUDIT_FLAGS)
     with pytest.raises(WarehouseError, match="cannot be opened"):
         warehouse.write(AUDIT_FLAGS, [flags("map", 1)])
+
+
+def test_a_home_that_cannot_be_a_folder_is_an_error_that_names_the_setting(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file")
+    with pytest.raises(WarehouseError, match="MEDCALC_HOME"):
+        Warehouse(tmp_path / "home").write(AUDIT_FLAGS, [flags("map", 1)])
 
 
 # Other processes
