@@ -19,6 +19,7 @@ lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: $(READY)  ## needs MEDCALC_REAL_DATA, the folder with medcalc_bench_v1_test.csv and published/
 	$(BIN)/python -m medcalc_assets_tests.bench

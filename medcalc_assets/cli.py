@@ -19,6 +19,7 @@ from rich.table import Table as Grid
 
 from medcalc_assets import export as exported
 from medcalc_assets.auditors import simulated
+from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.adjudication import REASONS
@@ -101,8 +102,8 @@ def run(keys: tuple[str, ...]) -> None:
       medcalc run
       medcalc run -c glasgow_coma_score -c child_pugh
     """
-    from medcalc_assets.definitions import definitions, settings  # reads the settings that the options have just set
-
+    settings = Settings.from_environment()
+    definitions = assemble(settings)
     if unknown := [key for key in keys if key not in KEYS]:
         raise click.UsageError(f"{', '.join(unknown)}: no such partition. They are: {', '.join(KEYS)}.")
     console.print(

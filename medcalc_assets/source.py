@@ -110,50 +110,49 @@ class Source:
         if not first_row:
             raise SourceError(f"{self.setting} holds no instance: is it the right file?")
 
-    def _instance(self, cells: dict[str, str | None], row_number: int) -> dict[str, Any]:
+    def _instance(self, cells: dict[str, str], row_number: int) -> dict[str, Any]:
         where = f"{self.setting}, row {row_number} (uid {cells['Row Number']})"
-
-        def cell(column: str) -> str:
-            text = cells[column]
-            if text is None:
-                raise SourceError(f"{where}: {column!r} is absent. The file may have been cut off; get it again.")
-            return text
+        if empty := [column for column in COLUMNS if not cells[column]]:
+            raise SourceError(
+                f"{where}: {', '.join(map(repr, empty))} is empty. Fill it in or drop the row; if it is the last one, the "
+                "file has been cut off there: get it again."
+            )
 
         def integer(column: str) -> int:
             try:
-                return int(cell(column))
+                return int(cells[column])
             except ValueError:
-                raise SourceError(f"{where}: {column!r} is {cell(column)!r}, which is no integer. Correct it.") from None
+                raise SourceError(f"{where}: {column!r} is {cells[column]!r}, which is no integer. Correct it.") from None
 
         def label(column: str) -> Any:
             try:
-                return parse_label(cell(column))
+                return parse_label(cells[column])
             except LabelError as error:
                 raise SourceError(
-                    f"{where}: {column!r} is {cell(column)[:80]!r}, {error}. Correct the cell or drop the row."
+                    f"{where}: {column!r} is {cells[column][:80]!r}, {error}. Correct the cell or drop the row."
                 ) from None
 
         calculator = CALCULATORS.get(integer("Calculator ID"))
-        name = cell("Calculator Name")
+        name = cells["Calculator Name"]
         if calculator is None or name != calculator.name:
             raise SourceError(
-                f"{where}: calculator {cell('Calculator ID')} ({name!r}) is not one of the 55 of v1.0"
+                f"{where}: calculator {cells['Calculator ID']} ({name!r}) is not one of the 55 of v1.0"
                 + (f", where {calculator.id} is {calculator.name!r}. " if calculator else ". ")
                 + "`medcalc calculators` lists them."
             )
-        output_type = cell("Output Type")
+        output_type = cells["Output Type"]
         answer, lower, upper = label("Ground Truth Answer"), label("Lower Limit"), label("Upper Limit")
         if answer.kind not in (KIND_OF_OUTPUT.get(output_type), "na"):
             raise SourceError(
-                f"{where}: 'Ground Truth Answer' is {cell('Ground Truth Answer')!r}, a {answer.kind}, but 'Output Type' "
+                f"{where}: 'Ground Truth Answer' is {cells['Ground Truth Answer']!r}, a {answer.kind}, but 'Output Type' "
                 f"is {output_type!r}. Correct one of the two; output types are {', '.join(KIND_OF_OUTPUT)}."
             )
         return {
-            **{ours: cell(column) for column, ours in COLUMNS.items()},
+            **{ours: cells[column] for column, ours in COLUMNS.items()},
             "uid": integer("Row Number"),
             "calculator_id": calculator.id,
             "calculator": calculator.slug,
-            "entities": _entities_json(cell("Relevant Entities"), where),
+            "entities": _entities_json(cells["Relevant Entities"], where),
             **{name: values[0] for name, values in as_columns("label", [answer]).items()},
             "lower_number": lower.number,
             "upper_number": upper.number,
@@ -174,9 +173,8 @@ class Source:
 
     def _batches(self) -> Iterator[pl.DataFrame]:
         """The source as text columns with the names of the release."""
-        dataset = self._dataset()
         try:
-            for table in dataset.with_format("arrow").iter(batch_size=BATCH):
+            for table in self._dataset().with_format("arrow").iter(batch_size=BATCH):
                 batch = pl.DataFrame(table).cast(pl.String)
                 yield batch.rename({KEY_SPELLINGS[1]: KEY_SPELLINGS[0]}, strict=False)
         except (ValueError, OSError) as error:  # what pandas and pyarrow raise for a file that breaks off

@@ -1,9 +1,59 @@
-"""What the tests share: the real data, and a chain run once on the demo."""
+"""What the tests share: the real data, and the chain run through Dagster."""
 
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import dagster as dg
+import polars as pl
 import pytest
+
+from medcalc_assets.definitions import assemble
+from medcalc_assets.defs.settings import Settings
+from medcalc_assets.partitions import KEYS
+from medcalc_assets.storage.tables import TABLES
+
+
+@dataclass
+class Chain:
+    """The project with settings of its own, on a real Dagster instance."""
+
+    settings: Settings
+    instance: dg.DagsterInstance
+    results: list[dg.ExecuteInProcessResult] = field(default_factory=list)
+
+    def run(self, keys: Sequence[str] = KEYS) -> list[dg.ExecuteInProcessResult]:
+        """Materialize a contiguous range of partitions, then the figures."""
+        definitions = assemble(self.settings)
+        of_keys = {"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}
+        return [
+            definitions.resolve_job_def(job).execute_in_process(instance=self.instance, tags=tags)
+            for job, tags in (("chain", of_keys), ("figures", {}))
+        ]
+
+    def read(self, name: str) -> pl.DataFrame:
+        return self.settings.warehouse.read(TABLES[name])
+
+
+@pytest.fixture(scope="session")
+def start_chain(tmp_path_factory):
+    """A chain in a folder of its own, for a source and, where there are any, published files."""
+
+    def start(source: str = "demo", published: str = "", auditor: str = "") -> Chain:
+        folder = tmp_path_factory.mktemp("chain")
+        settings = Settings(home=str(folder / "home"), source=source, published=published, auditor=auditor)
+        return Chain(settings, dg.DagsterInstance.local_temp(str(folder)))
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def demo(start_chain) -> Chain:
+    """The whole demo, run once. Tests only read it."""
+    chain = start_chain()
+    chain.results = chain.run()
+    return chain
 
 
 @pytest.fixture(scope="session")

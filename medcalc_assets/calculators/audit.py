@@ -63,9 +63,12 @@ class DerivationAudit:
         """The known defects of the release that change the answer here, each completing "the release ..."."""
         if not self.release_rule_reproduces or self.published.value is None:
             return ()
-        alone = ((note, rule.apply(self.published.reading).value) for note, rule in self.calculator.defects)
-        decisive = tuple(note for note, value in alone if not _same(self.calculator, self.published.value, value))
-        return decisive or tuple(note for note, _ in self.calculator.defects)
+        decisive = tuple(
+            defect.name
+            for defect in self.calculator.defects
+            if not _same(self.calculator, self.published.value, defect.apply(self.published.reading).value)
+        )
+        return decisive or tuple(defect.name for defect in self.calculator.defects)
 
     @property
     def explanation(self) -> str:

@@ -13,7 +13,7 @@ from medcalc_assets.calculators.measurements import (
     UREA_NITROGEN,
     ZERO_OR_MORE,
 )
-from medcalc_assets.calculators.rules import above, at_least, bands, either, one_of, present
+from medcalc_assets.calculators.rules import Criterion, above, at_least, bands, either, one_of, present
 
 DRINKS = Quantity(
     "Number of Alcoholic Drinks Per Week", aliases=("drinks", "alcohol"), possible=ZERO_OR_MORE, plausible=(0, 300)
@@ -41,7 +41,7 @@ has_bled = score(
 HEMOGLOBIN = Quantity("Hemoglobin", "g/dL", aliases=("hb", "hgb"), plausible=(1.5, 27))
 
 
-def by_sex(men: dict[str, float | None], women: dict[str, float | None]):  # type: ignore[no-untyped-def]
+def by_sex(men: dict[str, float | None], women: dict[str, float | None]) -> Criterion:
     return either(one_of(SEX, "Male"), bands(HEMOGLOBIN, men), bands(HEMOGLOBIN, women), name="Hemoglobin")
 
 

@@ -29,7 +29,10 @@ def body_surface_area(weight: float, height: float) -> float:
 @formula(10, "Ideal Body Weight", "Devine BJ. Drug Intell Clin Pharm 1974;8:650", SEX, HEIGHT, unit="kg")
 def ideal_body_weight(sex: str, height: float) -> float:
     """50 kg for a man, 45.5 kg for a woman, and 2.3 kg for every inch above 60 (less for every inch below)"""
-    return (50 if sex == "Male" else 45.5) + 2.3 * (height / 2.54 - 60)
+    ideal = (50 if sex == "Male" else 45.5) + 2.3 * (height / 2.54 - 60)
+    if ideal <= 0:
+        raise ValueError("the rule is for adults")
+    return ideal
 
 
 @formula(

@@ -97,8 +97,11 @@ class Calculator:
     published: Rule
     alternatives: tuple[Rule, ...]
     as_released: Rule
-    defects: tuple[tuple[str, Rule], ...]
-    """What the release does wrong, each with the published rule so changed."""
+    defects: tuple[Rule, ...]
+    """What the release does wrong: the published rule with this one change, named by what completes "the release"."""
+
+    def __repr__(self) -> str:
+        return f"<{self.id} {self.slug}>"
 
     @property
     def reader(self) -> Reader:
@@ -116,14 +119,19 @@ def calculator(
     id: int,
     slug: str,
     source: str,
-    output_type: OutputType,
     range: tuple[float, float],
-    alternatives: Mapping[str, Mapping[str, Any]],
-    defects: Iterable[Defect],
-    inputs: Iterable[Input] = (),
+    output_type: OutputType,
+    alternatives: Mapping[str, Mapping[str, Any]] | None = None,
+    defects: Iterable[Defect] = (),
     conversion_defect: str = ROUNDING,
+    inputs: Iterable[Input] = (),
 ) -> Calculator:
+    """A calculator from one rule and its named differences: of other conventions, and of the release.
+
+    `inputs`: those whose absence means something else here than elsewhere, and those that the release gives unscored.
+    """
     reader = Reader({i.key: i for i in (*body.inputs(), *inputs)}.values())
+    defects = tuple(defects)
     released = body
     for defect in defects:
         released = released.but(defect.changes)
@@ -137,67 +145,26 @@ def calculator(
         range=range,
         inputs=reader.inputs,
         published=Rule("published", body, reader),
-        alternatives=tuple(Rule(name, body.but(changes), reader) for name, changes in alternatives.items()),
+        alternatives=tuple(Rule(name, body.but(changes), reader) for name, changes in (alternatives or {}).items()),
         as_released=Rule("as released", released, reader, released_units=True),
         defects=(
-            *((d.note, Rule(d.note, body.but(d.changes), reader)) for d in defects),
-            (conversion_defect, Rule(conversion_defect, body, reader, released_units=True)),
+            *(Rule(defect.note, body.but(defect.changes), reader) for defect in defects),
+            Rule(conversion_defect, body, reader, released_units=True),
         ),
     )
 
 
 def score(
-    id: int,
-    name: str,
-    source: str,
-    *,
-    slug: str,
-    range: tuple[float, float],
-    criteria: Iterable[Criterion],
-    output_type: OutputType = "integer",
-    unit: str = "points",
-    alternatives: Mapping[str, Mapping[str, Any]] | None = None,
-    defects: Iterable[Defect] = (),
-    inputs: Iterable[Input] = (),
-    conversion_defect: str = ROUNDING,
+    id: int, name: str, source: str, *, criteria: Iterable[Criterion], unit: str = "points", **page: Any
 ) -> Calculator:
-    """A calculator that adds up points.
-
-    `inputs`: those whose absence means something else here than elsewhere, and those that the release gives unscored.
-    """
-    return calculator(
-        Score(name, tuple(criteria), unit),
-        id=id,
-        slug=slug,
-        source=source,
-        output_type=output_type,
-        range=range,
-        alternatives=alternatives or {},
-        defects=tuple(defects),
-        inputs=inputs,
-        conversion_defect=conversion_defect,
-    )
+    """A calculator that adds up points. `page`: as for `calculator`."""
+    common: dict[str, Any] = {"id": id, "source": source, "output_type": "integer"} | page
+    return calculator(Score(name, tuple(criteria), unit), **common)
 
 
 def formula(
-    id: int,
-    name: str,
-    source: str,
-    *terms: Term,
-    unit: str = "",
-    range: tuple[float, float] = (0, math.inf),
-    output_type: OutputType = "decimal",
-    alternatives: Mapping[str, Mapping[str, Any]] | None = None,
-    defects: Iterable[Defect] = (),
+    id: int, name: str, source: str, *terms: Term, unit: str = "", **page: Any
 ) -> Callable[[Callable[..., Any]], Calculator]:
     """A calculator that is one expression: decorates the function of `terms`, which gives the slug and the words."""
-    return lambda function: calculator(
-        Formula(name, unit, function, terms),
-        id=id,
-        slug=function.__name__,
-        source=source,
-        output_type=output_type,
-        range=range,
-        alternatives=alternatives or {},
-        defects=tuple(defects),
-    )
+    common: dict[str, Any] = {"id": id, "source": source, "output_type": "decimal", "range": (0, math.inf)} | page
+    return lambda function: calculator(Formula(name, unit, function, terms), slug=function.__name__, **common)

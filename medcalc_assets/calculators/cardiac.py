@@ -21,9 +21,7 @@ from medcalc_assets.calculators.measurements import (
 from medcalc_assets.calculators.rules import above, any_of, bands, derived, graded, one_of, present, worst_of
 
 
-@formula(
-    5, "Mean Arterial Pressure (MAP)", "standard approximation, no single source", SYSTOLIC, DIASTOLIC, unit="mm Hg"
-)
+@formula(5, "Mean Arterial Pressure (MAP)", "standard approximation, no single source", SYSTOLIC, DIASTOLIC, unit="mm Hg")
 def mean_arterial_pressure(systolic: float, diastolic: float) -> float:
     """(systolic + 2 · diastolic) / 3"""
     return (systolic + 2 * diastolic) / 3

@@ -131,6 +131,12 @@ def THOUSANDS_OF_WHITE_CELLS(count: float, thousand: float = 1000.0) -> float:
     return count / thousand
 
 
+@derived("15 − GCS", "", GLASGOW_COMA_SCORE)
+def COMA_POINTS(glasgow_coma_score: float) -> float:
+    """15 − Glasgow Coma Score"""
+    return 15 - glasgow_coma_score
+
+
 def from_normal_up(points: dict[str, float | None]) -> dict[str, float | None]:
     return dict(list(points.items())[list(points.values()).index(0) :])
 
@@ -174,13 +180,11 @@ apache_ii = score(
         kidneys(CREATININE_BANDS),
         bands(HEMATOCRIT, {"<20": 4, "20-29.9": 2, "30-45.9": 0, "46-49.9": 1, "50-59.9": 2, "≥60": 4}),
         bands(THOUSANDS_OF_WHITE_CELLS, WHITE_CELLS_IN_THOUSANDS),
-        value_of(GLASGOW_COMA_SCORE, from_=15),
+        value_of(COMA_POINTS),
     ],
     inputs=[AA_GRADIENT.optional(), PAO2.optional(), CHRONIC_RENAL_FAILURE],
     defects=[
-        Defect(
-            "adds the Glasgow Coma Score instead of 15 minus it", {GLASGOW_COMA_SCORE.key: value_of(GLASGOW_COMA_SCORE)}
-        ),
+        Defect("adds the Glasgow Coma Score instead of 15 minus it", {"15 − GCS": value_of(GLASGOW_COMA_SCORE)}),
         Defect(
             "compares white cells per µL with limits in thousands",
             {"white cells": bands(THOUSANDS_OF_WHITE_CELLS.but({"thousand": 1.0}), WHITE_CELLS_IN_THOUSANDS)},

@@ -96,8 +96,8 @@ def opioid(drug: str, per_mg: float | None, unit: str = "mg", miswritten: Mappin
         daily: float = amount * times
         return daily * (per_mg if per_mg is not None else next(f for upto, f in METHADONE_TIERS_2016 if daily <= upto))
 
-    factor = "4, 8, 10 or 12 up to 20, 40, 60 or more mg a day" if per_mg is None else f"{per_mg:g} per {unit}"
-    return Criterion(drug, f"{drug}: dose · doses per day · {factor}", (dose, per_day), equivalents)
+    factor = "4, 8, 10 or 12 up to 20, 40, 60 or more mg a day" if per_mg is None else f"{per_mg:g}"
+    return Criterion(drug, f"{drug} in {unit}", f"dose · doses per day · {factor}", (dose, per_day), equivalents)
 
 
 morphine_equivalents = score(

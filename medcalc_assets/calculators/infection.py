@@ -157,6 +157,6 @@ sirs = score(
         any_of(above(WHITE_CELLS, 12000), below(WHITE_CELLS, 4000)),
     ],
     inputs=[WhiteCells(**vars(WHITE_CELLS))],
-    defects=[Defect("gives the point for heart rate in any case", {HEART_RATE.key: always(1, "heart rate")})],
+    defects=[Defect("gives the point for heart rate in any case", {HEART_RATE.key: always(1)})],
     conversion_defect="compares white cells per m³ with limits per mm³",
 )

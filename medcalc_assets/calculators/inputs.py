@@ -191,7 +191,7 @@ class Choice(Input):
         raise Unusable(f"{raw!r:.60} is none of {', '.join(map(str, self.permitted))}")
 
     def parsed(self, text: str) -> str:
-        return next((str(value) for value, points in self.points.items() if f"{points:g}" == text), text)
+        return next((value for value, points in self.points.items() if points is not None and f"{points:g}" == text), text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,7 +288,9 @@ class Reader:
         values = self._defaults.copy()
         problems: list[Problem] = []
         given: set[str] = set()
-        for name, raw in entities.items() if isinstance(entities, Mapping) else ():
+        if not isinstance(entities, Mapping):
+            return Reading({}, values, self._required, (Problem("entities", "are no mapping of names to values"),))
+        for name, raw in entities.items():
             source = self._by_name.get(name) if type(name) is str else None
             source = source or self.find(str(name))
             if source is None:
@@ -315,14 +317,15 @@ class Reader:
         changed: Values = {}
         for name, raw in reading.entities.items():
             source = self._by_name.get(name)
-            if isinstance(source, Quantity) and source.released_differently and type(raw) is list:
+            if isinstance(source, Quantity) and source.released_differently and isinstance(raw, list | tuple):
                 with suppress(KeyError, ValueError):  # a unit that v1.0 does not know
                     changed[source.key] = source.read_as_released(raw)
         return replace(reading, values=reading.values | changed) if changed else reading
 
     def assumptions(self, reading: Reading) -> tuple[str, ...]:
         """What was taken for granted where the entities do not say it."""
-        given = {source.key: raw for name, raw in reading.entities.items() if (source := self.find(str(name)))}
+        stated = ((self.find(str(name)), raw) for name, raw in reading.entities.items())
+        given = {source.key: raw for source, raw in stated if source and raw is not None}
         unusable = {problem.entity for problem in reading.problems}
         found: list[str] = []
         for source in self.inputs:

@@ -95,9 +95,7 @@ def MELD_CREATININE(creatinine: float, dialysis: bool, hemodialysis: bool) -> fl
 def meld_na(creatinine: float, bilirubin: float, inr: float, sodium: float, decimals: int = 1) -> float:
     """MELD(i) = 10 · (0.957 ln creatinine + 0.378 ln bilirubin + 1.12 ln INR + 0.643, to one decimal), each at least 1;
     above 11, MELD(i) + 1.32 · (137 − sodium) − 0.033 · MELD(i) · (137 − sodium), sodium from 125 to 137; from 6 to 40"""
-    log_hazard = (
-        0.957 * math.log(creatinine) + 0.378 * math.log(max(bilirubin, 1)) + 1.12 * math.log(max(inr, 1)) + 0.643
-    )
+    log_hazard = 0.957 * math.log(creatinine) + 0.378 * math.log(max(bilirubin, 1)) + 1.12 * math.log(max(inr, 1)) + 0.643
     meld = 10 * round(log_hazard, decimals)
     if meld > 11:
         low_sodium = 137 - min(max(sodium, 125), 137)

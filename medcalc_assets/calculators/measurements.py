@@ -7,7 +7,7 @@ from medcalc_assets.calculators.inputs import LARGEST, Quantity, category, flag
 ZERO_OR_MORE = (0.0, LARGEST)
 PERCENT = (0.0, 100.0)
 
-AGE = Quantity("age", "years", whole=True, possible=(0, 150), plausible=(0, 120))
+AGE = Quantity("age", "years", whole=True, possible=(0, 130), plausible=(0, 120))
 SEX = category("sex", "Male", "Female", also={"m": "Male", "f": "Female"})
 WEIGHT = Quantity("weight", "kg", plausible=(0.3, 635))
 HEIGHT = Quantity("height", "cm", plausible=(20, 272))
@@ -28,7 +28,7 @@ BICARBONATE = Quantity("Bicarbonate", "mEq/L", aliases=("hco3",), substance="bic
 ALBUMIN = Quantity("Albumin", "g/dL", aliases=("alb",), plausible=(0.3, 7.5))
 CREATININE = Quantity("creatinine", "mg/dL", aliases=("cr",), substance="creatinine", plausible=(0.1, 30))
 UREA_NITROGEN = Quantity(
-    "Blood Urea Nitrogen (BUN)", "mg/dL", aliases=("bun", "urea"), substance="urea nitrogen", plausible=(1, 300)
+    "Blood Urea Nitrogen (BUN)", "mg/dL", aliases=("bun",), substance="urea nitrogen", plausible=(1, 300)
 )
 GLUCOSE = Quantity("Glucose", "mg/dL", aliases=("glu",), substance="glucose", plausible=(10, 3000))
 BILIRUBIN = Quantity("Bilirubin", "mg/dL", aliases=("bili",), substance="bilirubin", plausible=(0.03, 80))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from medcalc_assets.calculators.calculator import formula
 from medcalc_assets.calculators.inputs import Quantity
 from medcalc_assets.calculators.measurements import GLUCOSE, HDL_CHOLESTEROL, TOTAL_CHOLESTEROL
@@ -30,6 +32,7 @@ def homa_ir(insulin: float, glucose: float) -> float:
     HDL_CHOLESTEROL,
     TRIGLYCERIDES,
     unit="mg/dL",
+    range=(-inf, inf),
 )
 def ldl_calculated(total: float, hdl: float, triglycerides: float) -> float:
     """total cholesterol − HDL cholesterol − triglycerides / 5, up to 400 mg/dL of triglycerides"""

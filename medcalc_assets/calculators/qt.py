@@ -30,9 +30,7 @@ def qtc_fridericia(qt: float, rr: float) -> float:
     return qt / cbrt(rr)
 
 
-@formula(
-    57, "QTc Framingham Calculator", "Sagie A et al. Am J Cardiol 1992;70:797", QT, RR, unit="ms", range=(-1e6, 1e6)
-)
+@formula(57, "QTc Framingham Calculator", "Sagie A et al. Am J Cardiol 1992;70:797", QT, RR, unit="ms", range=(-1e6, 1e6))
 def qtc_framingham(qt: float, rr: float) -> float:
     """QT + 154 · (1 − RR)"""
     return qt + 154 * (1 - rr)

@@ -88,8 +88,6 @@ URINE_CREATININE = Quantity("Urine creatinine", "mg/dL", aliases=("ucr",), subst
     URINE_CREATININE,
     unit="%",
 )
-def fractional_excretion_of_sodium(
-    urine_sodium: float, creatinine: float, sodium: float, urine_creatinine: float
-) -> float:
+def fractional_excretion_of_sodium(urine_sodium: float, creatinine: float, sodium: float, urine_creatinine: float) -> float:
     """100 · (urine sodium · serum creatinine) / (serum sodium · urine creatinine)"""
     return 100 * urine_sodium * creatinine / (sodium * urine_creatinine)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -95,12 +95,20 @@ def inputs_of(terms: Iterable[Term]) -> Iterable[Input]:
 
 @dataclass(frozen=True, eq=False)
 class Criterion:
-    """One line of a score. `points` of the values is None where what it judges is absent."""
+    """One line of a score: what it asks, and what that gives, in words; and the points that it gives to values.
+
+    The points are None where what it asks for is absent, or cannot be scored.
+    """
 
     name: str
-    rule: str
+    asks: str
+    gives: str
     terms: tuple[Term, ...]
     points: Callable[[Values], float | None]
+
+    @property
+    def rule(self) -> str:
+        return f"{self.asks}: {self.gives}" if self.asks else self.gives
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,11 +158,11 @@ class Score:
     def steps(self, values: Values) -> list[Step]:
         return [
             Step(
-                c.rule,
-                ", ".join(f"{term.name} {term.shown(term.of(values))}" for term in dict.fromkeys(c.terms)),
-                "cannot be judged" if (points := c.points(values)) is None else f"{points:+g}",
+                criterion.rule,
+                ", ".join(f"{term.name} {term.shown(term.of(values))}" for term in criterion.terms),
+                f"{criterion.points(values):+g}",
             )
-            for c in self.criteria
+            for criterion in self.criteria
         ]
 
 
@@ -162,14 +170,29 @@ def present(finding: str | Flag, points: float = 1, *aliases: str) -> Criterion:
     """A finding that scores where it is present."""
     source = flag(finding, *aliases) if isinstance(finding, str) else finding
     key = source.key
-    return Criterion(key, f"{key}: {points:+g}", (source,), lambda v: points if v[key] else 0)
+    return Criterion(key, key, f"{points:+g}", (source,), lambda v: points if v[key] else 0)
 
 
 def not_denied(source: Flag, points: float = 1) -> Criterion:
     """A finding that scores unless it is expressly absent."""
-    of = source.of
-    rule = f"{source.key}, unless denied: {points:+g}"
-    return Criterion(source.key, rule, (source,), lambda v: points if of(v) is not False else 0)
+    key = source.key
+    return Criterion(key, f"{key}, or not said", f"{points:+g}", (source,), lambda v: 0 if v[key] is False else points)
+
+
+def one_of(source: Category, value: str, points: float = 1) -> Criterion:
+    """A category that scores where it is `value`."""
+    key = source.key
+    return Criterion(key, f"{key} {value}", f"{points:+g}", (source,), lambda v: points if v[key] == value else 0)
+
+
+def given(term: Term) -> Criterion:
+    """Anything that is stated at all."""
+    of = term.of
+    return Criterion(term.name, f"{term.name} stated", "+1", (term,), lambda v: 0 if of(v) is None else 1)
+
+
+def always(points: float) -> Criterion:
+    return Criterion("", "", f"{points:+g}", (), lambda v: points)
 
 
 def above(term: Term, limit: float, points: float = 1) -> Criterion:
@@ -189,13 +212,13 @@ def at_most(term: Term, limit: float, points: float = 1) -> Criterion:
 
 
 def _compared(term: Term, sign: str, limit: float, points: float, met: Callable[[Any], bool]) -> Criterion:
-    of, name = term.of, term.name
+    of = term.of
 
     def judged(values: Values) -> float | None:
         value = of(values)
         return points if value is not None and met(value) else 0
 
-    return Criterion(name, f"{name} {sign} {limit:g} {term.unit}".strip() + f": {points:+g}", (term,), judged)
+    return Criterion(term.name, f"{term.name} {sign} {limit:g} {term.unit}".strip(), f"{points:+g}", (term,), judged)
 
 
 def bands(term: Term, points: Mapping[str, float | None]) -> Criterion:
@@ -206,13 +229,13 @@ def bands(term: Term, points: Mapping[str, float | None]) -> Criterion:
     """
     table = sorted(((_lower_edge(band), score) for band, score in points.items()), key=lambda row: row[0])
     edges, scores = [edge for edge, _ in table][1:], [score for _, score in table]
-    of, name = term.of, term.name
+    of = term.of
 
     def judged(values: Values) -> float | None:
         value = of(values)
         return None if value is None else scores[bisect_right(edges, value)]
 
-    return Criterion(name, f"{name} ({term.unit}): {_listed(points)}".replace(" ()", ""), (term,), judged)
+    return Criterion(term.name, f"{term.name} in {term.unit}".removesuffix(" in "), _listed(points), (term,), judged)
 
 
 def _lower_edge(band: str) -> float:
@@ -221,9 +244,6 @@ def _lower_edge(band: str) -> float:
     if band[0] == ">":
         return math.nextafter(float(band[1:]), math.inf)
     return float(band.lstrip("≥").partition("-")[0])
-
-
-NOT_MENTIONED = "not mentioned"
 
 
 def graded(
@@ -238,50 +258,32 @@ def graded(
     The category must be stated, unless there are points for it `unstated`.
     """
     spellings = {value.casefold(): value for value in points} | dict(also or {})
-    listed = _listed(points)
-    default = REQUIRED
+    gives, default = _listed(points), REQUIRED
     if unstated is not None:
-        points, default = {**points, NOT_MENTIONED: unstated}, NOT_MENTIONED
+        default = "not mentioned"
+        points = {**points, default: unstated}
     source = Category(key, aliases=aliases, spellings=spellings, points=points, default=default)
-    return Criterion(key, f"{key}: {listed}", (source,), lambda v: points[v[key]])
+    return Criterion(key, key, gives, (source,), lambda v: points[v[key]])
 
 
 def _listed(points: Mapping[str, float | None]) -> str:
     return ", ".join(f"{k} cannot be scored" if score is None else f"{k} {score:+g}" for k, score in points.items())
 
 
-def one_of(source: Category, value: str, points: float = 1) -> Criterion:
-    key = source.key
-    return Criterion(key, f"{key} {value}: {points:+g}", (source,), lambda v: points if v[key] == value else 0)
-
-
-def value_of(term: Term, *, from_: float | None = None) -> Criterion:
-    """A number that counts as it is (the age in years), or by how much it falls short of `from_` (15 − GCS)."""
-    of, name = term.of, term.name
-    rule = f"{name} in {term.unit}" if term.unit else name
-
-    def counted(values: Values) -> float | None:
-        value: float | None = of(values)
-        return value if value is None or from_ is None else from_ - value
-
-    return Criterion(name, rule if from_ is None else f"{from_:g} − {rule}", (term,), counted)
-
-
-def always(points: float, name: str = "in any case") -> Criterion:
-    return Criterion(name, f"{name}: {points:+g}", (), lambda v: points)
-
-
-def given(term: Term, points: float = 1) -> Criterion:
-    of = term.of
-    return Criterion(term.name, f"{term.name} stated: {points:+g}", (term,), lambda v: 0 if of(v) is None else points)
+def value_of(term: Term) -> Criterion:
+    """A number that counts as it is (the age in years)."""
+    return Criterion(term.name, f"{term.name} in {term.unit}".removesuffix(" in "), "as many", (term,), term.of)
 
 
 def any_of(*criteria: Criterion, points: float = 1, name: str = "") -> Criterion:
     """Scores once where at least one criterion is met."""
-    rule = " or ".join(c.rule.rpartition(":")[0] for c in criteria) + f": {points:+g}"
     judges = [c.points for c in criteria]
     return Criterion(
-        name or criteria[0].name, rule, terms_of(criteria), lambda v: points if any(judge(v) for judge in judges) else 0
+        name or criteria[0].name,
+        " or ".join(c.asks for c in criteria),
+        f"{points:+g}",
+        _terms_of(criteria),
+        lambda v: points if any(judge(v) for judge in judges) else 0,
     )
 
 
@@ -290,19 +292,17 @@ def worst_of(*criteria: Criterion, name: str) -> Criterion:
     judges = [c.points for c in criteria]
 
     def judged(values: Values) -> float | None:
-        found = [points for judge in judges if (points := judge(values)) is not None]
-        return max(found) if found else None
+        return max((points for judge in judges if (points := judge(values)) is not None), default=None)
 
-    rule = f"{name}, the worst of: " + "; ".join(c.rule for c in criteria)
-    return Criterion(name, rule, terms_of(criteria), judged)
+    return Criterion(name, f"{name}, the worst of", "; ".join(c.rule for c in criteria), _terms_of(criteria), judged)
 
 
 def either(condition: Criterion, then: Criterion, otherwise: Criterion, *, name: str = "") -> Criterion:
     """One criterion or another, as a third decides."""
     decide, yes, no = condition.points, then.points, otherwise.points
-    rule = f"{name}: if {condition.rule.rpartition(':')[0]}, {then.rule}; else {otherwise.rule}".removeprefix(": ")
-    return Criterion(name, rule, terms_of((condition, then, otherwise)), lambda v: yes(v) if decide(v) else no(v))
+    gives = f"if {condition.asks}, {then.rule}; else {otherwise.rule}"
+    return Criterion(name, name, gives, _terms_of((condition, then, otherwise)), lambda v: yes(v) if decide(v) else no(v))
 
 
-def terms_of(criteria: Sequence[Criterion]) -> tuple[Term, ...]:
+def _terms_of(criteria: Iterable[Criterion]) -> tuple[Term, ...]:
     return tuple(dict.fromkeys(term for criterion in criteria for term in criterion.terms))

@@ -56,9 +56,7 @@ wells_deep_vein_thrombosis = score(
         present("Entire Leg Swollen", 1, "leg_swollen", "leg"),
         present("Localized tenderness along the deep venous system", 1, "tenderness"),
         present("Pitting edema, confined to symptomatic leg", 1, "edema"),
-        present(
-            "Paralysis, paresis, or recent plaster immobilization of the lower extremity", 1, "paralysis", "plaster"
-        ),
+        present("Paralysis, paresis, or recent plaster immobilization of the lower extremity", 1, "paralysis", "plaster"),
         present(PREVIOUS_DVT),
         present("Alternative diagnosis to Deep Vein Thrombosis as likely or more likely", -2, "alternative"),
     ],

@@ -46,7 +46,7 @@ def parse_label(cell: object) -> Label:
         case bool():
             raise LabelError("which is a truth value, no label")
         case int() | float():
-            return _number(float(cell))
+            return _number(cell)
         case str():
             return _parse_text(cell)
     raise LabelError("which is empty" if cell is None else f"which is of type {type(cell).__name__}")
@@ -75,10 +75,13 @@ def _parse_text(cell: str) -> Label:
     figure, unit = match["figure"], match["unit"].strip()
     if unit and not UNIT.fullmatch(unit):
         raise LabelError(f"which is more than one value or has a unit unknown here ('{unit}' after {figure})")
-    return _number(float(figure.replace(",", "")))
+    return _number(figure.replace(",", ""))
 
 
-def _number(value: float) -> Label:
-    if not math.isfinite(value):
-        raise LabelError("which is no finite number")
-    return number(value)
+def _number(value: float | str) -> Label:
+    try:
+        if math.isfinite(finite := float(value)):
+            return number(finite)
+    except OverflowError:  # an integer too large for a float
+        pass
+    raise LabelError("which is no finite number")

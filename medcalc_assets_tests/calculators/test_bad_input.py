@@ -1,0 +1,163 @@
+"""Whatever is wrong with entities is said about them: never a traceback, never a guessed value."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medcalc_assets.calculators import CALCULATORS, audit_derivation, markdown
+from medcalc_assets.labels.value import NA, number
+
+CREATININE = {"sex": "Male", "age": [50, "years"], "creatinine": [1.0, "mg/dL"]}
+
+
+@pytest.mark.parametrize(
+    ("id", "entities", "missing"),
+    [
+        (3, {"sex": "Male", "age": [50, "years"]}, ("creatinine",)),
+        (3, {**CREATININE, "creatinine": None}, ("creatinine",)),
+        (21, {"Best eye response": "no eye opening"}, ("Best verbal response", "Best motor response")),
+        (13, {"cycle length": 28}, ("Last menstrual date",)),
+        (6, {}, ("weight", "height")),
+    ],
+)
+def test_a_missing_required_input_is_named(id, entities, missing):
+    result = CALCULATORS[id].published.evaluate(entities)
+    assert result.value is None
+    assert set(result.missing) == set(missing)
+
+
+@pytest.mark.parametrize(
+    ("id", "change", "entity", "words"),
+    [
+        (3, {"creatnine": [1, "mg/dL"]}, "creatnine", "perhaps 'creatinine'"),
+        (3, {"shoe size": 43}, "shoe size", "unknown key"),
+        (3, {"sex": "X"}, "sex", "none of Male, Female"),
+        (3, {"sex": True}, "sex", "none of Male, Female"),
+        (3, {"creatinine": [1.0, "kg"]}, "creatinine", "'kg' cannot be converted to mg/dL"),
+        (3, {"creatinine": [1.0, "spoonfuls"]}, "creatinine", "no unit"),
+        (3, {"creatinine": [1.0, "9**9**9**9"]}, "creatinine", "no unit"),
+        (3, {"creatinine": [-1.0, "mg/dL"]}, "creatinine", "impossible"),
+        (3, {"creatinine": [0, "mg/dL"]}, "creatinine", "impossible"),
+        (3, {"creatinine": [math.nan, "mg/dL"]}, "creatinine", "impossible"),
+        (3, {"creatinine": [math.inf, "mg/dL"]}, "creatinine", "impossible"),
+        (3, {"creatinine": [10**400, "mg/dL"]}, "creatinine", "too large"),
+        (3, {"creatinine": 10**5000}, "creatinine", ""),
+        (3, {"creatinine": ["1.0", "mg/dL"]}, "creatinine", "no number"),
+        (3, {"creatinine": [True, "mg/dL"]}, "creatinine", "no number"),
+        (3, {"creatinine": "high"}, "creatinine", "no number"),
+        (3, {"creatinine": [[]]}, "creatinine", "no number"),
+        (3, {"age": [400, "years"]}, "age", "impossible"),
+        (3, {"age": [-1, "months"]}, "age", "impossible"),
+        (3, {"age": [50, "mg/dL"]}, "age", "cannot be converted to years"),
+        (3, {"AGE": [51, "years"]}, "age", "given twice"),
+    ],
+)
+def test_an_unusable_entity_is_named_with_what_is_wrong(id, change, entity, words):
+    result = CALCULATORS[id].published.evaluate({**CREATININE, **change})
+    assert result.value is None
+    assert [p.entity for p in result.problems] == [entity]
+    assert words in result.problems[0].message
+
+
+@pytest.mark.parametrize("finding", ["maybe", 1, None.__class__, [True]])
+def test_a_finding_is_present_or_absent_and_nothing_else(finding):
+    result = CALCULATORS[33].published.evaluate({"Purulent tonsils": finding})
+    assert result.value is None
+    assert result.problems[0].entity == "Purulent tonsils"
+    assert markdown(result)
+
+
+@pytest.mark.parametrize("day", ["02/30/2023", "13/01/2023", "yesterday", "", 20230101, None.__class__])
+def test_a_date_that_does_not_exist_is_a_problem(day):
+    result = CALCULATORS[13].published.evaluate({"cycle length": 28, "Last menstrual date": day})
+    assert result.value is None
+    assert "no date that exists" in result.problems[0].message
+
+
+def test_a_gestation_that_has_not_begun_is_a_problem(evaluate):
+    assert "before the last menstrual period" in str(evaluate(69, "lmp=02/01/2024, today=01/01/2024").problems[0])
+
+
+@pytest.mark.parametrize(("last_menses", "cycle"), [("12/31/9999", 28), ("01/01/2023", 1e300)])
+def test_a_date_beyond_the_calendar_is_a_problem(last_menses, cycle):
+    result = CALCULATORS[13].published.evaluate({"cycle length": cycle, "Last menstrual date": last_menses})
+    assert result.value is None
+    assert result.problems
+
+
+@pytest.mark.parametrize("id", [64, 67])
+def test_a_delta_ratio_at_a_bicarbonate_of_24_divides_by_zero(evaluate, id):
+    result = evaluate(id, "na=140, cl=100, hco3=24" + (", albumin=4" if id == 67 else ""))
+    assert result.value is None
+    assert "division by zero" in result.problems[0].message
+    assert "Bicarbonate 24 mEq/L" in result.problems[0].message
+
+
+@pytest.mark.parametrize(("age", "years"), [("18 months", 1), ("23.9 months", 1), ("24 months", 2), ("700 days", 1)])
+def test_an_age_counts_in_completed_years(evaluate, age, years):
+    given_age = evaluate(38, f"age={age}, sex=Male, weight=10, sodium=140").reading.values["age"]
+    assert given_age == years
+
+
+def test_a_child_below_3_years_has_no_centor_score(evaluate):
+    result = evaluate(20, "age=14 months, temp=38.4")
+    assert result.value is None
+    assert "cannot be scored" in str(result.problems[0])
+
+
+def test_a_response_that_cannot_be_tested_leaves_the_coma_score_open(evaluate):
+    result = evaluate(21, "eye=4, verbal=not testable, motor=6")
+    assert result.value is None
+    assert result.problems[0].entity == "Best verbal response"
+
+
+def test_apache_needs_the_gradient_from_half_oxygen_on_and_the_pressure_below(evaluate):
+    rest = "age=44, temp=37, sbp=120, dbp=80, hr=80, rr=16, ph=7.4, na=140, k=4, cr=1, hct=40, wbc=8000, gcs=15, fio2="
+    assert evaluate(28, f"{rest}50, pao2=90").missing == ("A-a gradient",)
+    assert evaluate(28, f"{rest}49, aa=300").missing == ("Partial pressure of oxygen (PaO₂) for Apache II",)
+
+
+def test_sofa_needs_creatinine_or_urine_output(evaluate):
+    rest = "pao2=84, fio2=21, platelets=150000, bili=1.1"
+    assert evaluate(43, rest).missing == ("creatinine", "Urine Output")
+    assert evaluate(43, f"{rest}, urine=1000").value == number(0)
+
+
+@pytest.mark.parametrize(
+    ("id", "change", "words"),
+    [
+        (3, {"creatinine": [80.0, "mg/dL"]}, "outside 0.1 to 30"),
+        (5, {"Systolic Blood Pressure": [80, "mm Hg"], "Diastolic Blood Pressure": [90, "mm Hg"]}, "not above Diastolic"),
+    ],
+)
+def test_what_was_never_seen_alive_is_computed_but_said(id, change, words):
+    result = CALCULATORS[id].published.evaluate({**CREATININE, **change} if id == 3 else change)
+    assert result.value is not None
+    assert words in result.implausible[0].message
+
+
+def test_what_is_taken_for_granted_is_recorded(evaluate):
+    result = CALCULATORS[20].published.evaluate({"age": [20, "years"], "Temperature": [39, "degrees celsisus"]})
+    assert "Temperature: 'degrees celsisus' read as 'degrees celsius'" in result.assumptions
+    assert "Cough Absent: not given, taken as absent" in result.assumptions
+    assert "Sodium: no unit given, taken as mEq/L" in evaluate(39, "na=140, cl=100 mEq/L, hco3=24 mEq/L").assumptions
+
+
+ENTITY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.sampled_from(["kg", "mg/dL", "m^3"]),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_no_entities_whatever_raise(data):
+    calculator = data.draw(st.sampled_from(list(CALCULATORS.values())))
+    keys = st.sampled_from([i.key for i in calculator.inputs]) | st.text(max_size=8)
+    entities = data.draw(st.dictionaries(keys, ENTITY, max_size=6))
+    audit = audit_derivation(calculator, entities, data.draw(st.sampled_from([NA, number(3)])))
+    assert audit.working
+    assert audit.explanation

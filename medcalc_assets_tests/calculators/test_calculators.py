@@ -1,0 +1,146 @@
+"""The registry, and what is true of every page of it."""
+
+import re
+
+import pytest
+
+from medcalc_assets.calculators import BY_SLUG, CALCULATORS, parse_inputs
+from medcalc_assets.calculators.inputs import Choice, Quantity
+from medcalc_assets.calculators.units import conversion
+from medcalc_assets.labels.value import number
+
+ALL = pytest.mark.parametrize("calculator", CALCULATORS.values(), ids=lambda c: c.slug)
+
+
+def test_there_are_55_calculators_in_order_of_their_ids():
+    assert len(CALCULATORS) == 55 == len(BY_SLUG)
+    assert list(CALCULATORS) == sorted(CALCULATORS)
+    assert all(BY_SLUG[c.slug] is c is CALCULATORS[id] for id, c in CALCULATORS.items())
+
+
+@ALL
+def test_a_calculator_says_what_it_is_and_where_it_comes_from(calculator):
+    assert re.fullmatch(r"[a-z][a-z0-9_]*", calculator.slug)
+    assert calculator.name
+    assert calculator.source
+    assert calculator.output_type in {"decimal", "integer", "date"}
+    assert calculator.range[0] <= calculator.range[1]
+
+
+@ALL
+def test_every_input_has_a_name_of_its_own_for_the_command_line(calculator):
+    names = [name.casefold() for i in calculator.inputs for name in set(map(str.casefold, i.names))]
+    assert sorted(names) == sorted(set(names))
+    assert all(any(re.fullmatch(r"\w{1,24}", name) for name in i.names) for i in calculator.inputs if i.required)
+
+
+@ALL
+def test_the_unit_of_every_input_is_a_unit(calculator):
+    for source in calculator.inputs:
+        if isinstance(source, Quantity) and source.unit:
+            assert conversion(f"{source.unit}", source.unit, source.substance)(2.0) == 2.0
+            assert conversion(source.unit.replace(" ", ""), source.unit)(2.0) == 2.0
+        if isinstance(source, Choice):
+            assert all(spelling == spelling.casefold() for spelling in source.spellings)
+
+
+@ALL
+def test_alternatives_and_defects_differ_from_the_published_rule_by_name(calculator):
+    names = [rule.name for rule in calculator.alternatives]
+    notes = [rule.name for rule in calculator.defects]
+    assert len(set(names)) == len(names)
+    assert len(set(notes)) == len(notes)
+
+
+@pytest.mark.parametrize(
+    ("id", "entities", "published", "others"),
+    [
+        (9, "sex=Male, age=50, creatinine=1, race=Black", 95.86, [79.09]),
+        (13, "lmp=01/31/2023, cycle=28", "11/07/2023", ["11/07/2023"]),
+        (13, "lmp=05/31/2023, cycle=30", "03/08/2024", ["03/09/2024"]),  # three months back is 28 February
+        (21, "eye=4, verbal=not testable, motor=6", None, [11, 15]),
+        (26, "na=130, glucose=600", 142, [138]),
+        (33, "fever=yes", 1, [2]),
+        (33, "fever=yes, no_cough=no", 1, [1]),
+        (36, "age=20, sex=Male, bmi=20, dvt=yes, pe=yes", 3, [6]),
+        (43, "pao2=50, fio2=50, platelets=200000, bili=1, cr=1", 2, [3]),
+        (49, "methadone=10, methadone_per_day=2", 94, [80]),
+        (49, "methadone=10, methadone_per_day=4", 188, [320]),
+        (49, "methadone=20, methadone_per_day=3", 282, [600]),
+        (49, "methadone=20.5, methadone_per_day=3", 289.05, [738]),
+        (49, "hydromorphone=10, hydromorphone_per_day=1, tramadol=50, tramadol_per_day=1", 60, [45]),
+        (63, "na=140, cl=100, hco3=14", 14, [4]),
+        (66, "na=140, cl=100, hco3=14, albumin=2", 19, [9]),
+    ],
+)
+def test_another_convention_gives_another_answer(id, entities, published, others):
+    calculator = CALCULATORS[id]
+    given, _ = parse_inputs(calculator, entities.split(", "))
+
+    def shown(rule):
+        value = rule.evaluate(given).value
+        return value if value is None else value.number if value.number is not None else str(value)
+
+    rounded = pytest.approx(published, rel=1e-3) if isinstance(published, float) else published
+    assert shown(calculator.published) == rounded
+    assert [shown(rule) for rule in calculator.alternatives] == pytest.approx(others, rel=1e-3) if id != 13 else others
+
+
+@pytest.mark.parametrize(
+    ("id", "entities", "published", "released"),
+    [
+        (3, "sex=Male, age=50, creatinine=0.8", 107.82, 99.94),
+        (7, "calcium=2.26mmol/L, albumin=4", 9.058, 8.0),
+        (15, "bili=2, alb=2.8, inr=1, ascites=slight, encephalopathy=Grade 0", 8, 4),
+        (17, "stroke=yes, pre_operative_creatinine=1", 1, 0),
+        (20, "age=14 months, temp=39", None, 1),
+        (21, "eye=4, verbal=5, motor=6", 15, 20),
+        (21, "eye=4, verbal=not testable, motor=6", None, 18),
+        (23, "cr=2, bili=3, inr=1.5, na=137", 22, 20),
+        (27, "bun=10, hb=12, sex=Female, sbp=120, hr=80", 0, 1),
+        (32, "age=40, diabetes=None or diet-controlled, tumor=metastatic, liver=severe", 9, 3),
+        (36, "age=80, sex=Male, bmi=30, stroke=yes", 9, 3),
+        (43, "pao2=90, fio2=20, platelets=200000, bili=1, cr=3, urine=900", 2, 4),
+        (46, "sex=Male, age=55, tc=190, hdl=45, sbp=130", 6.646, 0.0),
+        (51, "temp=37, hr=80, rr=16, wbc=8000µL", 0, 2),
+        (51, "temp=37, hr=80, rr=16, wbc=8000m^3", 0, 1),
+    ],
+)
+def test_the_release_differs_by_its_named_defects(id, entities, published, released):
+    calculator = CALCULATORS[id]
+    given, _ = parse_inputs(calculator, entities.split(", "))
+    by_rule = (calculator.published.evaluate(given).value, calculator.as_released.evaluate(given).value)
+    for value, expected in zip(by_rule, (published, released), strict=True):
+        assert value == expected if expected is None else value.number == pytest.approx(expected, rel=1e-3)
+
+
+def test_points_stand_for_grades_on_the_command_line():
+    given, problems = parse_inputs(CALCULATORS[21], ["eye=4", "verbal=confused", "motor=6"])
+    assert problems == ()
+    assert given == {
+        "Best eye response": "eyes open spontaneously",
+        "Best verbal response": "confused",
+        "Best motor response": "obeys commands",
+    }
+    assert CALCULATORS[21].published.evaluate(given).value == number(14)
+
+
+@pytest.mark.parametrize(
+    ("id", "argument", "entity"),
+    [
+        (3, "creatinine", "creatinine"),
+        (3, "creatinin=1", "creatinin"),
+        (3, "creatinine=low", "creatinine"),
+        (3, "cr=1,2", None),
+        (24, "from=much", "input steroid"),
+    ],
+)
+def test_an_argument_that_is_not_understood_is_named(id, argument, entity):
+    given, problems = parse_inputs(CALCULATORS[id], [argument])
+    assert [p.entity for p in problems] == [entity] if entity else CALCULATORS[id].published.evaluate(given).problems
+
+
+def test_an_argument_may_carry_its_unit():
+    given, _ = parse_inputs(CALCULATORS[3], ["cr=80umol/L", "sex=m", "age=50"])
+    assert given["creatinine"] == [80.0, "umol/L"]
+    assert CALCULATORS[3].published.evaluate(given).value is not None

@@ -1,0 +1,155 @@
+import dagster as dg
+import polars as pl
+import pytest
+
+from medcalc_assets.definitions import definitions
+from medcalc_assets.defs.stage import GROUPS
+from medcalc_assets.demo.benchmark import released_rows, truth
+from medcalc_assets.labels.limits import accepts
+from medcalc_assets.labels.parsing import parse_label
+from medcalc_assets.labels.value import Label, columns
+from medcalc_assets.partitions import KEYS
+from medcalc_assets.source import SourceError
+from medcalc_assets.storage.tables import TABLES
+
+CHAIN = [
+    "raw_medcalc",
+    "audit_votes",
+    "audit_flags",
+    "relabel_votes",
+    "relabels",
+    "disagreement_scores",
+    "adjudication_queue",
+    "physician_labels",
+    "physician_agreement",
+    "maintained_labels",
+    "benchmark_summary",
+]
+
+
+@pytest.fixture(scope="module")
+def specs():
+    return {spec.key.path[-1]: spec for spec in definitions.resolve_all_asset_specs()}
+
+
+def test_the_chain_has_these_assets(specs):
+    assert sorted(specs) == sorted(CHAIN) == sorted(TABLES)
+
+
+@pytest.mark.parametrize("name", CHAIN)
+def test_an_asset_is_documented_owned_and_versioned(specs, name):
+    spec = specs[name]
+    assert spec.group_name in GROUPS
+    assert spec.description == TABLES[name].description
+    assert spec.owners
+    assert {"duckdb", "polars"} <= spec.kinds
+    assert spec.code_version
+    assert [column.name for column in spec.metadata["dagster/column_schema"].columns] == TABLES[name].names
+    assert all(column.description for column in TABLES[name].columns)
+
+
+def test_tables_of_instances_have_55_partitions_and_one_run_for_any_number_of_them(specs):
+    assert len(KEYS) == len(set(KEYS)) == 55
+    for name, table in TABLES.items():
+        assert (specs[name].partitions_def is not None) == table.partitioned
+        if table.partitioned:
+            assert definitions.resolve_assets_def(name).backfill_policy == dg.BackfillPolicy.single_run()
+            assert table.names[:3] == ["uid", "calculator_id", "calculator"]
+
+
+def test_the_demo_runs_and_every_check_passes(demo):
+    assert all(result.success for result in demo.results)
+    evaluations = [check for result in demo.results for check in result.get_asset_check_evaluations()]
+    assert len(evaluations) > 20
+    assert [check.check_name for check in evaluations if not check.passed] == []
+
+
+def test_all_partitions_are_materialized_by_one_run(demo):
+    for name in CHAIN:
+        events = demo.instance.fetch_materializations(dg.AssetKey(name), limit=200).records
+        assert len({event.run_id for event in events}) == 1
+        if TABLES[name].partitioned:
+            assert {event.partition_key for event in events} == set(KEYS)
+
+
+def test_a_partition_tells_its_rows_its_auditor_and_its_figures(demo):
+    event = demo.instance.fetch_materializations(
+        dg.AssetRecordsFilter(dg.AssetKey("maintained_labels"), asset_partitions=[KEYS[0]]), limit=1
+    ).records[0]
+    metadata = {name: value.value for name, value in event.asset_materialization.metadata.items()}
+    assert metadata["dagster/partition_row_count"] == 6
+    assert metadata["dagster/row_count"] == len(released_rows())
+    assert metadata["auditor"] == "simulated"
+    assert sum(metadata[reason] for reason in ("physician", "confirmed", "relabelled", "unresolved")) <= 6
+
+
+def test_the_planted_errors_are_found(demo):
+    maintained = {row["uid"]: row for row in demo.read("maintained_labels").iter_rows(named=True)}
+    output_types = {row["Row Number"]: row["Output Type"] for row in released_rows()}
+    right = [
+        accepts(truth()[uid], Label(*(row[name] for name in columns("final"))), output_types[uid])
+        for uid, row in maintained.items()
+        if row["reason"] != "unresolved"
+    ]
+    released = [
+        accepts(truth()[row["Row Number"]], parse_label(row["Ground Truth Answer"]), row["Output Type"])
+        for row in released_rows()
+    ]
+    assert sum(released) / len(released) < 0.6
+    assert sum(right) / len(right) > 0.95
+
+
+def test_everything_made_from_simulated_votes_says_so(demo):
+    for name, table in TABLES.items():
+        for column in ("auditor", "reviewer", "reviewers"):
+            if column in table.names:
+                assert set(demo.read(name)[column]) == {"simulated"}, name
+
+
+def test_the_same_input_is_the_same_version(start_chain):
+    chain = start_chain()
+    key = KEYS[3]
+    for _ in range(2):
+        chain.run([key])
+    events = chain.instance.fetch_materializations(dg.AssetKey("raw_medcalc"), limit=2).records
+    versions = [event.asset_materialization.tags["dagster/data_version"] for event in events]
+    assert versions[0] == versions[1]
+
+
+def test_running_again_changes_nothing(start_chain):
+    chain = start_chain()
+    chain.run(KEYS[:2])
+    first = {name: chain.read(name) for name in TABLES}
+    chain.run(KEYS[:2])
+    assert all(chain.read(name).equals(first[name]) for name in TABLES)
+
+
+def test_one_partition_leaves_the_others_as_they_are(start_chain):
+    chain = start_chain()
+    chain.run(KEYS[:2])
+    before = chain.read("maintained_labels").filter(calculator=KEYS[0])
+    chain.run(KEYS[1:2])
+    assert chain.read("maintained_labels").filter(calculator=KEYS[0]).equals(before)
+    assert chain.read("maintained_labels")["calculator"].n_unique() == 2
+
+
+def test_a_bad_source_fails_the_run_and_leaves_every_table_as_it_was(start_chain, tmp_path):
+    path = tmp_path / "benchmark.csv"
+    good = pl.DataFrame(released_rows()[:12])
+    good.write_csv(path)
+    chain = start_chain(str(path))
+    chain.run(KEYS[:2])
+    before = {name: chain.read(name) for name in TABLES}
+    pl.concat([good, good.tail(1)]).write_csv(path)
+    with pytest.raises(SourceError, match=r"row 14 .* row 13 has the same uid"):
+        chain.run(KEYS[:2])
+    assert all(chain.read(name).equals(before[name]) for name in TABLES)
+
+
+def test_without_an_auditor_nothing_is_presented_as_checked(start_chain, tmp_path):
+    pl.DataFrame(released_rows()[:12]).write_csv(tmp_path / "benchmark.csv")
+    chain = start_chain(str(tmp_path / "benchmark.csv"))
+    chain.run(KEYS[:2])
+    assert set(chain.read("audit_flags")["status"]) == {"not_audited"}
+    assert chain.read("relabels").is_empty()
+    assert set(chain.read("maintained_labels")["reason"]) == {"unresolved"}

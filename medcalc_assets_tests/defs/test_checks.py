@@ -1,0 +1,55 @@
+import pytest
+
+from medcalc_assets.defs.checks import CHAIN_CHECKS, FIGURE_CHECKS
+from medcalc_assets.storage.tables import CATALOG, SCHEMA
+
+CHECKS = {(check.asset, check.name): check for check in (*CHAIN_CHECKS, *FIGURE_CHECKS)}
+
+HARM = {
+    ("raw_medcalc", "limits_accept_the_label"): "UPDATE raw_medcalc SET upper_number = upper_number + 1 WHERE uid = 1",
+    ("raw_medcalc", "label_has_one_type"): "UPDATE raw_medcalc SET label_kind = 'na' WHERE uid = 1",
+    ("audit_votes", "no_orphan_uid"): "UPDATE audit_votes SET uid = 9999 WHERE uid = 1",
+    ("audit_flags", "no_orphan_uid"): "UPDATE audit_flags SET calculator = 'apgar' WHERE uid = 1",
+    ("relabel_votes", "no_orphan_uid"): "UPDATE relabel_votes SET calculator_id = 3 WHERE uid = 1",
+    ("relabels", "no_orphan_uid"): "UPDATE relabels SET uid = 9999 WHERE uid = 1",
+    ("disagreement_scores", "no_orphan_uid"): "UPDATE disagreement_scores SET uid = uid + 9999",
+    ("adjudication_queue", "no_orphan_uid"): "UPDATE adjudication_queue SET uid = uid + 9999",
+    ("physician_labels", "no_orphan_uid"): "UPDATE physician_labels SET uid = uid + 9999",
+    ("maintained_labels", "no_orphan_uid"): "UPDATE maintained_labels SET uid = 9999 WHERE uid = 1",
+    ("relabel_votes", "answer_has_one_type"): "UPDATE relabel_votes SET answer_kind = NULL WHERE status = 'ok'",
+    ("relabels", "relabel_has_one_type"): "UPDATE relabels SET relabel_number = 'nan' WHERE relabel_kind = 'number'",
+    ("disagreement_scores", "label_has_one_type"): "UPDATE disagreement_scores SET label_kind = 'text'",
+    ("disagreement_scores", "relabel_has_one_type"): "UPDATE disagreement_scores SET relabel_date = '2024-01-01'",
+    ("physician_labels", "physician_has_one_type"): "UPDATE physician_labels SET physician_kind = 'number'",
+    ("maintained_labels", "final_has_one_type"): "UPDATE maintained_labels SET final_number = NULL",
+    ("audit_votes", "every_vote_accounted_for"): "DELETE FROM audit_votes WHERE uid = 2 AND run_index = 3",
+    ("relabel_votes", "every_vote_accounted_for"): "UPDATE relabel_votes SET status = 'lost' WHERE uid = 3",
+    ("audit_flags", "counts_are_those_of_the_votes"): "UPDATE audit_flags SET n_flags = 6 WHERE uid = 1",
+    ("relabels", "counts_are_those_of_the_votes"): "UPDATE relabels SET n_votes = 6 WHERE uid = 1",
+    ("relabels", "one_relabel_an_instance"): "DELETE FROM relabels WHERE uid = 2",
+    ("disagreement_scores", "every_relabel_is_scored"): "DELETE FROM disagreement_scores WHERE uid = 1",
+    ("disagreement_scores", "days_are_no_ratios"): "UPDATE disagreement_scores SET days = 3 WHERE comparison = 'relative'",
+    ("adjudication_queue", "every_contested_label_is_queued"): "DELETE FROM adjudication_queue",
+    ("maintained_labels", "one_label_an_instance"): "DELETE FROM maintained_labels WHERE uid = 6",
+    ("maintained_labels", "no_change_without_a_reason"): "UPDATE maintained_labels SET reason = 'confirmed'",
+    ("maintained_labels", "label_within_its_limits"): "UPDATE maintained_labels SET upper_number = NULL",
+    ("benchmark_summary", "figures_add_up"): "UPDATE benchmark_summary SET instances = 0",
+    ("benchmark_summary", "figures_of_the_paper"): "UPDATE benchmark_summary SET auditor = 'published'",
+}
+
+
+def test_every_check_has_a_harm_that_it_finds():
+    assert set(HARM) == set(CHECKS)
+
+
+@pytest.mark.parametrize(("asset", "name"), HARM)
+def test_a_check_passes_on_the_demo_and_finds_the_harm(demo, asset, name):
+    with demo.settings.warehouse.connect() as connection:
+        connection.execute(f"USE {CATALOG}.{SCHEMA}")
+        assert CHECKS[asset, name].run(connection).passed
+        connection.begin()
+        connection.execute(HARM[asset, name])
+        result = CHECKS[asset, name].run(connection)
+        connection.rollback()
+    assert not result.passed
+    assert result.metadata["offending rows"].value > 0

@@ -1,0 +1,93 @@
+import datetime as dt
+import json
+
+import polars as pl
+import pytest
+
+from medcalc_assets.labels.adjudication import maintain, review_order
+from medcalc_assets.labels.discrepancy import score_disagreement
+from medcalc_assets.labels.value import NA, as_columns, day, number
+from medcalc_assets.storage.tables import DISAGREEMENT_SCORES, PHYSICIAN_LABELS, RAW_MEDCALC
+
+JANUARY = day(dt.date(2024, 1, 1))
+
+
+def labels_of(*labels, output_type="decimal"):
+    uids = list(range(1, len(labels) + 1))
+    cells = {"uid": uids, "output_type": [output_type] * len(uids), **as_columns("label", labels)}
+    return pl.DataFrame(cells, schema={name: RAW_MEDCALC.polars_schema[name] for name in cells})
+
+
+def scores_of(labels, *relabels):
+    cells = {"uid": list(range(1, len(relabels) + 1)), **as_columns("relabel", relabels)}
+    frame = pl.DataFrame(cells, schema={name: DISAGREEMENT_SCORES.polars_schema[name] for name in cells})
+    confident = frame.with_columns(
+        auditor=pl.lit("model"),
+        status=pl.when(pl.col("relabel_kind").is_null()).then(pl.lit("deferred")).otherwise(pl.lit("high_confidence")),
+    )
+    return score_disagreement(labels, confident)
+
+
+def physicians_of(answers):
+    cells = {"uid": list(answers), "reviewer": ["someone"] * len(answers), **as_columns("physician", answers.values())}
+    return pl.DataFrame(cells, schema={name: PHYSICIAN_LABELS.polars_schema[name] for name in cells})
+
+
+def maintained(released, relabel, physician=None, output_type="decimal"):
+    labels = labels_of(released, output_type=output_type)
+    physicians = physicians_of({1: physician} if physician else {})
+    return maintain(labels, scores_of(labels, relabel), physicians).row(0, named=True)
+
+
+def test_contested_labels_are_reviewed_abstentions_first_then_dates_then_numbers():
+    released = [number(10), number(10), JANUARY, JANUARY, number(3), number(100), number(7)]
+    relabels = [number(5), number(1), day(dt.date(2024, 1, 3)), day(dt.date(2024, 1, 9)), NA, number(99), None]
+    labels = labels_of(*released)
+    order = review_order(scores_of(labels, *relabels))
+    assert order["uid"].to_list() == [5, 4, 3, 2, 1]
+    assert order["tier"].to_list() == [0, 2, 2, 3, 3]
+    assert order["why"][1] == "released 01/01/2024, model finds 01/09/2024: 8 days apart"
+
+
+@pytest.mark.parametrize(
+    ("released", "relabel", "physician", "final", "reason"),
+    [
+        (12.5, 13.5, None, 13.5, "relabelled"),
+        (12.5, 12.6, None, 12.5, "confirmed"),
+        (12.5, None, None, 12.5, "unresolved"),
+        (8.96, 10.02, 10, 10.02, "physician_confirms"),
+        (8.96, 10.02, 9, 9, "physician"),
+        (3, 8, 7, 7, "physician"),
+        (3, 8, 8, 8, "physician"),
+        (12.5, None, 12.6, 12.6, "physician"),
+        (12.5, 12.6, 11, 11, "physician"),
+    ],
+)
+def test_the_first_rule_that_holds_decides_a_label(released, relabel, physician, final, reason):
+    row = maintained(number(released), relabel and number(relabel), number(physician) if physician is not None else None)
+    assert (row["final_number"], row["reason"]) == (final, reason)
+
+
+def test_a_physician_may_say_that_the_note_has_no_answer_and_that_it_has_one():
+    assert maintained(number(4), number(4.5), NA)["state"] == "not_computable"
+    row = maintained(number(6.305), NA, number(6.3))
+    assert (row["state"], row["final_number"], row["reason"]) == ("computable", 6.3, "physician")
+
+
+@pytest.mark.parametrize(("output_type", "limits"), [("decimal", (19, 21)), ("integer", (20, 20))])
+def test_limits_follow_the_output_type(output_type, limits):
+    row = maintained(number(30), number(20), output_type=output_type)
+    assert (row["lower_number"], row["upper_number"]) == pytest.approx(limits)
+
+
+def test_a_label_that_cannot_be_computed_has_no_limits():
+    row = maintained(number(30), NA)
+    assert (row["final_kind"], row["lower_number"], row["upper_number"], row["reason"]) == ("na", None, None, "relabelled")
+
+
+def test_the_evidence_names_every_label_that_was_compared():
+    evidence = json.loads(maintained(number(8.96), number(10.02), number(10))["evidence"])
+    assert evidence["released"] == "8.96"
+    assert evidence["relabel"] == "10.02"
+    assert evidence["physician"] == "10"
+    assert (evidence["auditor"], evidence["reviewer"], evidence["comparison"]) == ("model", "someone", "relative")
