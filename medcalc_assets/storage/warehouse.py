@@ -44,7 +44,10 @@ class Warehouse:
         """
         if read_only and not self.path.exists():
             raise WarehouseError(f"{self.path} does not exist yet: run the chain first (`medcalc run`).")
-        self.home.mkdir(parents=True, exist_ok=True)
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WarehouseError(f"{self.home} cannot be made: {error}. Let MEDCALC_HOME name a folder.") from error
         deadline = time.monotonic() + self.lock_timeout
         while True:
             try:
@@ -56,7 +59,7 @@ class Warehouse:
                 )
                 break
             except duckdb.IOException as error:
-                if "lock" not in str(error):
+                if "Could not set lock on file" not in str(error):
                     raise WarehouseError(f"{self.path} cannot be opened: {error}") from error
                 if time.monotonic() > deadline:
                     raise WarehouseError(
