@@ -13,13 +13,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 import pytest
 
 from medcalc_assets.cli import _instance
+from medcalc_assets.defs.checks import CHAIN_CHECKS, FIGURE_CHECKS
 from medcalc_assets.partitions import KEYS
-from medcalc_assets.storage.tables import TABLES
-from medcalc_assets.storage.warehouse import Warehouse
+from medcalc_assets.storage.tables import CATALOG, SCHEMA, TABLES
+from medcalc_assets.storage.warehouse import WRITTEN, Warehouse
 
 ROOT = Path(__file__).parents[1]
 BY_HAND = "MEDCALC_KILLS" in os.environ
@@ -118,6 +120,17 @@ def test_a_run_killed_at_any_moment_and_run_again_ends_as_if_undisturbed(
     assert_same(project.tables(), expected)
 
 
+def test_two_runs_on_different_calculators_at_the_same_time_both_succeed(
+    undisturbed: tuple[Project, float], tmp_path: Path
+) -> None:
+    expected = undisturbed[0].tables()
+    project = Project(tmp_path)
+    for run in [project.run(*CHOSEN[:1]), project.run(*CHOSEN[1:])]:
+        finish(run)
+    tables = project.tables()
+    assert_same({name: tables[name] for name in CHAIN}, {name: expected[name] for name in CHAIN})
+
+
 def open_dagster() -> None:
     """Open the Dagster instance of this project at the moment that the others do."""
     print("ready", flush=True)
@@ -150,3 +163,19 @@ def test_processes_that_open_a_new_dagster_home_at_the_same_moment_all_succeed(t
     for process in processes:
         out, err = process.communicate()
         assert out == "0\n", err
+
+
+@pytest.mark.parametrize("begun", range(1, len(CHAIN)), ids=lambda n: f"begun_up_to_{CHAIN[n - 1]}")
+def test_a_calculator_that_a_run_beside_this_one_has_only_begun_fails_no_check(
+    undisturbed: tuple[Project, float], tmp_path: Path, begun: int
+) -> None:
+    shutil.copytree(undisturbed[0].warehouse.home, tmp_path / "home")
+    with Warehouse(tmp_path / "home").connect() as connection:
+        connection.execute(f"USE {CATALOG}.{SCHEMA}")
+        connection.execute(f"DELETE FROM benchmark_summary WHERE calculator = '{KEYS[1]}'")
+        for later in CHAIN[begun:]:
+            connection.execute(f"DELETE FROM {later} WHERE calculator = '{KEYS[1]}'")
+            connection.execute(f"DELETE FROM {WRITTEN} WHERE table_name = '{later}' AND calculator = '{KEYS[1]}'")
+        results = [check.run(connection) for check in CHAIN_CHECKS + FIGURE_CHECKS]
+    failed = [result for result in results if not result.passed and result.severity == dg.AssetCheckSeverity.ERROR]
+    assert not failed
