@@ -205,7 +205,13 @@ class Source:
         # All cells as text: types inferred by column would turn '01/02/2003' and 'N/A' into something else.
         text = datasets.Features({name: datasets.Value("string") for name in header})
         return datasets.load_dataset(
-            "csv", data_files=str(path), split="train", streaming=True, features=text, keep_default_na=False
+            "csv",
+            data_files=str(path),
+            split="train",
+            streaming=True,
+            features=text,
+            keep_default_na=False,
+            chunksize=BATCH,
         )
 
 

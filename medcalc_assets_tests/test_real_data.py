@@ -100,7 +100,8 @@ def test_physicians_answers_are_read_from_a_column_of_mixed_types(chain):
 
 def test_maintained_labels_differ_from_the_relabels_only_where_physicians_decided(chain, maintained):
     relabels = chain.read("relabels").filter(status="high_confidence")
-    rows = maintained.join(relabels, on="uid").filter(pl.col("reason").is_in(["physician", "physician_confirms", "relabelled"]))
+    contested = pl.col("reason").is_in(["physician", "physician_confirms", "relabelled"])
+    rows = maintained.filter(contested).join(relabels, on="uid")
     same = pl.col("final_kind") == pl.col("relabel_kind")
     same &= pl.col("final_number").round(2).eq_missing(pl.col("relabel_number").round(2))
     same &= pl.col("final_date").eq_missing(pl.col("relabel_date"))

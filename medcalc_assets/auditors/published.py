@@ -104,7 +104,7 @@ class Published:
             if missing := [name for name in REQUIRED if name not in header]:
                 raise PublishedError(f"{self.path}: column {', '.join(map(repr, missing))} is missing. Get the file again.")
             for number, cells in enumerate(lines, start=2):
-                row = dict(zip(header, cells, strict=False))
+                row = dict.fromkeys(REQUIRED) | dict(zip(header, cells, strict=False))  # empty cells at the end are left out
                 if row[UID] is not None:  # the sheet has empty rows at its end
                     yield {**{name: row[name] for name in REQUIRED}, "row": number}
         except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:

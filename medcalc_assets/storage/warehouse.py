@@ -55,7 +55,7 @@ class Warehouse:
                     self.path,
                     read_only=read_only,
                     # A table that does not exist must not be looked for among the caller's Python variables.
-                    config={"python_enable_replacements": False, "memory_limit": "512MB", "threads": 2},
+                    config={"python_enable_replacements": False, "memory_limit": "256MB", "threads": 2},
                 )
                 break
             except duckdb.IOException as error:

@@ -84,6 +84,15 @@ def test_a_row_that_does_not_fit_the_source_is_refused_with_its_number(tmp_path,
         published(tmp_path, [*ROWS, row]).relabels(with_a_fifth, KEYS)
 
 
+def test_empty_cells_that_the_spreadsheet_leaves_out_are_empty(tmp_path):
+    workbook = openpyxl.Workbook(write_only=True)
+    sheet = workbook.create_sheet()
+    for row in [REQUIRED, (1, GCS.name, 16, 13)]:
+        sheet.append(row)
+    workbook.save(tmp_path / FILE)
+    assert Published(tmp_path).physician_labels(instances(), KEYS).is_empty()
+
+
 def test_a_missing_column_is_named(tmp_path):
     with pytest.raises(PublishedError, match="column 'y_new' is missing"):
         published(tmp_path, [], [name for name in REQUIRED if name != "y_new"]).relabels(instances(), KEYS)

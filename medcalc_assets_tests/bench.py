@@ -1,0 +1,135 @@
+"""Speed and memory of the chain, on the real test split and on 10 and 100 times its rows (`make bench`).
+
+Each measurement is a process of its own: what Dagster adds is the difference between a run of the chain and the same
+functions called one after the other, storage included.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import openpyxl
+import polars as pl
+
+from medcalc_assets.auditors.protocol import votes_frame
+from medcalc_assets.auditors.published import FILE, REQUIRED, UID
+from medcalc_assets.defs.settings import Settings
+from medcalc_assets.labels.adjudication import maintain, review_order
+from medcalc_assets.labels.agreement import compare_with_physicians
+from medcalc_assets.labels.discrepancy import score_disagreement
+from medcalc_assets.labels.summary import summarise
+from medcalc_assets.labels.value import columns
+from medcalc_assets.labels.voting import audit_verdicts
+from medcalc_assets.partitions import KEYS
+from medcalc_assets.storage import tables
+from medcalc_assets.storage.tables import INSTANCE_KEYS
+
+LABEL = columns("label")
+MEBIBYTE = 1024  # ru_maxrss is in KiB on Linux
+
+
+def chain_without_dagster() -> None:
+    """What the assets do, in their order."""
+    settings = Settings.from_environment()
+    store = settings.warehouse
+
+    def write(table: tables.Table, frame: pl.DataFrame) -> pl.DataFrame:
+        store.write(table, [frame.select(table.names).cast(table.polars_schema)], KEYS if table.partitioned else None)
+        return frame
+
+    def raw(*names: str) -> pl.DataFrame:
+        return store.read(tables.RAW_MEDCALC, KEYS, [*INSTANCE_KEYS, *names])
+
+    store.write(tables.RAW_MEDCALC, settings.benchmark.instances(), KEYS)
+    for table in (tables.AUDIT_VOTES, tables.RELABEL_VOTES):
+        write(table, votes_frame(table, "none", [], raw()))
+    flags = (
+        raw()
+        .join(audit_verdicts(store.read(tables.AUDIT_VOTES)), on="uid", how="left")
+        .with_columns(
+            auditor=pl.lit("published"), n_votes=pl.lit(0), n_flags=pl.lit(0), status=pl.lit("not_audited")
+        )
+    )
+    write(tables.AUDIT_FLAGS, flags)
+    write(tables.RELABELS, settings.published_files.relabels(raw(*LABEL), KEYS))
+    scores = write(tables.DISAGREEMENT_SCORES, score_disagreement(raw(*LABEL).select("uid", *LABEL), store.read(tables.RELABELS)))
+    write(tables.ADJUDICATION_QUEUE, review_order(scores))
+    physicians = write(tables.PHYSICIAN_LABELS, settings.published_files.physician_labels(raw(*LABEL), KEYS))
+    maintained = maintain(raw("output_type", *LABEL), scores, physicians).with_columns(auditor=pl.lit("published"))
+    write(tables.MAINTAINED_LABELS, maintained)
+    relabels = store.read(tables.RELABELS)
+    compare_with_physicians(raw(*LABEL), relabels, physicians, "published")
+    summarise(raw(*LABEL), flags, relabels, scores, physicians, maintained, "published")
+
+
+def multiplied(real: Path, factor: int, folder: Path) -> tuple[Path, Path]:
+    """The benchmark and the published file with every row `factor` times, under uids of their own."""
+    released = pl.read_csv(real / "medcalc_bench_v1_test.csv", infer_schema=False)
+    step = released.height
+    source = folder / "benchmark.csv"
+    with source.open("wb") as file:
+        for copy in range(factor):
+            uid = (pl.col("Unique ID").cast(pl.Int64) + copy * step).cast(pl.String)
+            released.with_columns(uid.alias("Unique ID")).write_csv(file, include_header=copy == 0)
+    rows = list(_published_rows(real / "published" / FILE))
+    workbook = openpyxl.Workbook(write_only=True)
+    sheet = workbook.create_sheet()
+    sheet.append(REQUIRED)
+    for copy in range(factor):
+        for row in rows:
+            sheet.append([row[UID] + copy * step, *(row[name] for name in REQUIRED[1:])])
+    workbook.save(folder / FILE)
+    return source, folder
+
+
+def _published_rows(path: Path) -> Iterator[dict[str, object]]:
+    lines = openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets[0].iter_rows(values_only=True)
+    header = next(lines)
+    for line in lines:
+        row = dict(zip(header, line, strict=False))
+        if row[UID] is not None:
+            yield row
+
+
+def measure(name: str, command: list[str], environment: dict[str, str]) -> float:
+    """Run the command in a process of its own and print its wall time, CPU time and peak memory. Returns the wall time."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    errors = process.stderr.read().decode()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - started
+    if status:
+        raise SystemExit(f"{name} failed:\n{errors}")
+    print(f"{name:<34}{wall:>8.1f} s wall{usage.ru_utime + usage.ru_stime:>8.1f} s CPU{usage.ru_maxrss // MEBIBYTE:>7,} MiB")
+    return wall
+
+
+def main() -> None:
+    real = Path(os.environ.get("MEDCALC_REAL_DATA") or sys.exit("make bench needs MEDCALC_REAL_DATA"))
+    medcalc = str(Path(sys.executable).parent / "medcalc")
+    start = measure("starting a process", [sys.executable, "-c", "import medcalc_assets.cli, datasets"], dict(os.environ))
+    for factor in (1, 10, 100):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            source, published = multiplied(real, factor, folder)
+            print(f"{factor} times the test split, {source.stat().st_size / 1e6:,.0f} MB of CSV")
+            environment = os.environ | {"MEDCALC_SOURCE": str(source), "MEDCALC_PUBLISHED": str(published)}
+            plain = measure(
+                "  the functions alone",
+                [sys.executable, "-m", "medcalc_assets_tests.bench", "alone"],
+                environment | {"MEDCALC_HOME": str(folder / "alone")},
+            )
+            run = measure(
+                "  medcalc run",
+                [medcalc, "run"],
+                environment | {"MEDCALC_HOME": str(folder / "home"), "DAGSTER_HOME": str(folder / "dagster")},
+            )
+            print(f"  Dagster's part is {(run - plain) / (plain - start):.1f} times the work itself\n")
+
+
+if __name__ == "__main__":
+    chain_without_dagster() if sys.argv[1:] == ["alone"] else main()

@@ -1,0 +1,71 @@
+import pytest
+from click.testing import CliRunner
+
+from medcalc_assets.cli import _contiguous, main
+
+
+def medcalc(*arguments, **environment):
+    return CliRunner(env={"COLUMNS": "160", "DAGSTER_HOME": None, **environment}).invoke(main, [*arguments])
+
+
+@pytest.fixture
+def dagster_home(tmp_path):
+    return str(tmp_path / "dagster")
+
+
+def test_help_has_examples_and_the_meaning_of_exit_codes():
+    shown = medcalc("--help")
+    assert shown.exit_code == 0
+    assert "medcalc run --source hf" in shown.output
+    assert "Exit codes" in shown.output
+    assert "Examples" in medcalc("run", "--help").output
+
+
+def test_summary_and_export_show_the_demo_as_simulated(demo):
+    home = demo.settings.home
+    shown = medcalc("summary", MEDCALC_HOME=home)
+    assert shown.exit_code == 0
+    assert "SIMULATED" in shown.output
+    assert "330 instances of 55 calculators" in shown.output
+    assert "of all 330" in shown.output
+    exported = medcalc("export", "--home", home)
+    assert exported.exit_code == 0
+    assert "medcalc_bench_maintained_SIMULATED.csv" in exported.output.replace("\n", "")
+
+
+def test_run_of_two_partitions_shows_progress_and_what_to_do_next(dagster_home):
+    ran = medcalc("run", "-c", "body_mass_index", "-c", "glasgow_coma_score", DAGSTER_HOME=dagster_home)
+    assert ran.exit_code == 0, ran.output
+    assert "12 instances of 2 calculators" in ran.output
+    assert "medcalc export" in ran.output
+
+
+def test_an_unknown_partition_is_wrong_usage_that_names_the_known_ones():
+    ran = medcalc("run", "-c", "apgar")
+    assert ran.exit_code == 2
+    assert "apgar: no such partition" in ran.output
+    assert "glasgow_coma_score" in ran.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "--source", "nowhere.csv"), "nowhere.csv does not exist"),
+        (("run", "--auditor", "oracle"), "MEDCALC_AUDITOR is 'oracle'"),
+        (("run", "--published", "nowhere"), "MEDCALC_PUBLISHED names the folder"),
+        (("summary",), "does not exist yet: run the chain first"),
+        (("export",), "does not exist yet: run the chain first"),
+    ],
+)
+def test_a_mistake_is_told_without_a_traceback(arguments, message, dagster_home):
+    result = medcalc(*arguments, *(("-c", "body_mass_index") if arguments[0] == "run" else ()), DAGSTER_HOME=dagster_home)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("positions", "ranges"), [([0, 1, 2], [(0, 2)]), ([5, 1, 2], [(1, 2), (5, 5)]), ([], []), ([54], [(54, 54)])]
+)
+def test_neighbouring_partitions_are_run_at_once(positions, ranges):
+    assert list(_contiguous(positions)) == ranges
