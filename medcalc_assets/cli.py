@@ -12,6 +12,7 @@ from typing import Any
 import click
 import dagster as dg
 import polars as pl
+from filelock import FileLock
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -264,9 +265,15 @@ def _instance() -> Iterator[dg.DagsterInstance]:
     project = Path(__file__).parent.parent
     if "DAGSTER_HOME" not in os.environ and (project / "dagster.yaml").exists():
         os.environ["DAGSTER_HOME"] = str(project)
-    if "DAGSTER_HOME" in os.environ:
-        Path(os.environ["DAGSTER_HOME"]).mkdir(parents=True, exist_ok=True)
-    with dg.DagsterInstance.get() if "DAGSTER_HOME" in os.environ else dg.DagsterInstance.ephemeral() as instance:
+    if "DAGSTER_HOME" not in os.environ:
+        with dg.DagsterInstance.ephemeral() as instance:
+            yield instance
+        return
+    storage = Path(os.environ["DAGSTER_HOME"]) / "storage"
+    storage.mkdir(parents=True, exist_ok=True)
+    with FileLock(storage / "opened.lock"):  # two processes that make Dagster's databases at once trip over each other
+        instance = dg.DagsterInstance.get()
+    with instance:
         yield instance
 
 
