@@ -1,7 +1,6 @@
 """The command line: run the chain, read its figures, export the labels."""
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -25,7 +24,8 @@ from medcalc_assets.defs.settings import Settings
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.adjudication import REASONS
 from medcalc_assets.labels.agreement import compare_with_physicians, proportion
-from medcalc_assets.labels.summary import summarise
+from medcalc_assets.labels.attribution import CAUSES
+from medcalc_assets.labels.summary import NEEDED, summarise
 from medcalc_assets.labels.value import columns
 from medcalc_assets.partitions import KEYS
 from medcalc_assets.storage import tables
@@ -34,6 +34,23 @@ from medcalc_assets.storage.warehouse import WarehouseError
 console = Console()
 FAILED, CHECK_FAILED = 1, 3
 LABEL = columns("label")
+HEADINGS = {
+    "calculator": "calculator",
+    "instances": "instances",
+    "contradicted": "contradicted",
+    "flagged": "audit_flags",
+    "confident": "high_confidence",
+    "likely errors": "likely errors",
+    "changed": "changed",
+    "N/A": "not_computable",
+    "ambiguous": "ambiguous",
+    "unresolved": "unresolved",
+}
+VERDICTS = {
+    "reproduced": "reproduced by the published rule",
+    "contradicted": "[bold]contradicted by the published rule[/]",
+    "not_computable": "not computable from the released entities",
+}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -51,9 +68,6 @@ home = setting("--home", "MEDCALC_HOME", "Folder of the warehouse; ./data by def
 source = setting("--source", "MEDCALC_SOURCE", "demo (the default), hf, hf:train, or a CSV or Parquet file of v1.0.")
 published = setting("--published", "MEDCALC_PUBLISHED", "Folder with the authors' published files.")
 auditor = setting("--auditor", "MEDCALC_AUDITOR", "Whose votes count: simulated, published or none.")
-
-
-warnings.simplefilter("ignore", dg.BetaWarning)
 
 
 def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
@@ -151,16 +165,17 @@ def export(folder: Path | None) -> None:
 def _show_summary() -> None:
     """Computed anew from the tables, so that it is true whatever was materialized last."""
     read = Settings.from_environment().warehouse.read
-    raw = read(tables.RAW_MEDCALC, columns=[*tables.INSTANCE_KEYS, "output_type", "note_type", *LABEL, "source"])
-    flags, relabels, scores = map(read, (tables.AUDIT_FLAGS, tables.RELABELS, tables.DISAGREEMENT_SCORES))
-    physicians, maintained = map(read, (tables.PHYSICIAN_LABELS, tables.MAINTAINED_LABELS))
+    heavy = {"raw_medcalc": [*tables.INSTANCE_KEYS, "output_type", "note_type", *LABEL, "source"]}
+    heavy["derivation_audit"] = [*tables.INSTANCE_KEYS, "verdict", "release_rule_reproduces", *columns("published")]
+    found = {name: read(tables.TABLES[name], columns=heavy.get(name)) for name in NEEDED}
+    raw, audits, flags, relabels, scores, _, physicians, maintained = found.values()
     auditors = maintained["auditor"].unique().sort().to_list()
     if len(auditors) > 1:
         raise WarehouseError(
             f"Maintained labels were made with {' and '.join(auditors)}: run all partitions with one of them."
         )
     auditor = auditors[0] if auditors else "none"
-    figures = summarise(raw, flags, relabels, scores, physicians, maintained, auditor)
+    figures = summarise(found, auditor)
     total = figures.select(pl.col(pl.Int32).exclude("calculator_id")).sum().row(0, named=True)
     contested = total["contested_numbers"] + total["contested_dates"] + total["contested_abstentions"]
     confident, everything = total["high_confidence"], total["instances"]
@@ -176,6 +191,14 @@ def _show_summary() -> None:
         f"{_counts(raw['output_type'])}; notes {_counts(raw['note_type'])}",
         soft_wrap=True,
     )
+    derivation = Grid(title="Labels against their own entities, without a model", title_justify="left", show_header=False)
+    for verdict, meaning in VERDICTS.items():
+        count = audits.filter(verdict=verdict).height
+        derivation.add_row(meaning, f"{count:,} ({_share(count, everything)})")
+    derivation.add_row("reproduced by the release's own rule", f"{audits['release_rule_reproduces'].sum():,}")
+    derivation.add_row("suspects: contradicted, and no relabel to compare with", f"{total['suspects']:,}")
+    console.print(derivation)
+
     facts = Grid(title=f"Labels against the relabels of {escape(auditor)}", title_justify="left", show_header=False)
     facts.add_row("flagged by Phase 1", f"{total['audit_flags']:,} of {audited:,} audited" if audited else "not audited")
     facts.add_row(
@@ -193,12 +216,14 @@ def _show_summary() -> None:
     )
     facts.add_row("", f"{_share(contested, confident)} of the {confident:,} with a high-confidence relabel")
     facts.add_row("", f"{_share(contested, everything)} of all {everything:,}")
+    for cause, meaning in CAUSES.items():
+        facts.add_row(f"  {cause}", f"{total[cause]:,}: {meaning}")
     console.print(facts)
 
     agreement = Grid(
         "label set", "agree", "Wilson 95%", "sMAPE %", "bootstrap 95%", "N", title="Against physicians", title_justify="left"
     )
-    for row in compare_with_physicians(raw, relabels, physicians, auditor):
+    for row in compare_with_physicians(raw, audits, relabels, physicians, auditor):
         agreement.add_row(
             row["label_set"],
             f"{row['n_agree']}/{row['n']}",
@@ -215,23 +240,15 @@ def _show_summary() -> None:
     console.print(reasons)
     console.print(
         f"{total['changed']:,} labels differ from the released one, {total['not_computable']:,} are N/A, "
-        f"{total['unresolved']:,} are unresolved."
+        f"{total['ambiguous']:,} are ambiguous, {total['unresolved']:,} are unresolved."
     )
 
     by_calculator = Grid(title="By calculator", title_justify="left")
-    for heading in ("calculator", "instances", "flagged", "confident", "likely errors", "changed", "N/A", "unresolved"):
+    for heading in HEADINGS:
         by_calculator.add_column(heading, justify="left" if heading == "calculator" else "right")
     for row in figures.iter_rows(named=True):
-        errors = row["contested_numbers"] + row["contested_dates"] + row["contested_abstentions"]
-        counts = (
-            row["instances"],
-            row["audit_flags"],
-            row["high_confidence"],
-            errors,
-            row["changed"],
-            row["not_computable"],
-        )
-        by_calculator.add_row(row["calculator"], *(str(count or "·") for count in (*counts, row["unresolved"])))
+        row["likely errors"] = row["contested_numbers"] + row["contested_dates"] + row["contested_abstentions"]
+        by_calculator.add_row(row["calculator"], *(str(row[column] or "·") for column in list(HEADINGS.values())[1:]))
     console.print(by_calculator)
 
 

@@ -17,11 +17,13 @@ import polars as pl
 
 from medcalc_assets.auditors.protocol import votes_frame
 from medcalc_assets.auditors.published import FILE, REQUIRED, UID
+from medcalc_assets.defs.derivation import audited
+from medcalc_assets.defs.disagreement import attributed
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.labels.adjudication import maintain, review_order
 from medcalc_assets.labels.agreement import compare_with_physicians
 from medcalc_assets.labels.discrepancy import score_disagreement
-from medcalc_assets.labels.summary import summarise
+from medcalc_assets.labels.summary import NEEDED, summarise
 from medcalc_assets.labels.value import columns
 from medcalc_assets.labels.voting import audit_verdicts
 from medcalc_assets.partitions import KEYS
@@ -45,25 +47,30 @@ def chain_without_dagster() -> None:
         return store.read(tables.RAW_MEDCALC, KEYS, [*INSTANCE_KEYS, *names])
 
     store.write(tables.RAW_MEDCALC, settings.benchmark.instances(), KEYS)
+    instances = raw("entities", *LABEL).partition_by("calculator")
+    store.write(tables.DERIVATION_AUDIT, map(audited, instances), KEYS)
     for table in (tables.AUDIT_VOTES, tables.RELABEL_VOTES):
         write(table, votes_frame(table, "none", [], raw()))
     flags = (
         raw()
         .join(audit_verdicts(store.read(tables.AUDIT_VOTES)), on="uid", how="left")
-        .with_columns(
-            auditor=pl.lit("published"), n_votes=pl.lit(0), n_flags=pl.lit(0), status=pl.lit("not_audited")
-        )
+        .with_columns(auditor=pl.lit("published"), n_votes=pl.lit(0), n_flags=pl.lit(0), status=pl.lit("not_audited"))
     )
     write(tables.AUDIT_FLAGS, flags)
     write(tables.RELABELS, settings.published_files.relabels(raw(*LABEL), KEYS))
-    scores = write(tables.DISAGREEMENT_SCORES, score_disagreement(raw(*LABEL).select("uid", *LABEL), store.read(tables.RELABELS)))
-    write(tables.ADJUDICATION_QUEUE, review_order(scores))
+    audits = store.read(tables.DERIVATION_AUDIT)
+    scores = score_disagreement(raw("output_type", *LABEL).drop(INSTANCE_KEYS[1:]), store.read(tables.RELABELS))
+    write(tables.DISAGREEMENT_SCORES, scores := attributed(scores, audits))
+    write(tables.ADJUDICATION_QUEUE, review_order(raw(*LABEL), scores, audits).with_columns(auditor=pl.lit("published")))
     physicians = write(tables.PHYSICIAN_LABELS, settings.published_files.physician_labels(raw(*LABEL), KEYS))
-    maintained = maintain(raw("output_type", *LABEL), scores, physicians).with_columns(auditor=pl.lit("published"))
+    maintained = maintain(raw("output_type", *LABEL), scores, physicians, audits).with_columns(auditor=pl.lit("published"))
     write(tables.MAINTAINED_LABELS, maintained)
     relabels = store.read(tables.RELABELS)
-    compare_with_physicians(raw(*LABEL), relabels, physicians, "published")
-    summarise(raw(*LABEL), flags, relabels, scores, physicians, maintained, "published")
+    compare_with_physicians(raw(*LABEL), audits, relabels, physicians, "published")
+    summarise(
+        {name: store.read(tables.TABLES[name], columns=[*INSTANCE_KEYS[1:], *needed]) for name, needed in NEEDED.items()},
+        "published",
+    )
 
 
 def multiplied(real: Path, factor: int, folder: Path) -> tuple[Path, Path]:
