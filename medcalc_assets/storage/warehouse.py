@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import NoReturn
 
@@ -82,6 +83,8 @@ class Warehouse:
         """
         where, parameters = _where(partitions)
         keys = [""] if partitions is None else list(partitions)
+        frames = iter(frames)
+        first = list(islice(frames, 1))  # a download may precede it, during which the file must not be locked
         with self.connect() as connection:
             # Closing the connection before the commit undoes everything, whatever the reason.
             connection.begin()
@@ -90,7 +93,7 @@ class Warehouse:
                 connection.execute(table.ddl)
                 _require_declared_columns(connection, table)
                 connection.execute(f"DELETE FROM {table.full_name} {where}", parameters)
-                for frame in frames:
+                for frame in chain(first, frames):
                     _require_declared(frame, table, partitions)
                     connection.register("incoming", frame.select(table.names))
                     connection.execute(f"INSERT INTO {table.full_name} BY NAME SELECT * FROM incoming")
