@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import NoReturn
 
@@ -83,12 +84,14 @@ class Warehouse:
         """
         where, parameters = _where(partitions)
         keys = [""] if partitions is None else list(partitions)
+        frames = iter(frames)
+        first = list(islice(frames, 1))  # a download may precede it, during which the file must not be locked
         schema = pl.DataFrame(schema=table.polars_schema).to_arrow().schema
         failures: list[Exception] = []
 
         def batches() -> Iterator[pa.RecordBatch]:
             try:
-                for frame in frames:
+                for frame in chain(first, frames):
                     _require_declared(frame, table, partitions)
                     yield from frame.select(table.names).to_arrow().cast(schema).to_batches()
             except Exception as error:  # DuckDB, which calls this, makes a text of it
