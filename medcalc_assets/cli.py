@@ -13,12 +13,15 @@ import dagster as dg
 import polars as pl
 from filelock import FileLock
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
 from medcalc_assets import export as exported
 from medcalc_assets.auditors import simulated
+from medcalc_assets.calculators import BY_SLUG, CALCULATORS, Calculator, markdown, parse_inputs
+from medcalc_assets.calculators.inputs import Category
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.errors import MedcalcError
@@ -46,6 +49,7 @@ HEADINGS = {
     "ambiguous": "ambiguous",
     "unresolved": "unresolved",
 }
+NOT_FOR_CARE = "For the upkeep of benchmarks, not for the care of patients."
 VERDICTS = {
     "reproduced": "reproduced by the published rule",
     "contradicted": "[bold]contradicted by the published rule[/]",
@@ -96,6 +100,7 @@ def main() -> None:
       medcalc run --source hf                           MedCalc-Bench v1.0, test split
       medcalc run --source test.csv --published folder  your copy, with the authors' relabels
       medcalc summary
+      medcalc calc 21 eye=4 verbal=5 motor=6            one answer by the published rule, with its working
       medcalc export --to release/
 
     Exit codes: 0 all is well, 1 the run failed or there is nothing to show, 2 wrong usage, 3 a check failed.
@@ -160,6 +165,64 @@ def export(folder: Path | None) -> None:
     settings = Settings.from_environment()
     for path in exported.export(settings.warehouse, folder or Path(settings.home) / "export"):
         console.print(f"wrote {path}", soft_wrap=True)
+
+
+@main.command("calculators")
+def list_calculators() -> None:
+    """List the 55 calculators with their references. They serve the upkeep of benchmarks, not the care of patients."""
+    listed = Grid("id", "partition", "calculator", "reference", box=None)
+    for calculator in CALCULATORS.values():
+        listed.add_row(str(calculator.id), calculator.slug, escape(calculator.name), escape(calculator.source))
+    console.print(listed)
+
+
+@main.command()
+@click.argument("calculator")
+@click.argument("inputs", nargs=-1, metavar="[KEY=VALUE]...")
+def calc(calculator: str, inputs: tuple[str, ...]) -> None:
+    """Compute one answer by the published rule, with the working and the other conventions.
+
+    CALCULATOR is an id or a partition name; without inputs its inputs are listed. It serves the upkeep of benchmarks, not
+    the care of patients.
+
+    \b
+    Examples:
+      medcalc calc 21                                what it asks for
+      medcalc calc 21 eye=4 verbal=5 motor=6
+      medcalc calc ckd_epi_gfr sex=female age=61 creatinine=80umol/L
+    """
+    found = CALCULATORS.get(int(calculator)) if calculator.isdecimal() else BY_SLUG.get(calculator)
+    if found is None:
+        raise click.UsageError(f"{calculator} is no calculator: `medcalc calculators` lists them.")
+    if not inputs:
+        _show_inputs(found)
+        return
+    entities, problems = parse_inputs(found, inputs)
+    for problem in problems:
+        console.print(f"[yellow]{escape(str(problem))}[/]", soft_wrap=True)
+    if problems:
+        raise SystemExit(FAILED)
+    reading = found.reader.read(entities)
+    result = found.published.apply(reading)
+    console.print(Markdown(markdown(result)))
+    for rule in found.alternatives:
+        other = rule.apply(reading).value
+        if other is not None and other != result.value:
+            console.print(f"By another published convention, {escape(rule.name)}: {escape(str(other))}", soft_wrap=True)
+    console.print(NOT_FOR_CARE, style="dim")
+    if result.value is None:
+        raise SystemExit(FAILED)
+
+
+def _show_inputs(calculator: Calculator) -> None:
+    console.print(f"[bold]{escape(calculator.name)}[/] ({escape(calculator.source)})", soft_wrap=True)
+    shown = Grid("input", "write", "unit or values", "if not given", box=None)
+    for each in calculator.inputs:
+        permitted = ", ".join(map(str, each.permitted)) if isinstance(each, Category) else each.unit or each.kind
+        absent = "must be given" if each.required else each.shown(each.default)
+        shown.add_row(escape(each.key), escape(each.names[1]), escape(permitted), escape(absent))
+    console.print(shown)
+    console.print(NOT_FOR_CARE, style="dim")
 
 
 def _show_summary() -> None:
