@@ -1,10 +1,13 @@
-"""Speed and memory of the chain, on the real test split and on 10 and 100 times its rows (`make bench`).
+"""Speed and memory of the rules and the chain, on the real test split and on 10 and 100 times its rows (`make bench`).
 
 Each measurement is a process of its own: what Dagster adds is the difference between a run of the chain and the same
 functions called one after the other, storage included.
 """
 
+import ast
+import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -17,16 +20,19 @@ import polars as pl
 
 from medcalc_assets.auditors.protocol import votes_frame
 from medcalc_assets.auditors.published import FILE, REQUIRED, UID
+from medcalc_assets.calculators import CALCULATORS, Calculator, audit_derivation
 from medcalc_assets.defs.derivation import audited
 from medcalc_assets.defs.disagreement import attributed
 from medcalc_assets.defs.settings import Settings
+from medcalc_assets.demo import benchmark as demo
 from medcalc_assets.labels.adjudication import maintain, review_order
 from medcalc_assets.labels.agreement import compare_with_physicians
 from medcalc_assets.labels.discrepancy import score_disagreement
 from medcalc_assets.labels.summary import NEEDED, summarise
-from medcalc_assets.labels.value import columns
+from medcalc_assets.labels.value import Label, columns
 from medcalc_assets.labels.voting import audit_verdicts
 from medcalc_assets.partitions import KEYS
+from medcalc_assets.source import Source
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.tables import INSTANCE_KEYS
 
@@ -71,6 +77,33 @@ def chain_without_dagster() -> None:
         {name: store.read(tables.TABLES[name], columns=[*INSTANCE_KEYS[1:], *needed]) for name, needed in NEEDED.items()},
         "published",
     )
+
+
+def rules_over(instances: list[tuple[Calculator, dict[str, object], Label]], times: int) -> None:
+    """Print how many instances a second all rules (published, other conventions, as released) get through, on one core."""
+    started = time.process_time()
+    for _ in range(times):
+        for calculator, entities, label in instances:
+            audit_derivation(calculator, entities, label)
+    spent, count = time.process_time() - started, times * len(instances)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // MEBIBYTE
+    print(f"all rules over {count:>9,} instances: {count / spent:>7,.0f} a second{peak:>7,} MiB")
+
+
+def rules(real: Path) -> None:
+    released = pl.concat(Source(str(real / "medcalc_bench_v1_test.csv")).instances())
+    names = ("calculator_id", "entities", *LABEL)
+    real_ones = [
+        (CALCULATORS[number], json.loads(entities), Label(*label))
+        for number, entities, *label in released.select(names).iter_rows()
+    ]
+    for times in (1, 10, 10):  # the first round resolves the units
+        rules_over(real_ones, times)
+    invented = [
+        (CALCULATORS[instance.row["Calculator ID"]], ast.literal_eval(instance.row["Relevant Entities"]), instance.truth)
+        for instance in demo.instances()
+    ]
+    rules_over(invented, 1_000_000 // len(invented))
 
 
 def multiplied(real: Path, factor: int, folder: Path) -> tuple[Path, Path]:
@@ -118,6 +151,7 @@ def measure(name: str, command: list[str], environment: dict[str, str]) -> float
 def main() -> None:
     real = Path(os.environ.get("MEDCALC_REAL_DATA") or sys.exit("make bench needs MEDCALC_REAL_DATA"))
     medcalc = str(Path(sys.executable).parent / "medcalc")
+    rules(real)
     start = measure("starting a process", [sys.executable, "-c", "import medcalc_assets.cli, datasets"], dict(os.environ))
     for factor in (1, 10, 100):
         with tempfile.TemporaryDirectory() as name:
