@@ -4,6 +4,7 @@ import dagster as dg
 
 from medcalc_assets import defs
 from medcalc_assets.defs.settings import Settings
+from medcalc_assets.defs.trace import trace_label
 from medcalc_assets.storage.io_manager import DuckDBIOManager
 
 FIGURES = dg.AssetSelection.assets("physician_agreement", "benchmark_summary")
@@ -22,7 +23,7 @@ def assemble(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=dg.load_assets_from_package_module(defs),
         asset_checks=dg.load_asset_checks_from_package_module(defs),
-        jobs=JOBS,
+        jobs=[*JOBS, trace_label],
         resources={"settings": settings, "io_manager": DuckDBIOManager(home=settings.home)},
         # One process for a whole run: DuckDB admits one writer, and a process a step would take most of the time.
         executor=dg.in_process_executor,

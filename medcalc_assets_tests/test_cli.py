@@ -1,7 +1,8 @@
 import pytest
 from click.testing import CliRunner
 
-from medcalc_assets.cli import _contiguous, main
+from medcalc_assets.cli import main
+from medcalc_assets.cli.chain import _contiguous
 
 
 def medcalc(*arguments, **environment):

@@ -17,7 +17,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from medcalc_assets.cli import _instance
+from medcalc_assets.cli.chain import _instance
 from medcalc_assets.defs.checks import CHAIN_CHECKS, FIGURE_CHECKS
 from medcalc_assets.partitions import KEYS
 from medcalc_assets.storage.tables import CATALOG, SCHEMA, TABLES

@@ -9,6 +9,8 @@ from typing import Any
 from medcalc_assets.calculators.calculator import Result
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&$#@]|:(?=//)|(?<=www)\.)")
+_BLOCK = re.compile(r"^(\d*)([-+=.)])")
+"""What would begin a list, a heading or a rule at the start of a line."""
 
 
 def markdown(result: Result) -> str:
@@ -23,32 +25,42 @@ def markdown(result: Result) -> str:
     answer = "not computable" if result.value is None else body.shown(result.value.date or result.value.number)
     blocks = [
         f"**{escaped(body.name)}**, {escaped(result.rule.name)}",
-        _table(("Entity", "As given", "Used as"), used),
-        _table(("Step", "Found", "Gives"), result.steps),
+        table(("Entity", "As given", "Used as"), used),
+        table(("Step", "Found", "Gives"), result.steps),
         f"**Answer: {escaped(answer)}**",
-        _list("Missing", result.missing),
-        _list("Cannot be used", result.problems),
-        _list("Hard to believe", result.implausible),
-        _list("Taken for granted", result.assumptions),
+        bullets("Missing", result.missing),
+        bullets("Cannot be used", result.problems),
+        bullets("Hard to believe", result.implausible),
+        bullets("Taken for granted", result.assumptions),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
 def escaped(text: object) -> str:
-    """`text` on one line, of bearable length, with nothing that markdown or HTML would act on."""
+    """`text` on one line, of bearable length, with nothing that markdown, HTML or a terminal would act on."""
     line = " ".join(str(text).split())
-    return _SPECIAL.sub(r"\\\1", line if len(line) <= 500 else line[:500] + " …")
+    return _inert(line if len(line) <= 500 else line[:500] + " …")
+
+
+def quoted(text: object) -> str:
+    """All of `text`, line by line, as a block quote with nothing that markdown, HTML or a terminal would act on."""
+    lines = (_BLOCK.sub(r"\1\\\2", _inert(" ".join(line.split()))) for line in str(text).splitlines())
+    return "\n".join(f"> {line}  " if line else ">" for line in lines)
+
+
+def _inert(line: str) -> str:
+    return _SPECIAL.sub(r"\\\1", "".join(sign for sign in line if sign.isprintable()))
 
 
 def _raw(raw: Any) -> str:
     return " ".join(map(str, raw)) if isinstance(raw, list | tuple) else str(raw)
 
 
-def _table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
+def table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:
     lines = [f"| {' | '.join(map(escaped, row))} |" for row in rows]
     return "\n".join([f"| {' | '.join(head)} |", "|" + " --- |" * len(head), *lines]) if lines else ""
 
 
-def _list(title: str, entries: Iterable[object]) -> str:
+def bullets(title: str, entries: Iterable[object]) -> str:
     lines = [f"* {escaped(entry)}" for entry in entries]
     return "\n".join([f"{title}:", "", *lines]) if lines else ""

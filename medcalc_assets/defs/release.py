@@ -6,6 +6,7 @@ import polars as pl
 from medcalc_assets.defs.plots import disagreement_by_calculator, released_against_recomputed
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import columns, describe, so_far, stage
+from medcalc_assets.defs.trace import PLAYGROUND
 from medcalc_assets.labels import adjudication, limits, summary, value
 from medcalc_assets.labels.adjudication import REASONS, maintain
 from medcalc_assets.labels.summary import summarise
@@ -16,7 +17,13 @@ DRAWN = ("label_number", "relabel_number")
 
 
 @dg.asset(
-    **stage("maintained_labels", "release", adjudication, limits),
+    **stage(
+        "maintained_labels",
+        "release",
+        adjudication,
+        limits,
+        trace=dg.MarkdownMetadataValue(f"[Why is a label what it is? Trace it by its uid.]({PLAYGROUND})"),
+    ),
     ins={
         "raw_medcalc": columns(*INSTANCE_KEYS, "output_type", *value.columns("label")),
         "derivation_audit": columns("uid", "verdict", "alternatives", *value.columns("published")),

@@ -12,7 +12,7 @@ from medcalc_assets.auditors.simulated import SimulatedAuditor
 from medcalc_assets.demo.benchmark import truth
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.source import Source
-from medcalc_assets.storage.warehouse import Warehouse
+from medcalc_assets.storage.warehouse import Warehouse, home_folder
 
 NO_AUDITOR = "none"
 
@@ -36,7 +36,7 @@ class Settings(dg.ConfigurableResource):  # type: ignore[type-arg]
     @classmethod
     def from_environment(cls) -> "Settings":
         return cls(
-            home=os.environ.get("MEDCALC_HOME") or "data",
+            home=str(home_folder()),
             source=os.environ.get("MEDCALC_SOURCE") or "demo",
             published=os.environ.get("MEDCALC_PUBLISHED") or "",
             auditor=os.environ.get("MEDCALC_AUDITOR") or "",

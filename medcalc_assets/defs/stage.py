@@ -27,7 +27,7 @@ GROUPS = (
 """The groups of the assets, in the order of the chain."""
 
 
-def stage(name: str, group: str, *code: ModuleType) -> dict[str, Any]:
+def stage(name: str, group: str, *code: ModuleType, **metadata: Any) -> dict[str, Any]:
     """The arguments of `dg.asset` for the table of this name. `code` is what its content depends on, besides its inputs.
 
     Any number of partitions is one run: 55 runs would cost minutes of starting up.
@@ -55,6 +55,7 @@ def stage(name: str, group: str, *code: ModuleType) -> dict[str, Any]:
                     for column in table.columns
                 ]
             ),
+            **metadata,
         },
         **(partitioned if table.partitioned else {}),
     }

@@ -1,7 +1,7 @@
 """What a label is: a number, a date, or the statement that the question cannot be answered."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -43,6 +43,12 @@ def day(value: dt.date) -> Label:
 def columns(prefix: str) -> list[str]:
     """The names of the three columns that hold a label."""
     return [f"{prefix}_kind", f"{prefix}_number", f"{prefix}_date"]
+
+
+def from_row(row: Mapping[str, Any], prefix: str) -> Label | None:
+    """The label in the three columns of a row; None for no answer."""
+    kind, value, date = (row[name] for name in columns(prefix))
+    return Label(kind, value, date) if kind else None
 
 
 def as_columns(prefix: str, labels: Iterable[Label | None]) -> dict[str, list[Any]]:

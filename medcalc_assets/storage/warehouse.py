@@ -1,5 +1,6 @@
 """Reading and writing the one DuckDB file, `$MEDCALC_HOME/medcalc.duckdb`, in which every table of the chain lives."""
 
+import os
 import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,18 +8,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import duckdb
 import polars as pl
 import pyarrow as pa
 
 from medcalc_assets.errors import MedcalcError
-from medcalc_assets.storage.tables import CATALOG, PARTITION_COLUMN, SCHEMA, TYPES, Table
+from medcalc_assets.storage.tables import CATALOG, PARTITION_COLUMN, SCHEMA, TABLES, TYPES, Table
 
 FILE = "medcalc.duckdb"
 WRITTEN = f"{CATALOG}.{SCHEMA}.written_partitions"
 """Which partitions of which table have been written, so that an empty partition is told from a missing one."""
+
+
+def home_folder() -> Path:
+    """The folder of everything that is kept: MEDCALC_HOME, or ./data."""
+    return Path(os.environ.get("MEDCALC_HOME") or "data")
 
 
 class WarehouseError(MedcalcError):
@@ -121,6 +127,19 @@ class Warehouse:
                     raise failures[0] from None
                 _refuse(table, f"DuckDB says: {error}. Free disk space if that is what lacks, and run again")
         return int(rows)
+
+    def rows_of(self, uid: int) -> dict[str, list[dict[str, Any]]]:
+        """All that is stored of one instance: by table of instances its rows, ordered by key; none of an absent table."""
+        of_instances = {table.name: table for table in TABLES.values() if "uid" in table.key}
+        rows: dict[str, list[dict[str, Any]]] = {name: [] for name in of_instances}
+        with self.connect(read_only=True) as connection:
+            stored = connection.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = ?", [SCHEMA]).fetchall()
+            for name in rows.keys() & {name for (name,) in stored}:
+                table = of_instances[name]
+                _require_declared_columns(connection, table)
+                query = f"SELECT * FROM {table.full_name} WHERE uid = ? ORDER BY {', '.join(table.key)}"
+                rows[name] = connection.sql(query, params=[uid]).pl().to_dicts()
+        return rows
 
     def read(
         self, table: Table, partitions: Sequence[str] | None = None, columns: Sequence[str] | None = None

@@ -1,18 +1,15 @@
-"""The command line: run the chain, read its figures, export the labels."""
+"""Run the chain, read its figures, export the labels, compute one answer."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import wraps
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import click
 import dagster as dg
 import polars as pl
 from filelock import FileLock
-from rich.console import Console
 from rich.markdown import Markdown
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -22,9 +19,9 @@ from medcalc_assets import export as exported
 from medcalc_assets.auditors import simulated
 from medcalc_assets.calculators import BY_SLUG, CALCULATORS, Calculator, markdown, parse_inputs
 from medcalc_assets.calculators.inputs import Category
+from medcalc_assets.cli import FAILED, auditor, console, home, published, reports_errors, source
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.settings import Settings
-from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.adjudication import REASONS
 from medcalc_assets.labels.agreement import compare_with_physicians, proportion
 from medcalc_assets.labels.attribution import CAUSES
@@ -34,8 +31,7 @@ from medcalc_assets.partitions import KEYS
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import WarehouseError
 
-console = Console()
-FAILED, CHECK_FAILED = 1, 3
+CHECK_FAILED = 3
 LABEL = columns("label")
 HEADINGS = {
     "calculator": "calculator",
@@ -58,56 +54,7 @@ VERDICTS = {
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def setting(name: str, variable: str, description: str) -> Callable[[Any], Any]:
-    """An option that sets an environment variable, from which every part of the project reads its settings."""
-
-    def put(_context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
-        if value is not None:
-            os.environ[variable] = value
-
-    return click.option(name, expose_value=False, callback=put, help=f"{description} [{variable}]")
-
-
-home = setting("--home", "MEDCALC_HOME", "Folder of the warehouse; ./data by default.")
-source = setting("--source", "MEDCALC_SOURCE", "demo (the default), hf, hf:train, or a CSV or Parquet file of v1.0.")
-published = setting("--published", "MEDCALC_PUBLISHED", "Folder with the authors' published files.")
-auditor = setting("--auditor", "MEDCALC_AUDITOR", "Whose votes count: simulated, published or none.")
-
-
-def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """An error that a person can mend is printed as it is, without a traceback, and exits with 1."""
-
-    @wraps(command)
-    def run(**arguments: Any) -> None:
-        try:
-            command(**arguments)
-        except MedcalcError as error:
-            console.print(f"[bold red]{type(error).__name__}[/] ", end="")
-            console.print(str(error), markup=False, highlight=False, soft_wrap=True)
-            raise SystemExit(FAILED) from error
-
-    return run
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="medcalc_assets")
-def main() -> None:
-    """Keep the labels of MedCalc-Bench honest: audit, recompute, adjudicate, maintain.
-
-    \b
-    Examples:
-      medcalc run                                       the bundled demo, without a key or a network
-      medcalc run --source hf                           MedCalc-Bench v1.0, test split
-      medcalc run --source test.csv --published folder  your copy, with the authors' relabels
-      medcalc summary
-      medcalc calc 21 eye=4 verbal=5 motor=6            one answer by the published rule, with its working
-      medcalc export --to release/
-
-    Exit codes: 0 all is well, 1 the run failed or there is nothing to show, 2 wrong usage, 3 a check failed.
-    """
-
-
-@main.command()
+@click.command()
 @home
 @source
 @published
@@ -148,7 +95,7 @@ def run(keys: tuple[str, ...]) -> None:
         raise SystemExit(CHECK_FAILED)
 
 
-@main.command()
+@click.command()
 @home
 @reports_errors
 def summary() -> None:
@@ -156,7 +103,7 @@ def summary() -> None:
     _show_summary()
 
 
-@main.command()
+@click.command()
 @home
 @click.option("--to", "folder", type=click.Path(path_type=Path), help="Folder to write to; MEDCALC_HOME/export by default.")
 @reports_errors
@@ -167,7 +114,7 @@ def export(folder: Path | None) -> None:
         console.print(f"wrote {path}", soft_wrap=True)
 
 
-@main.command("calculators")
+@click.command("calculators")
 def list_calculators() -> None:
     """List the 55 calculators with their references. They serve the upkeep of benchmarks, not the care of patients."""
     listed = Grid("id", "partition", "calculator", "reference", box=None)
@@ -176,7 +123,7 @@ def list_calculators() -> None:
     console.print(listed)
 
 
-@main.command()
+@click.command()
 @click.argument("calculator")
 @click.argument("inputs", nargs=-1, metavar="[KEY=VALUE]...")
 def calc(calculator: str, inputs: tuple[str, ...]) -> None:
@@ -342,7 +289,7 @@ def _range_tags(first: str, last: str) -> dict[str, str]:
 @contextmanager
 def _instance() -> Iterator[dg.DagsterInstance]:
     """The Dagster instance that `make ui` shows; one that forgets where the project's folder is not at hand."""
-    project = Path(__file__).parent.parent
+    project = Path(__file__).parents[2]
     if "DAGSTER_HOME" not in os.environ and (project / "dagster.yaml").exists():
         os.environ["DAGSTER_HOME"] = str(project)
     if "DAGSTER_HOME" not in os.environ:

@@ -1,0 +1,32 @@
+"""The story of one label in the UI: a job that takes the uid in its launchpad, and shows the trace on the label's asset."""
+
+import dagster as dg
+from pydantic import Field
+
+from medcalc_assets.defs.settings import Settings
+from medcalc_assets.release.trace import rows_of, trace
+
+PLAYGROUND = "/locations/medcalc_assets/jobs/trace_label/playground"
+
+
+class OneLabel(dg.Config):
+    """Which label to trace."""
+
+    uid: int = Field(description="`Row Number` (or `Unique ID`) of the instance, such as 868.")
+
+
+@dg.op(name="trace", description="Reads all that is known of one label, and observes the trace on its partition.")
+def observe_trace(context: dg.OpExecutionContext, config: OneLabel, settings: Settings) -> None:
+    rows = rows_of(settings.warehouse, config.uid)
+    context.log_event(
+        dg.AssetObservation(
+            "maintained_labels",
+            partition=rows["raw_medcalc"][0]["calculator"],
+            metadata={"uid": config.uid, "trace": dg.MarkdownMetadataValue(trace(rows))},
+        )
+    )
+
+
+@dg.job(description="Why is this label what it is? Give its uid, launch, and read the trace on `maintained_labels`.")
+def trace_label() -> None:
+    observe_trace()

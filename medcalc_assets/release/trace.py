@@ -1,0 +1,219 @@
+"""The story of one label: what it was, what every rule, auditor and physician says of it, and why it is what it is now."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from medcalc_assets.calculators import CALCULATORS, Rule
+from medcalc_assets.calculators.working import bullets, escaped, markdown, quoted, table
+from medcalc_assets.errors import MedcalcError
+from medcalc_assets.labels.adjudication import REASONS, TIERS
+from medcalc_assets.labels.attribution import CAUSES
+from medcalc_assets.labels.value import Label, from_row
+from medcalc_assets.release.policy import use_of
+from medcalc_assets.storage.warehouse import Warehouse
+
+Rows = Mapping[str, list[dict[str, Any]]]
+"""All that the warehouse has of one instance: its rows by table."""
+STATES = {
+    "computable": "computable",
+    "not_computable": "**not computable** (N/A is the answer)",
+    "ambiguous": "**ambiguous**: defensible under several named assumptions",
+}
+
+
+class TraceError(MedcalcError):
+    """There is no story to tell. The message says what to do first."""
+
+
+def rows_of(warehouse: Warehouse, uid: int) -> Rows:
+    """All rows of one instance. Raises TraceError if the warehouse does not have it, or not all of it yet."""
+    rows = warehouse.rows_of(uid)
+    if missing := [name for name in ("raw_medcalc", "derivation_audit", "maintained_labels") if not rows[name]]:
+        raise TraceError(
+            f"There is no {' and no '.join(missing)} of uid {uid} in {warehouse.path}: give the `Row Number` (or `Unique "
+            "ID`) of an instance, after `medcalc run` has run its calculator."
+        )
+    return rows
+
+
+def trace(rows: Rows) -> str:
+    """The whole story as markdown, in the order in which it happened. Text of others is quoted, and inert."""
+    instance = rows["raw_medcalc"][0]
+    sections = {
+        "": _headline(rows),
+        "The question": _question(instance),
+        "As released": _as_released(instance),
+        "Recomputed from the released entities, without a model": _working(instance, rows["derivation_audit"][0]),
+        "Phase 1: is the label wrong?": _audits(rows),
+        "Phase 2: blind answers": _relabels(rows, instance),
+        "Disagreement and its cause": _disagreement(rows, instance),
+        "Phase 3: physicians": _adjudications(rows, instance),
+        "The maintained label": _maintained(rows),
+    }
+    parts = (f"## {title}\n\n{body}" if title else body for title, body in sections.items())
+    return "\n\n".join(parts) + "\n"
+
+
+def shown(label: Label | None, instance: Mapping[str, Any]) -> str:
+    """A label as a person reads it; a gestational age in weeks and days, too."""
+    if label and label.number is not None and "week" in instance["label_text"]:
+        weeks, days = divmod(round(label.number), 7)
+        return f"{label} days ({weeks} weeks, {days} days)"
+    return "no answer" if label is None else str(label)
+
+
+def _headline(rows: Rows) -> str:
+    instance, maintained = rows["raw_medcalc"][0], rows["maintained_labels"][0]
+    released, final = from_row(instance, "label"), from_row(maintained, "final")
+    change = "stays" if released == final else f"was {shown(released, instance)} and is now"
+    use = use_of(maintained["reason"], maintained["auditor"])
+    permitted = [name for name, may in (("evaluation", use.evaluation), ("reward", use.reward)) if may]
+    lines = [
+        f"# Label {instance['uid']} {change} {shown(final, instance)}",
+        f"{escaped(instance['calculator_name'])} ({instance['calculator']}), {escaped(instance['note_type'])} note "
+        f"{escaped(instance['note_id'])}, source {escaped(instance['source'])} ({escaped(instance['source_version'])}).",
+        f"Why: {REASONS[maintained['reason']]}. It is {STATES[maintained['state']]}, and may serve for "
+        f"{' and '.join(permitted) or 'neither evaluation nor reward'}: {use.why}.",
+    ]
+    return "\n\n".join(lines)
+
+
+def _question(instance: Mapping[str, Any]) -> str:
+    return f"{quoted(instance['question'])}\n\nThe note:\n\n{quoted(instance['note'])}"
+
+
+def _as_released(instance: Mapping[str, Any]) -> str:
+    limits = f"{escaped(instance['lower_text'])} to {escaped(instance['upper_text'])}"
+    entities = json.loads(instance["entities"])
+    return "\n\n".join(
+        [
+            f"Label **{escaped(instance['label_text'])}**, accepted from {limits}, from these entities:",
+            table(
+                ("Entity", "As released"), ((name, json.dumps(raw, ensure_ascii=False)) for name, raw in entities.items())
+            ),
+            f"and with this explanation:\n\n{quoted(instance['explanation'])}",
+        ]
+    )
+
+
+def _working(instance: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
+    """The working under every rule, computed now: what is stored came from the same code, or the trace says so."""
+    calculator = CALCULATORS[instance["calculator_id"]]
+    reading = calculator.reader.read(json.loads(instance["entities"]))
+    published, released = calculator.published.apply(reading), calculator.as_released.apply(reading)
+    blocks = [
+        f"By {escaped(calculator.source)}: **{audit['verdict']}**. {escaped(audit['explanation'])}",
+        f"### By the published rule: {shown(published.value, instance)}\n\n{markdown(published)}",
+    ]
+    for rule in calculator.alternatives:
+        blocks.append(_other_rule(f"another published convention, {escaped(rule.name)}", rule, published.value, instance))
+    blocks.append(_other_rule("the rule as the release computed it", calculator.as_released, published.value, instance))
+    stored = from_row(audit, "published"), from_row(audit, "release_rule")
+    if stored != (published.value, released.value):
+        blocks.append(
+            f"**The rules have changed since the audit**, which found {shown(stored[0], instance)} by the published rule "
+            f"and {shown(stored[1], instance)} by the release's own: run the chain again."
+        )
+    return "\n\n".join(blocks)
+
+
+def _other_rule(name: str, rule: Rule, published: Label | None, instance: Mapping[str, Any]) -> str:
+    result = rule.evaluate(json.loads(instance["entities"]))
+    heading = f"### By {name}: {shown(result.value, instance)}"
+    return heading if result.value == published else f"{heading}\n\n{markdown(result)}"
+
+
+def _audits(rows: Rows) -> str:
+    flags = [
+        f"{escaped(row['auditor'])}: **{row['status']}**, {row['n_flags']} of {row['n_votes']} usable votes call it wrong."
+        for row in rows["audit_flags"]
+        if row["status"] != "not_audited"
+    ]
+    return "\n\n".join([*flags, *_votes(rows["audit_votes"], lambda vote: vote["verdict"])]) or "Nobody has audited it."
+
+
+def _relabels(rows: Rows, instance: Mapping[str, Any]) -> str:
+    agreed = [
+        f"{escaped(row['auditor'])}: **{shown(from_row(row, 'relabel'), instance)}**, {row['status']}"
+        + (", votes not published." if row["n_votes"] is None else f", {row['n_agree']} of {row['n_votes']} agree.")
+        for row in rows["relabels"]
+    ]
+    votes = _votes(rows["relabel_votes"], lambda vote: shown(from_row(vote, "answer"), instance))
+    return "\n\n".join([*agreed, *votes]) or "Nobody has relabelled it."
+
+
+def _votes(votes: Iterable[Mapping[str, Any]], answer: Any) -> Iterator[str]:
+    """Each vote with all that is known of it: who, by which prompt, what, why, and from which sources."""
+    for vote in votes:
+        said = f"**{answer(vote)}**" if vote["status"] == "ok" else "failed"
+        model = f", served as {escaped(vote['model_version'])}" if vote["model_version"] else ""
+        prompt = f", prompt {vote['prompt_sha256'][:12]}" if vote["prompt_sha256"] else ""
+        yield f"### {escaped(vote['auditor'])}, vote {vote['run_index'] + 1}: {said}{model}{prompt}"
+        if vote["rationale"]:
+            yield quoted(vote["rationale"])
+        if vote["sources"]:
+            yield bullets("Sources", (_source(source) for source in json.loads(vote["sources"])))
+
+
+def _source(source: Any) -> str:
+    return source if isinstance(source, str) else ", ".join(str(part) for part in source.values() if part)
+
+
+def _disagreement(rows: Rows, instance: Mapping[str, Any]) -> str:
+    return (
+        "\n\n".join(_score(row, instance) for row in rows["disagreement_scores"]) or "There is no relabel to compare with."
+    )
+
+
+def _score(row: Mapping[str, Any], instance: Mapping[str, Any]) -> str:
+    labels = f"released {shown(from_row(row, 'label'), instance)}, relabel {shown(from_row(row, 'relabel'), instance)}"
+    match row["comparison"]:
+        case "relative":
+            apart = f"{row['discrepancy']:.1%} apart"
+        case "days":
+            apart = f"{row['days']} days apart"
+        case _:
+            apart = "an abstention" if row["comparison"] == "abstention" else "answers of two types"
+    verdict = "**a likely error**" if row["likely_error"] else "no error"
+    cause = (
+        f"\n\nAttributed to **{row['attribution']}**: {CAUSES[row['attribution']]}. Here, "
+        f"{escaped(row['attribution_evidence'])}."
+        if row["attribution"]
+        else ""
+    )
+    return f"Against {escaped(row['auditor'])}: {labels}, {apart}: {verdict}.{cause}"
+
+
+def _adjudications(rows: Rows, instance: Mapping[str, Any]) -> str:
+    queue = [f"In the queue as {TIERS[row['tier']]}: {escaped(row['why'])}." for row in rows["adjudication_queue"]] or [
+        "Not in the queue: nothing contests it."
+    ]
+    answers = []
+    for row in rows["physician_labels"]:
+        when = f", {row['answered_at']:%Y-%m-%d}" if row["answered_at"] else ""
+        answer = shown(from_row(row, "physician"), instance)
+        answers.append(f"### {escaped(row['reviewer'])}{when}: **{answer}**, typed as {escaped(row['answer_text'])}")
+        answers += [quoted(row[name]) for name in ("assumptions", "rationale") if row[name]]
+    return "\n\n".join([*queue, *(answers or ["No physician has answered it."])])
+
+
+def _maintained(rows: Rows) -> str:
+    instance, maintained = rows["raw_medcalc"][0], rows["maintained_labels"][0]
+    limits = (
+        "exact"
+        if maintained["lower_number"] == maintained["upper_number"]
+        else f"accepted from {maintained['lower_number']:.10g} to {maintained['upper_number']:.10g}"
+    )
+    evidence = {name: found for name, found in json.loads(maintained["evidence"]).items() if found is not None}
+    conventions = json.loads(maintained["assumptions"] or "{}")
+    return "\n\n".join(
+        block
+        for block in (
+            f"**{shown(from_row(maintained, 'final'), instance)}**, {limits}; reason `{maintained['reason']}`, "
+            f"state `{maintained['state']}`, relabels of {escaped(maintained['auditor'])}.",
+            table(("Convention", "gives"), ((name, value or "no value") for name, value in conventions.items())),
+            table(("Evidence", ""), ((name, str(found)) for name, found in evidence.items())),
+        )
+        if block
+    )
