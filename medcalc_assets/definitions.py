@@ -7,14 +7,16 @@ from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.trace import trace_label
 from medcalc_assets.storage.io_manager import DuckDBIOManager
 
+RELEASE = dg.AssetSelection.assets("release_candidate", "label_releases")
 FIGURES = dg.AssetSelection.assets("physician_agreement", "benchmark_summary")
 JOBS = [
     dg.define_asset_job(
         "chain",
-        dg.AssetSelection.all() - FIGURES,
+        dg.AssetSelection.all() - FIGURES - RELEASE,
         description="From the benchmark as released to maintained labels, for any number of calculators.",
     ),
     dg.define_asset_job("figures", FIGURES, description="The figures over all calculators so far."),
+    dg.define_asset_job("release", RELEASE, description="Freeze the maintained labels into a version, if the gates let it."),
 ]
 
 

@@ -17,7 +17,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from medcalc_assets.cli.chain import _instance
+from medcalc_assets.cli.chain import instance_of_dagster
 from medcalc_assets.defs.checks import CHAIN_CHECKS, FIGURE_CHECKS
 from medcalc_assets.partitions import KEYS
 from medcalc_assets.storage.tables import CATALOG, SCHEMA, TABLES
@@ -135,7 +135,7 @@ def open_dagster() -> None:
     """Open the Dagster instance of this project at the moment that the others do."""
     print("ready", flush=True)
     sys.stdin.readline()
-    with _instance() as instance:
+    with instance_of_dagster() as instance:
         print(instance.get_runs_count())
 
 

@@ -20,6 +20,8 @@ COMMANDS = {
     "calculators": "chain",
     "calc": "chain",
     "trace": "release",
+    "release": "release",
+    "diff": "release",
 }
 """Every command and the module that has it."""
 
@@ -81,7 +83,8 @@ def main() -> None:
       medcalc summary
       medcalc trace 868                                 why a label is what it is
       medcalc calc 21 eye=4 verbal=5 motor=6            one answer by the published rule, with its working
-      medcalc export --to release/
+      medcalc export --to folder/
+      medcalc release --version 1.1.0                   freeze the labels into a version that can be cited
 
     Exit codes: 0 all is well, 1 the run failed or there is nothing to show, 2 wrong usage, 3 a check failed.
     """

@@ -15,7 +15,6 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
-from medcalc_assets import export as exported
 from medcalc_assets.auditors import simulated
 from medcalc_assets.calculators import BY_SLUG, CALCULATORS, Calculator, markdown, parse_inputs
 from medcalc_assets.calculators.inputs import Category
@@ -28,6 +27,7 @@ from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.summary import NEEDED, summarise
 from medcalc_assets.labels.value import columns
 from medcalc_assets.partitions import KEYS
+from medcalc_assets.release import export as exported
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import WarehouseError
 
@@ -82,7 +82,7 @@ def run(keys: tuple[str, ...]) -> None:
     chain, figures = (definitions.resolve_job_def(name) for name in ("chain", "figures"))
     runs = [(chain, _range_tags(KEYS[first], KEYS[last])) for first, last in _contiguous(chosen)] + [(figures, {})]
     failed_checks: list[dg.AssetCheckEvaluation] = []
-    with _instance() as instance, _progress(sum(len(job.nodes) for job, _ in runs)) as hook:
+    with instance_of_dagster() as instance, _progress(sum(len(job.nodes) for job, _ in runs)) as hook:
         for job, tags in runs:
             result = job.with_hooks({hook}).execute_in_process(instance=instance, tags=tags, run_config=QUIET)
             failed_checks += [check for check in result.get_asset_check_evaluations() if not check.passed]
@@ -287,7 +287,7 @@ def _range_tags(first: str, last: str) -> dict[str, str]:
 
 
 @contextmanager
-def _instance() -> Iterator[dg.DagsterInstance]:
+def instance_of_dagster() -> Iterator[dg.DagsterInstance]:
     """The Dagster instance that `make ui` shows; one that forgets where the project's folder is not at hand."""
     project = Path(__file__).parents[2]
     if "DAGSTER_HOME" not in os.environ and (project / "dagster.yaml").exists():

@@ -2,11 +2,17 @@
 
 import click
 from rich.markdown import Markdown
+from rich.markup import escape
+from rich.table import Table as Grid
 
 from medcalc_assets.cli import console, home, reports_errors
+from medcalc_assets.release.release import ReleaseError
 from medcalc_assets.release.trace import rows_of
 from medcalc_assets.release.trace import trace as story
+from medcalc_assets.storage.tables import RAW_MEDCALC
 from medcalc_assets.storage.warehouse import Warehouse, home_folder
+
+GATE_CLOSED = 3
 
 
 @click.command()
@@ -21,3 +27,72 @@ def trace(uid: int) -> None:
       medcalc trace 868
     """
     console.print(Markdown(story(rows_of(Warehouse(home_folder()), uid))))
+
+
+@click.command()
+@click.option("--version", required=True, help="Three numbers above 1.0.0; the gates say if it is too low.")
+@home
+@reports_errors
+def release(version: str) -> None:
+    """Freeze the maintained labels into a version that can be cited, if every gate lets it.
+
+    \b
+    Example:
+      medcalc release --version 1.1.0
+    """
+    from medcalc_assets.cli.chain import QUIET, instance_of_dagster
+    from medcalc_assets.definitions import assemble
+    from medcalc_assets.defs.settings import Settings
+    from medcalc_assets.release.versions import Version
+
+    settings, wanted = Settings.from_environment(), Version.parse(version)
+    job = assemble(settings).resolve_job_def("release")
+    config = QUIET | {"ops": {"release_candidate": {"config": {"version": version}}}}
+    with instance_of_dagster() as instance:
+        result = job.execute_in_process(run_config=config, instance=instance, raise_on_error=False)
+    closed = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    for check in closed:
+        found = check.metadata["for example"].value
+        console.print(f"[bold red]Gate closed:[/] {check.check_name}", soft_wrap=True)
+        for offender in found if isinstance(found, list) else [found]:
+            console.print(f"  {offender}", markup=False, highlight=False, soft_wrap=True)
+    if not result.success and not closed:
+        errors = (event.step_failure_data.error for event in result.filter_events(lambda event: event.is_step_failure))
+        raise ReleaseError("; ".join((error.cause or error).message.strip() for error in errors if error))
+    if closed:
+        console.print(f"Nothing was released. The candidate is in {settings.releases.candidate}.", soft_wrap=True)
+        raise SystemExit(GATE_CLOSED)
+    console.print(f"released {settings.releases.of(wanted)}", soft_wrap=True)
+
+
+@click.command()
+@click.argument("before")
+@click.argument("after")
+@home
+@reports_errors
+def diff(before: str, after: str) -> None:
+    """Show every label that differs between two releases; v1.0 is the original.
+
+    \b
+    Examples:
+      medcalc diff v1.0 1.1.0
+      medcalc diff 1.1.0 1.2.0
+    """
+    from medcalc_assets.release.release import Releases
+    from medcalc_assets.release.versions import LEVELS, ORIGINAL, as_original, changes
+
+    releases = Releases(home_folder() / "releases")
+    labels = releases.labels(after)
+    if before == ORIGINAL:
+        earlier = as_original(labels, Warehouse(home_folder()).read(RAW_MEDCALC))
+    else:
+        earlier = releases.labels(before)
+    changed = changes(earlier, labels)
+    shown = Grid("uid", "calculator", "level", "label", "was", "state", "reason", "was", box=None)
+    names = ("Ground Truth Answer", "Ground Truth Answer before", "State", "Reason", "Reason before")
+    for row in changed.iter_rows(named=True):
+        cells = (row["Row Number"], row["Calculator Name"], row["Level"], *(row[name] for name in names))
+        shown.add_row(*(escape(str(cell)) for cell in cells))
+    console.print(shown)
+    counts = ", ".join(f"{changed.filter(Level=level).height:,} {level}" for level in LEVELS)
+    console.print(f"{changed.height:,} labels differ between {before} and {after}: {counts}.", soft_wrap=True)

@@ -37,13 +37,17 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table, named as its asset. `key` is what makes a row unique; `partitioned` tables hold 55 partitions."""
+    """A table, named as its asset. `key` is what makes a row unique; `partitioned` tables hold 55 partitions.
+
+    To an `append_only` table rows can be added; one that is there can neither be changed nor taken away.
+    """
 
     name: str
     description: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     partitioned: bool = True
+    append_only: bool = False
 
     @property
     def full_name(self) -> str:
@@ -297,6 +301,26 @@ MAINTAINED_LABELS = Table(
     key=("uid",),
 )
 
+LABEL_RELEASES = Table(
+    "label_releases",
+    "The releases of the maintained labels: a row a version, with the manifest that names its inputs and the hash of every "
+    "file. The files lie in `$MEDCALC_HOME/releases/`.",
+    (
+        Column("version", "VARCHAR", "The version, such as 1.1.0."),
+        Column("previous", "VARCHAR", "The version that it follows; null for the first.", nullable=True),
+        Column("demo", "BOOLEAN", "Made from simulated evidence: it says nothing of any real label."),
+        Column("instances", "INTEGER", "Labels in it."),
+        Column("changed", "INTEGER", "Labels that differ from v1.0."),
+        Column("manifest", "VARCHAR", "`manifest.json`, to the letter."),
+        Column("manifest_sha256", "VARCHAR", "Its hash, by which the release is cited."),
+        Column("run_id", "VARCHAR", "The Dagster run that released it."),
+        Column("released_at", "TIMESTAMP WITH TIME ZONE", "When."),
+    ),
+    key=("version",),
+    partitioned=False,
+    append_only=True,
+)
+
 BENCHMARK_SUMMARY = Table(
     "benchmark_summary",
     "The figures of the whole chain, one row a calculator: the numbers behind `medcalc summary` and the plots.",
@@ -338,5 +362,6 @@ TABLES = {
         PHYSICIAN_AGREEMENT,
         MAINTAINED_LABELS,
         BENCHMARK_SUMMARY,
+        LABEL_RELEASES,
     )
 }

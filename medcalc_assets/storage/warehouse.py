@@ -84,9 +84,10 @@ class Warehouse:
     def write(self, table: Table, frames: Iterable[pl.DataFrame], partitions: Sequence[str] | None = None) -> int:
         """Replace these partitions (the whole table, for None) with the frames, and return the table's row count.
 
-        One transaction: after any failure the table is what it was before. Raises WarehouseError if a frame is not as
-        the table declares: a column missing, unknown or of another type, null where an answer is required, a repeated
-        key, or a row of a partition that is not being written.
+        To an append-only table the rows that it does not have are added; nothing is replaced. One transaction: after any
+        failure the table is what it was before. Raises WarehouseError if a frame is not as the table declares: a column
+        missing, unknown or of another type, null where an answer is required, a repeated key, a row of a partition that is
+        not being written, or in an append-only table another row under a key that it has.
         """
         where, parameters = _where(partitions)
         keys = [""] if partitions is None else list(partitions)
@@ -111,10 +112,11 @@ class Warehouse:
                 connection.execute(f"CREATE SCHEMA IF NOT EXISTS {CATALOG}.{SCHEMA}")
                 connection.execute(table.ddl)
                 _require_declared_columns(connection, table)
-                connection.execute(f"DELETE FROM {table.full_name} {where}", parameters)
+                if not table.append_only:
+                    connection.execute(f"DELETE FROM {table.full_name} {where}", parameters)
                 # One statement for all frames: DuckDB keeps in memory what several have written until the commit.
                 connection.register("incoming", pa.RecordBatchReader.from_batches(schema, batches()))
-                connection.execute(f"INSERT INTO {table.full_name} BY NAME SELECT * FROM incoming")
+                connection.execute(f"INSERT INTO {table.full_name} BY NAME {_new_rows(table)}")
                 _require_unique_keys(connection, table)
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {WRITTEN} (table_name VARCHAR, {PARTITION_COLUMN} VARCHAR)")
                 known = f"table_name = ? AND {PARTITION_COLUMN} IN (SELECT unnest(?))"
@@ -127,6 +129,13 @@ class Warehouse:
                     raise failures[0] from None
                 _refuse(table, f"DuckDB says: {error}. Free disk space if that is what lacks, and run again")
         return int(rows)
+
+    def has(self, table: Table) -> bool:
+        """Whether the table has ever been written."""
+        if not self.path.exists():
+            return False
+        with self.connect(read_only=True) as connection:
+            return _exists(connection, table)
 
     def rows_of(self, uid: int) -> dict[str, list[dict[str, Any]]]:
         """All that is stored of one instance: by table of instances its rows, ordered by key; none of an absent table."""
@@ -149,8 +158,7 @@ class Warehouse:
         Raises WarehouseError if the table, or one of the partitions, has never been written.
         """
         with self.connect(read_only=True) as connection:
-            exists = "SELECT count(*) FROM duckdb_tables() WHERE schema_name = ? AND table_name = ?"
-            if not connection.execute(exists, [SCHEMA, table.name]).fetchall()[0][0]:
+            if not _exists(connection, table):
                 raise WarehouseError(f"{table.full_name} does not exist yet: materialize {table.name} first.")
             _require_declared_columns(connection, table)
             written = {
@@ -173,8 +181,19 @@ class Warehouse:
         return frame
 
 
+def _new_rows(table: Table) -> str:
+    """Of the incoming rows those to insert. In an append-only table that is none which is there already, to the letter:
+    one that differs is inserted, and refused as a repeated key."""
+    return f"SELECT * FROM incoming {f'EXCEPT SELECT * FROM {table.full_name}' if table.append_only else ''}"
+
+
 def _where(partitions: Sequence[str] | None) -> tuple[str, list[list[str]]]:
     return ("", []) if partitions is None else (f"WHERE {PARTITION_COLUMN} IN (SELECT unnest(?))", [list(partitions)])
+
+
+def _exists(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
+    found = "SELECT count(*) FROM duckdb_tables() WHERE schema_name = ? AND table_name = ?"
+    return bool(connection.execute(found, [SCHEMA, table.name]).fetchall()[0][0])
 
 
 def _require_declared_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
@@ -201,10 +220,12 @@ def _require_unique_keys(connection: duckdb.DuckDBPyConnection, table: Table) ->
         f"SELECT {key} FROM {table.full_name} GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL LIMIT 1"
     ).fetchone()
     if repeated:
-        _refuse(
-            table,
-            f"two rows have {key} = {', '.join(map(str, repeated))}. If the source was changed, materialize all partitions",
+        remedy = (
+            "What it holds is never changed"
+            if table.append_only
+            else "If the source was changed, materialize all partitions"
         )
+        _refuse(table, f"two rows have {key} = {', '.join(map(str, repeated))}. {remedy}")
 
 
 def _require_declared(frame: pl.DataFrame, table: Table, partitions: Sequence[str] | None) -> None:

@@ -14,6 +14,7 @@ from medcalc_assets.storage.tables import AUDIT_FLAGS, BENCHMARK_SUMMARY, PHYSIC
 from medcalc_assets.storage.warehouse import Warehouse, WarehouseError
 from medcalc_assets_tests.storage.test_warehouse import flags
 
+CHAIN = [name for name in TABLES if name != "label_releases"]
 FIRST, SECOND, THIRD = KEYS[:3]
 
 
@@ -168,7 +169,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Warehouse,
         yield Warehouse(home), instance
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", CHAIN)
 def test_the_documented_columns_are_the_real_ones(chain: tuple[Warehouse, dg.DagsterInstance], name: str) -> None:
     """Name, order, type and whether null is permitted; and every column is described."""
     from medcalc_assets.definitions import definitions
@@ -190,10 +191,10 @@ def test_there_is_no_table_in_the_warehouse_that_is_not_declared(chain: tuple[Wa
     warehouse, _ = chain
     with warehouse.connect(read_only=True) as connection:
         stored = {name for (name,) in connection.sql("SELECT table_name FROM duckdb_tables()").fetchall()}
-    assert stored == {*TABLES, "written_partitions"}
+    assert stored == {*CHAIN, "written_partitions"}
 
 
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", CHAIN)
 def test_the_row_counts_in_the_metadata_are_those_of_the_table(
     chain: tuple[Warehouse, dg.DagsterInstance], name: str
 ) -> None:
@@ -209,5 +210,5 @@ def test_the_row_counts_in_the_metadata_are_those_of_the_table(
 
 def test_the_demo_fills_every_table(chain: tuple[Warehouse, dg.DagsterInstance]) -> None:
     warehouse, _ = chain
-    assert {name: warehouse.read(table).height > 0 for name, table in TABLES.items()} == dict.fromkeys(TABLES, True)
+    assert {name: warehouse.read(TABLES[name]).height > 0 for name in CHAIN} == dict.fromkeys(CHAIN, True)
     assert {TABLES[name].partitioned for name in (BENCHMARK_SUMMARY.name, PHYSICIAN_AGREEMENT.name)} == {False}

@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 
 from medcalc_assets.demo.benchmark import released_rows
-from medcalc_assets.export import BESIDE, export, maintained_benchmark
 from medcalc_assets.labels.value import columns
+from medcalc_assets.release.export import BESIDE, export, maintained_benchmark
 from medcalc_assets.source import COLUMNS, Source
 from medcalc_assets.storage.warehouse import Warehouse, WarehouseError
 

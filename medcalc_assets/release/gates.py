@@ -1,0 +1,220 @@
+"""What must hold of a candidate before it is released: each gate reads the files themselves and returns what breaks it."""
+
+import json
+import math
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from medcalc_assets.auditors import simulated
+from medcalc_assets.errors import MedcalcError
+from medcalc_assets.labels.limits import limits
+from medcalc_assets.labels.parsing import LabelError, parse_label
+from medcalc_assets.release import policy
+from medcalc_assets.release.release import MANIFEST, Releases, build, labels_in, manifest_of, sha256, tampered
+from medcalc_assets.release.versions import Version, changes, require_version
+from medcalc_assets.source import COLUMNS
+from medcalc_assets.storage import tables
+from medcalc_assets.storage.warehouse import Warehouse
+
+CHANGING = ("physician", "physician_confirms", "relabelled")
+"""The reasons for which a label may differ from the released one."""
+MUST_NAME = {
+    "physician": ("released", "reviewer", "physician"),
+    "physician_confirms": ("released", "relabel", "reviewer", "physician"),
+    "confirmed": ("released", "auditor", "relabel"),
+    "relabelled": ("released", "auditor", "relabel"),
+    "ambiguous": ("released", "auditor", "relabel"),
+    "unresolved": ("released",),
+}
+"""By reason, what the evidence has to name."""
+SPELLING = 2e-4
+"""How far, relatively, the released spelling of a limit is from the limit that follows from the rule."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The files that are to become a release, and what they were made from."""
+
+    warehouse: Warehouse
+    releases: Releases
+
+    @property
+    def folder(self) -> Path:
+        return self.releases.candidate
+
+    @property
+    def labels(self) -> pl.DataFrame:
+        return labels_in(self.folder)
+
+    @property
+    def version(self) -> Version:
+        return Version.parse(manifest_of(self.folder)["version"])
+
+
+def every_label_has_evidence(candidate: Candidate) -> Iterator[str]:
+    """No label without evidence: it names what its reason rests on, and what an ambiguous label assumes."""
+    labels = candidate.labels
+    for uid, reason, text, assumptions in labels.select("Row Number", "Reason", "Evidence", "Assumptions").iter_rows():
+        named = json.loads(text or "{}")
+        if lacking := [name for name in MUST_NAME.get(reason, ()) if named.get(name) is None]:
+            yield f"uid {uid} is {reason}, and its evidence does not name {', '.join(lacking)}"
+        if reason not in MUST_NAME:
+            yield f"uid {uid} has the reason {reason!r}, which is none"
+        if reason == "ambiguous" and len(set(json.loads(assumptions or "{}").values())) < 2:
+            yield f"uid {uid} is ambiguous, and its assumptions do not name two conventions with two values"
+
+
+def no_change_without_a_reason(candidate: Candidate) -> Iterator[str]:
+    """A label differs from v1.0 only for a reason that permits it, and then it is in the changelog."""
+    labels = candidate.labels.select("Row Number", "Reason", "Ground Truth Answer")
+    released = candidate.warehouse.read(tables.RAW_MEDCALC, columns=["uid", "label_text"])
+    changed = labels.join(released, left_on="Row Number", right_on="uid").filter(
+        pl.col("Ground Truth Answer") != pl.col("label_text")
+    )
+    since = next(path for path in candidate.folder.glob("*_changes_since_v1.0.csv"))
+    told = set(pl.read_csv(since, columns=["Row Number"])["Row Number"])
+    for uid, reason, answer, was in changed.iter_rows():
+        if reason not in CHANGING:
+            yield f"uid {uid} is {answer} and was {was}, but its reason is {reason!r}"
+        if uid not in told:
+            yield f"uid {uid} changed and is not in {since.name}"
+
+
+def value_within_limits(candidate: Candidate) -> Iterator[str]:
+    """A number lies within its limits; a date or N/A is its own limits, or has none."""
+    for uid, _, answer, low, high in _answers(candidate):
+        try:
+            value, lower, upper = parse_label(answer), parse_label(low), parse_label(high)
+        except LabelError as error:
+            yield f"uid {uid}: {answer!r}, {low!r} or {high!r} is no label, {error}"
+            continue
+        if value.number is None:
+            if not value == lower == upper:
+                yield f"uid {uid}: {answer} has the limits {low} and {high}"
+        elif lower.number is None or upper.number is None or not lower.number <= value.number <= upper.number:
+            yield f"uid {uid}: {answer} is not within {low} and {high}"
+
+
+def limits_by_type(candidate: Candidate) -> Iterator[str]:
+    """±5% for decimals, exact for integers and dates."""
+    for uid, output_type, answer, low, high in _answers(candidate):
+        value = parse_label(answer)
+        if bounds := limits(value, output_type):
+            written = parse_label(low).number, parse_label(high).number
+            slack = SPELLING * max(1.0, abs(bounds[1])) if output_type == "decimal" else 0.0
+            if None in written or any(
+                not math.isclose(a, b or 0.0, rel_tol=0, abs_tol=slack) for a, b in zip(bounds, written, strict=True)
+            ):
+                rule = f"{bounds[0]:.10g} and {bounds[1]:.10g}"
+                yield f"uid {uid}: {output_type} {answer} has the limits {low} and {high}, not {rule}"
+
+
+def simulated_says_demo(candidate: Candidate) -> Iterator[str]:
+    """Simulated evidence is only in a release of which every file says DEMO, in its name or its first lines."""
+    labels = candidate.labels
+    invented = pl.col("Auditor").eq(simulated.NAME) | pl.col("Evidence").str.json_path_match("$.reviewer").str.contains(
+        simulated.NAME
+    )
+    if labels.filter(invented.fill_null(False)).is_empty():
+        return
+    for path in sorted(candidate.folder.iterdir()):
+        if "DEMO" not in path.name and b"DEMO" not in path.read_bytes()[:200]:
+            yield f"{path.name} does not say DEMO"
+    if usable := labels.filter(pl.col("Evaluation") | pl.col("Reward")).height:
+        yield f"{usable} labels of simulated evidence may grade or train"
+
+
+def no_uid_lost_or_added(candidate: Candidate) -> Iterator[str]:
+    """CSV and Parquet file have exactly the instances of the source, each once, and the same labels."""
+    expected = candidate.warehouse.read(tables.RAW_MEDCALC, columns=["uid"])["uid"]
+    labels = candidate.labels
+    table = pl.read_csv(
+        candidate.folder / manifest_of(candidate.folder)["labels"].replace(".parquet", ".csv"), infer_schema=False
+    )
+    for name, uids in (("Parquet", labels["Row Number"]), ("CSV", table["Row Number"].cast(pl.Int64))):
+        if lost := set(expected) - set(uids):
+            yield f"{name}: {len(lost)} lost, such as uid {min(lost)}"
+        if added := set(uids) - set(expected):
+            yield f"{name}: {len(added)} added, such as uid {min(added)}"
+        if uids.n_unique() != len(uids):
+            yield f"{name}: a uid occurs twice"
+    same = [*COLUMNS, "Evaluation", "Reward"]
+    if not labels.select(same).cast(pl.String).equals(table.select(same)):
+        yield "CSV and Parquet file differ"
+
+
+def policy_on_every_label(candidate: Candidate) -> Iterator[str]:
+    """Every label carries what it may be used for, as the policy says for its reason."""
+    for uid, reason, auditor, *use in candidate.labels.select(
+        "Row Number", "Reason", "Auditor", "Evaluation", "Reward", "Use Because"
+    ).iter_rows():
+        if tuple(use) != policy.use_of(reason, auditor):
+            yield f"uid {uid} is {reason} of {auditor}, and says {use}"
+
+
+def same_bytes_again(candidate: Candidate) -> Iterator[str]:
+    """Made again from the same tables, every file has the same bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        again = Path(folder) / "again"
+        build(candidate.warehouse, candidate.releases, candidate.version, again)
+        for name in sorted({path.name for path in (*again.iterdir(), *candidate.folder.iterdir())}):
+            pair = [place / name for place in (again, candidate.folder)]
+            if not all(path.exists() for path in pair) or sha256(pair[0]) != sha256(pair[1]):
+                yield f"{name} is not what the tables give"
+
+
+def released_is_untouched(candidate: Candidate) -> Iterator[str]:
+    """No released version is overwritten, changed or taken away."""
+    if (target := candidate.releases.of(candidate.version)).exists():
+        yield f"{candidate.version} is released already, in {target}: a released version is never overwritten"
+    if not candidate.warehouse.has(tables.LABEL_RELEASES):
+        return
+    released = candidate.warehouse.read(tables.LABEL_RELEASES, columns=["version", "manifest_sha256"])
+    for version, manifest_sha256 in released.iter_rows():
+        folder = candidate.releases.of(Version.parse(version))
+        if not folder.is_dir():
+            yield f"{version} was released and {folder} is gone"
+        elif sha256(folder / MANIFEST) != manifest_sha256:
+            yield f"{folder / MANIFEST} was changed since its release"
+        else:
+            yield from (f"{version}: {harm}" for harm in tampered(folder))
+
+
+def version_tells_the_change(candidate: Candidate) -> Iterator[str]:
+    """The version number is as high as the gravest change since the release before it asks for."""
+    version = candidate.version
+    previous = candidate.releases.before(version)
+    try:
+        before = candidate.releases.labels(str(previous)) if previous else candidate.labels
+        require_version(version, previous, changes(before, candidate.labels))
+        if previous and manifest_of(candidate.releases.of(previous))["demo"] != manifest_of(candidate.folder)["demo"]:
+            yield f"{previous} and {version} are not both of the demo: give MEDCALC_HOME another folder"
+    except MedcalcError as error:
+        yield str(error)
+
+
+GATES: dict[str, Callable[[Candidate], Iterator[str]]] = {
+    gate.__name__: gate
+    for gate in (
+        every_label_has_evidence,
+        no_change_without_a_reason,
+        value_within_limits,
+        limits_by_type,
+        simulated_says_demo,
+        no_uid_lost_or_added,
+        policy_on_every_label,
+        same_bytes_again,
+        released_is_untouched,
+        version_tells_the_change,
+    )
+}
+
+
+def _answers(candidate: Candidate) -> Iterator[tuple]:  # type: ignore[type-arg]
+    yield from candidate.labels.select(
+        "Row Number", "Output Type", "Ground Truth Answer", "Lower Limit", "Upper Limit"
+    ).iter_rows()

@@ -1,0 +1,229 @@
+import csv
+import json
+import shutil
+
+import datasets
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+from medcalc_assets.cli import main
+from medcalc_assets.release.gates import GATES, Candidate
+from medcalc_assets.release.release import (
+    MANIFEST,
+    ReleaseError,
+    Releases,
+    build,
+    labels_in,
+    manifest_of,
+    sha256,
+    tampered,
+)
+from medcalc_assets.release.versions import COMPARED, Version, VersionError, changes, level_of, require_version
+from medcalc_assets.source import COLUMNS
+from medcalc_assets.storage.tables import LABEL_RELEASES, MAINTAINED_LABELS
+
+FIRST = Version(1, 1, 0)
+
+
+@pytest.fixture(scope="module")
+def candidate(demo, tmp_path_factory):
+    """The files of a first release of the demo. Tests that harm them take a copy."""
+    releases = Releases(tmp_path_factory.mktemp("releases"))
+    build(demo.settings.warehouse, releases, FIRST, releases.candidate)
+    return Candidate(demo.settings.warehouse, releases)
+
+
+@pytest.fixture
+def copied(candidate, tmp_path):
+    shutil.copytree(candidate.folder, tmp_path / "releases" / ".candidate")
+    return Candidate(candidate.warehouse, Releases(tmp_path / "releases"))
+
+
+def file(candidate, ending):
+    return next(path for path in candidate.folder.iterdir() if path.name.endswith(ending))
+
+
+def edited(candidate, *expressions):
+    """The candidate with other labels, in Parquet and CSV alike."""
+    labels = candidate.labels.with_columns(*expressions)
+    labels.write_parquet(file(candidate, ".parquet"))
+    labels.select(*COLUMNS, "Evaluation", "Reward").write_csv(file(candidate, "1.1.0.csv"))
+
+
+def where(condition, column, value):
+    return pl.when(condition).then(pl.lit(value)).otherwise(pl.col(column)).alias(column)
+
+
+CONFIRMED = pl.col("Reason") == "confirmed"
+NUMBERS = pl.col("Output Type") == "decimal"
+HARM = {
+    "every_label_has_evidence": lambda c: edited(c, where(CONFIRMED, "Evidence", '{"released":"1"}')),
+    "no_change_without_a_reason": lambda c: edited(c, where(CONFIRMED, "Ground Truth Answer", "4711")),
+    "value_within_limits": lambda c: edited(c, where(CONFIRMED & NUMBERS, "Upper Limit", "-9999")),
+    "limits_by_type": lambda c: edited(c, where(CONFIRMED & NUMBERS, "Upper Limit", "999999")),
+    "simulated_says_demo": lambda c: (c.folder / "README.md").write_text("# Labels"),
+    "no_uid_lost_or_added": lambda c: edited(c, where(pl.col("Row Number") == 7, "Row Number", 8)),
+    "policy_on_every_label": lambda c: edited(c, where(CONFIRMED, "Reward", True)),
+    "same_bytes_again": lambda c: (c.folder / "CHANGELOG.md").write_text("DEMO nothing"),
+    "released_is_untouched": lambda c: shutil.copytree(c.folder, c.releases.of(FIRST)),
+    "version_tells_the_change": lambda c: (
+        shutil.copytree(c.folder, c.releases.of(Version(1, 0, 9))),
+        (manifest := c.releases.of(Version(1, 0, 9)) / MANIFEST).write_text(
+            manifest.read_text().replace('"version": "1.1.0"', '"version": "1.0.9"')
+        ),
+    ),
+}
+
+
+def test_every_gate_has_a_harm_that_closes_it():
+    assert set(HARM) == set(GATES)
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_a_gate_is_open_and_a_harm_closes_it_with_a_message(candidate, copied, name):
+    assert list(GATES[name](candidate)) == []
+    HARM[name](copied)
+    found = list(GATES[name](copied))
+    assert found
+    assert all(len(offender) > 20 for offender in found)
+
+
+def test_the_files_are_those_of_the_manifest(candidate):
+    assert tampered(candidate.folder) == []
+    manifest = manifest_of(candidate.folder)
+    assert manifest["demo"]
+    assert manifest["evaluation"] == manifest["reward"] == 0
+    assert {vote["votes"] for vote in manifest["relabel_votes"]} == {5 * 330}
+    assert len(manifest["rules"]) == 55
+
+
+def test_the_csv_begins_with_the_columns_of_the_original(candidate):
+    with file(candidate, "1.1.0.csv").open(newline="", encoding="utf-8") as lines:
+        assert next(csv.reader(lines)) == [*COLUMNS, "Evaluation", "Reward"]
+
+
+def test_datasets_opens_it(candidate, tmp_path):
+    opened = datasets.load_dataset(str(candidate.folder), cache_dir=str(tmp_path))
+    assert opened["test"].num_rows == 330
+    assert opened["test"][0]["Use Because"].startswith("simulated evidence")
+
+
+def test_the_changelog_tells_every_label_that_differs_from_the_original(demo, candidate):
+    raw, labels = demo.read("raw_medcalc"), candidate.labels
+    differ = labels["Ground Truth Answer"].to_list() != raw["label_text"].to_list()
+    assert differ
+    told = pl.read_csv(file(candidate, "since_v1.0.csv"))
+    changed = labels.filter(labels["Ground Truth Answer"] != raw.sort("uid")["label_text"])["Row Number"]
+    assert set(changed) <= set(told["Row Number"])
+    text = (candidate.folder / "CHANGELOG.md").read_text()
+    assert all(f"\n| {uid} |" in text for uid in changed)
+
+
+@pytest.mark.parametrize("text", ["1.0.0", "0.9.9", "1.1", "v1.1.0", "1.1.0-rc1", "01.1.0", "1.1.0\n", "../1.1.0"])
+def test_what_is_no_version_is_refused(text):
+    with pytest.raises(VersionError, match=r"such as 1\.1\.0"):
+        Version.parse(text)
+
+
+LABEL = dict(zip(COMPARED, ("5", "5", "5", "computable", True, True, "confirmed", "two ways"), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "level", "lowest"),
+    [
+        ({}, {"Ground Truth Answer": "6"}, "major", "2.0.0"),
+        ({}, {"Upper Limit": "6"}, "major", "2.0.0"),
+        ({}, {"State": "ambiguous", "Evaluation": False}, "major", "2.0.0"),
+        ({"Evaluation": False}, {"Evaluation": True}, "minor", "1.3.0"),
+        ({"Evaluation": False}, {"Ground Truth Answer": "6", "Evaluation": True}, "minor", "1.3.0"),
+        ({}, {"Reward": False}, "minor", "1.3.0"),
+        ({}, {"Reason": "physician", "Confidence": "physician"}, "patch", "1.2.4"),
+        ({}, {}, None, None),
+    ],
+)
+def test_the_gravest_change_sets_the_version(before, after, level, lowest):
+    was, now = (
+        pl.DataFrame([{"Row Number": 1, "Calculator Name": "GCS", "Evidence": "{}"} | LABEL | row])
+        for row in (before, after)
+    )
+    changed = changes(was, now)
+    assert level_of(changed) == level
+    with pytest.raises(VersionError, match=f"Give {lowest} or more" if lowest else "No label changed"):
+        require_version(Version(1, 2, 3) if level else Version(9, 0, 0), Version(1, 2, 3), changed)
+    if lowest:
+        require_version(Version.parse(lowest), Version(1, 2, 3), changed)
+
+
+def test_an_instance_lost_or_added_is_a_major_change():
+    one = pl.DataFrame([{"Row Number": 1, "Calculator Name": "GCS", "Evidence": "{}"} | LABEL | {"Evaluation": False}])
+    other = one.with_columns(pl.lit(2).cast(pl.Int64).alias("Row Number"))
+    changed = changes(one, other)
+    assert changed["What"].to_list() == ["lost", "added"]
+    assert changed["Level"].to_list() == ["major", "major"]
+
+
+def test_releases_follow_each_other_and_none_is_ever_overwritten(own_demo, release):
+    releases = own_demo.settings.releases
+    assert release(own_demo, "1.1.0").success
+    first = {path.name: sha256(path) for path in releases.of(FIRST).iterdir()}
+    assert own_demo.read("label_releases")["manifest_sha256"].to_list() == [first[MANIFEST]]
+
+    again = release(own_demo, "1.1.0")
+    assert not again.success
+    assert "released_is_untouched" in [c.check_name for c in again.get_asset_check_evaluations() if not c.passed]
+    assert not release(own_demo, "1.2.0").success  # nothing changed
+
+    integers = own_demo.read("raw_medcalc").filter(output_type="integer")["uid"].implode()
+    unresolved = own_demo.read("maintained_labels").filter(pl.col("uid").is_in(integers), reason="unresolved")
+    changed = unresolved["uid"][0]
+    with own_demo.settings.warehouse.connect() as connection:
+        connection.execute(
+            f"UPDATE {MAINTAINED_LABELS.full_name} SET reason = 'physician', final_number = 17, lower_number = 17, "
+            """upper_number = 17, evidence = '{"released":"1","physician":"17","reviewer":"Dr A"}' """
+            f"WHERE uid = {changed}"
+        )
+    assert not release(own_demo, "1.1.1").success  # a changed label takes more
+    assert release(own_demo, "1.2.0").success
+    told = pl.read_csv(next(releases.of(Version(1, 2, 0)).glob("*since_1.1.0.csv")))
+    assert told["Row Number"].to_list() == [changed]
+    assert told["Reason"].to_list() == ["physician"]
+    assert told["Ground Truth Answer"].to_list() == [17]
+    assert {path.name: sha256(path) for path in releases.of(FIRST).iterdir()} == first
+
+
+def test_a_changed_file_of_a_release_is_found(own_demo):
+    releases = own_demo.settings.releases
+    path = releases.of(FIRST) / "README.md"
+    text = path.read_bytes()
+    path.chmod(0o644)
+    path.write_bytes(text + b"\n")
+    with pytest.raises(ReleaseError, match=r"README\.md was changed"):
+        releases.labels("1.1.0")
+    path.write_bytes(text)
+    assert releases.labels("1.1.0").equals(labels_in(releases.of(FIRST)))
+
+
+def test_the_row_of_a_release_cannot_be_changed(own_demo):
+    rows = own_demo.read("label_releases")
+    warehouse = own_demo.settings.warehouse
+    assert warehouse.write(LABEL_RELEASES, [rows]) == rows.height
+    with pytest.raises(Exception, match="never changed"):
+        warehouse.write(LABEL_RELEASES, [rows.with_columns(changed=pl.lit(0, pl.Int32))])
+    assert own_demo.read("label_releases").equals(rows)
+
+
+def test_the_commands(own_demo, tmp_path):
+    def medcalc(*arguments):
+        return CliRunner(env={"COLUMNS": "160", "DAGSTER_HOME": str(tmp_path)}).invoke(
+            main, [*arguments, "--home", own_demo.settings.home]
+        )
+
+    assert "0 labels differ" in medcalc("diff", "1.1.0", "1.1.0").output
+    assert "labels differ between v1.0 and 1.1.0" in medcalc("diff", "v1.0", "1.1.0").output
+    assert medcalc("diff", "1.1.0", "7.0.0").exit_code == 1
+    refused = medcalc("release", "--version", "1.1.0")
+    assert refused.exit_code == 3
+    assert "never overwritten" in refused.output
+    assert medcalc("release", "--version", "latest").exit_code == 1
+    assert json.loads((own_demo.settings.releases.of(FIRST) / MANIFEST).read_text())["version"] == "1.1.0"
