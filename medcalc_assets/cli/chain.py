@@ -286,6 +286,13 @@ def _range_tags(first: str, last: str) -> dict[str, str]:
     return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
 
 
+def run_partitions(job: dg.JobDefinition, settings: Settings, instance: dg.DagsterInstance) -> None:
+    """Run a job for every calculator that has maintained labels."""
+    made = settings.warehouse.read(tables.MAINTAINED_LABELS, columns=["calculator"])["calculator"].unique()
+    for first, last in _contiguous(map(KEYS.index, made)):
+        job.execute_in_process(instance=instance, tags=_range_tags(KEYS[first], KEYS[last]), run_config=QUIET)
+
+
 @contextmanager
 def instance_of_dagster() -> Iterator[dg.DagsterInstance]:
     """The Dagster instance that `make ui` shows; one that forgets where the project's folder is not at hand."""

@@ -40,16 +40,19 @@ def release(version: str) -> None:
     Example:
       medcalc release --version 1.1.0
     """
-    from medcalc_assets.cli.chain import QUIET, instance_of_dagster
+    from medcalc_assets.cli.chain import QUIET, instance_of_dagster, run_partitions
     from medcalc_assets.definitions import assemble
     from medcalc_assets.defs.settings import Settings
     from medcalc_assets.release.versions import Version
 
     settings, wanted = Settings.from_environment(), Version.parse(version)
-    job = assemble(settings).resolve_job_def("release")
+    definitions = assemble(settings)
+    job = definitions.resolve_job_def("release")
     config = QUIET | {"ops": {"release_candidate": {"config": {"version": version}}}}
     with instance_of_dagster() as instance:
         result = job.execute_in_process(run_config=config, instance=instance, raise_on_error=False)
+        if result.success:
+            run_partitions(definitions.resolve_job_def("history"), settings, instance)
     closed = [check for check in result.get_asset_check_evaluations() if not check.passed]
     for check in closed:
         found = check.metadata["for example"].value

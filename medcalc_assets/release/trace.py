@@ -10,6 +10,7 @@ from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.adjudication import REASONS, TIERS
 from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.value import Label, from_row
+from medcalc_assets.release.history import SOURCES
 from medcalc_assets.release.policy import use_of
 from medcalc_assets.storage.warehouse import Warehouse
 
@@ -50,6 +51,7 @@ def trace(rows: Rows) -> str:
         "Disagreement and its cause": _disagreement(rows, instance),
         "Phase 3: physicians": _adjudications(rows, instance),
         "The maintained label": _maintained(rows),
+        "History and releases": _history(rows),
     }
     parts = (f"## {title}\n\n{body}" if title else body for title, body in sections.items())
     return "\n\n".join(parts) + "\n"
@@ -217,3 +219,24 @@ def _maintained(rows: Rows) -> str:
         )
         if block
     )
+
+
+def _history(rows: Rows) -> str:
+    """Every event, in order; what one run made at once, in the order of the chain."""
+    order = list(SOURCES)
+    events = sorted(
+        rows["label_events"],
+        key=lambda e: (f"{e['happened_at'] or ''}"[:16], order.index(e["event"]) if e["event"] in order else len(order)),
+    )
+    told = (
+        (
+            f"{event['happened_at']:%Y-%m-%d %H:%M}" if event["happened_at"] else "unknown",
+            event["event"].replace("_", " "),
+            event["actor"],
+            f"{event['before']} → {event['value'] or 'none'}" if event["sequence"] else event["value"] or "",
+            event["detail"],
+            (event["run_id"] or "")[:8],
+        )
+        for event in events
+    )
+    return table(("When", "What", "By", "Value", "Detail", "Run"), told) or "Nothing has been written down yet."

@@ -301,6 +301,34 @@ MAINTAINED_LABELS = Table(
     key=("uid",),
 )
 
+LABEL_EVENTS = Table(
+    "label_events",
+    "What ever happened to a label. Rows are only ever added: materializing again adds what changed, and nothing where "
+    "nothing did.",
+    (
+        *INSTANCE,
+        Column(
+            "event",
+            "VARCHAR",
+            "`imported`, `derivation_audited`, `audit_votes_cast`, `relabel_votes_cast`, `relabelled`, `contested`, "
+            "`queued`, `adjudicated`, `maintained` or `released`.",
+        ),
+        Column("actor", "VARCHAR", "The auditor, the physician, the rule or the release."),
+        Column("sequence", "INTEGER", "Which event of this kind by the same, from 0."),
+        Column("before", "VARCHAR", "The value of the event before it.", nullable=True),
+        Column("value", "VARCHAR", "The value that it gave; null for none.", nullable=True),
+        Column("detail", "VARCHAR", "What happened, in words."),
+        Column("model_version", "VARCHAR", "The models as served.", nullable=True),
+        Column("prompt_sha256", "VARCHAR", "The hashes of the prompts.", nullable=True),
+        Column("rule", "VARCHAR", "The reference of the rule, guideline and year included.", nullable=True),
+        Column("code_version", "VARCHAR", "Of the asset that it was read from.", nullable=True),
+        Column("run_id", "VARCHAR", "The Dagster run that made it; null if Dagster does not know it.", nullable=True),
+        Column("happened_at", "TIMESTAMP WITH TIME ZONE", "When that run made it; null as above.", nullable=True),
+    ),
+    key=("uid", "event", "actor", "sequence"),
+    append_only=True,
+)
+
 LABEL_RELEASES = Table(
     "label_releases",
     "The releases of the maintained labels: a row a version, with the manifest that names its inputs and the hash of every "
@@ -362,6 +390,7 @@ TABLES = {
         PHYSICIAN_AGREEMENT,
         MAINTAINED_LABELS,
         BENCHMARK_SUMMARY,
+        LABEL_EVENTS,
         LABEL_RELEASES,
     )
 }

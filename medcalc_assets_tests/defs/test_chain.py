@@ -24,6 +24,7 @@ CHAIN = [
     "physician_labels",
     "physician_agreement",
     "maintained_labels",
+    "label_events",
     "benchmark_summary",
 ]
 

@@ -1,0 +1,89 @@
+"""The history of every label, to which each run adds what changed."""
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from medcalc_assets.defs.settings import Settings
+from medcalc_assets.defs.stage import columns, describe, stage
+from medcalc_assets.release import history
+from medcalc_assets.release.history import NEEDED, SOURCES, facts, new_events, stamped
+from medcalc_assets.release.release import labels_in
+from medcalc_assets.release.versions import Version
+from medcalc_assets.storage.tables import INSTANCE_KEYS, LABEL_EVENTS, LABEL_RELEASES
+
+PAGE = 500
+STAMP = pl.Schema(
+    {
+        name: LABEL_EVENTS.polars_schema[name]
+        for name in ("event", "actor", "calculator", "run_id", "code_version", "happened_at")
+    }
+)
+
+
+@dg.asset(
+    **stage("label_events", "release", history),
+    ins={name: columns(*INSTANCE_KEYS, *needed) for name, needed in NEEDED.items()},
+)
+def label_events(
+    context: dg.AssetExecutionContext,
+    raw_medcalc: pl.DataFrame,
+    derivation_audit: pl.DataFrame,
+    audit_votes: pl.DataFrame,
+    audit_flags: pl.DataFrame,
+    relabel_votes: pl.DataFrame,
+    relabels: pl.DataFrame,
+    disagreement_scores: pl.DataFrame,
+    adjudication_queue: pl.DataFrame,
+    physician_labels: pl.DataFrame,
+    maintained_labels: pl.DataFrame,
+    settings: Settings,
+) -> pl.DataFrame:
+    """The rows to add. What has been written down is read from the table itself."""
+    tables = {name: table for name, table in locals().items() if name in NEEDED}
+    warehouse, keys = settings.warehouse, context.partition_keys
+    earlier = (
+        warehouse.read(LABEL_EVENTS) if warehouse.has(LABEL_EVENTS) else pl.DataFrame(schema=LABEL_EVENTS.polars_schema)
+    )
+    released = warehouse.read(LABEL_RELEASES) if warehouse.has(LABEL_RELEASES) else None
+    answers = [pl.DataFrame(schema={"uid": pl.Int64, "answer": pl.String, "version": pl.String})]
+    stamps = list(_stamps(context.instance, keys))
+    for row in released.iter_rows(named=True) if released is not None else ():
+        labels = labels_in(settings.releases.of(Version.parse(row["version"])))
+        answers.append(
+            labels.select(uid="Row Number", answer="Ground Truth Answer").with_columns(version=pl.lit(row["version"]))
+        )
+        stamps.append(
+            {"event": "released", "actor": row["version"], "run_id": row["run_id"], "happened_at": row["released_at"]}
+        )
+    now = facts(tables, pl.concat(answers))
+    events = stamped(new_events(now, earlier.filter(pl.col("calculator").is_in(keys))), pl.DataFrame(stamps, schema=STAMP))
+    describe(context, pl.concat([earlier.filter(pl.col("calculator").is_in(keys)), events]), None)
+    for key, count in events.group_by("calculator").len().iter_rows():
+        context.add_asset_metadata({"new events": count}, partition_key=key)
+    return events
+
+
+def _stamps(instance: dg.DagsterInstance, keys: list[str]) -> Iterator[dict[str, Any]]:
+    """Run, time and code version of the last materialization of every partition of every table with events."""
+    for event, table in SOURCES.items():
+        wanted, cursor, more = set(keys), None, True
+        while wanted and more:
+            found = instance.fetch_materializations(
+                dg.AssetRecordsFilter(dg.AssetKey(table), asset_partitions=sorted(wanted)), limit=PAGE, cursor=cursor
+            )
+            cursor, more = found.cursor, found.has_more
+            for record in found.records:
+                if record.partition_key in wanted:
+                    wanted.discard(record.partition_key)
+                    tags = record.asset_materialization.tags or {} if record.asset_materialization else {}
+                    yield {
+                        "event": event,
+                        "calculator": record.partition_key,
+                        "run_id": record.run_id,
+                        "code_version": tags.get("dagster/code_version"),
+                        "happened_at": dt.datetime.fromtimestamp(record.timestamp, dt.UTC),
+                    }

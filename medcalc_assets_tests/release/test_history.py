@@ -1,0 +1,82 @@
+import polars as pl
+import pytest
+
+from medcalc_assets.partitions import KEYS
+from medcalc_assets.release.history import WITHDRAWN, new_events
+from medcalc_assets.storage.tables import INSTANCE_KEYS, LABEL_EVENTS
+from medcalc_assets.storage.warehouse import WarehouseError
+
+FACT = {"uid": 1, "calculator_id": 21, "calculator": "gcs", "event": "maintained", "actor": "published"}
+
+
+def fact(**said):
+    row = FACT | {"value": "12", "detail": "confirmed", "model_version": None, "prompt_sha256": None, "rule": None} | said
+    text = [pl.Field(name, pl.String) for name in row if name not in INSTANCE_KEYS]
+    schema = {"uid": pl.Int64, "calculator_id": pl.Int32, "calculator": pl.String} | {
+        field.name: field.dtype for field in text
+    }
+    return pl.DataFrame([row], schema=schema)
+
+
+def told(history):
+    return [(row["sequence"], row["before"], row["value"]) for row in history.sort("sequence").iter_rows(named=True)]
+
+
+def after(*facts):
+    """The history after these facts have held, one after the other; None for a time when nothing held."""
+    history = pl.DataFrame(schema=LABEL_EVENTS.polars_schema)
+    for now in facts:
+        added = new_events(fact().clear() if now is None else now, history)
+        history = pl.concat([history, added], how="diagonal")
+    return history
+
+
+def test_what_stays_the_same_adds_nothing():
+    assert told(after(fact(), fact(), fact())) == [(0, None, "12")]
+
+
+def test_what_changes_and_changes_back_is_three_events():
+    assert told(after(fact(), fact(value="7"), fact())) == [(0, None, "12"), (1, "12", "7"), (2, "7", "12")]
+
+
+def test_another_prompt_for_the_same_answer_is_an_event():
+    assert told(after(fact(), fact(prompt_sha256="ab"))) == [(0, None, "12"), (1, "12", "12")]
+
+
+def test_what_is_withdrawn_is_told_once_and_may_come_again():
+    history = after(fact(), None, None, fact())
+    assert told(history) == [(0, None, "12"), (1, "12", None), (2, None, "12")]
+    assert history.filter(sequence=1)["detail"].item() == WITHDRAWN
+
+
+def test_every_label_of_the_demo_has_a_history_from_its_import_to_its_maintenance(demo):
+    events = demo.read("label_events")
+    by_event = dict(events.group_by("event").agg(pl.col("uid").n_unique()).iter_rows())
+    assert by_event["imported"] == by_event["derivation_audited"] == by_event["maintained"] == 330
+    assert by_event["relabel_votes_cast"] == by_event["audit_votes_cast"] == 330
+    assert by_event["contested"] == demo.read("disagreement_scores")["likely_error"].sum()
+    assert by_event["queued"] == demo.read("adjudication_queue").height
+    assert events["run_id"].null_count() == events["happened_at"].null_count() == events["code_version"].null_count() == 0
+
+
+def test_running_again_adds_what_changed_and_rewrites_nothing(start_chain):
+    chain = start_chain()
+    chain.run(KEYS[:2])
+    first = chain.read("label_events")
+    chain.run(KEYS[:2])
+    assert chain.read("label_events").equals(first)
+    chain.settings = chain.settings.model_copy(update={"auditor": "none"})
+    chain.run(KEYS[:1])
+    now = chain.read("label_events")
+    assert now.join(first, on=first.columns, how="semi", nulls_equal=True).height == first.height
+    added = now.join(first, on=first.columns, how="anti", nulls_equal=True)
+    assert set(added["calculator"]) == {KEYS[0]}
+    assert {"maintained", "contested"} <= set(added["event"])
+    assert not set(added["run_id"]) & set(first["run_id"])
+
+
+def test_an_event_cannot_be_rewritten(demo):
+    events = demo.read("label_events")
+    with pytest.raises(WarehouseError, match="never changed"):
+        demo.settings.warehouse.write(LABEL_EVENTS, [events.head(1).with_columns(detail=pl.lit("nothing"))], KEYS)
+    assert demo.read("label_events").equals(events)
