@@ -23,6 +23,7 @@ from medcalc_assets.auditors.published import FILE, REQUIRED, UID
 from medcalc_assets.calculators import CALCULATORS, Calculator, audit_derivation
 from medcalc_assets.defs.derivation import audited
 from medcalc_assets.defs.disagreement import attributed
+from medcalc_assets.defs.phase3_adjudication import agreed
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.demo import benchmark as demo
 from medcalc_assets.labels.adjudication import maintain, review_order
@@ -68,7 +69,8 @@ def chain_without_dagster() -> None:
     scores = score_disagreement(raw("output_type", *LABEL).drop(INSTANCE_KEYS[1:]), store.read(tables.RELABELS))
     write(tables.DISAGREEMENT_SCORES, scores := attributed(scores, audits))
     write(tables.ADJUDICATION_QUEUE, review_order(raw(*LABEL), scores, audits).with_columns(auditor=pl.lit("published")))
-    physicians = write(tables.PHYSICIAN_LABELS, settings.published_files.physician_labels(raw(*LABEL), KEYS))
+    answers = write(tables.PHYSICIAN_ANSWERS, settings.published_files.physician_answers(raw(*LABEL), KEYS))
+    physicians = write(tables.PHYSICIAN_LABELS, agreed(raw("output_type"), answers))
     maintained = maintain(raw("output_type", *LABEL), scores, physicians, audits).with_columns(auditor=pl.lit("published"))
     write(tables.MAINTAINED_LABELS, maintained)
     relabels = store.read(tables.RELABELS)

@@ -22,6 +22,8 @@ COMMANDS = {
     "trace": "release",
     "release": "release",
     "diff": "release",
+    "packet": "release",
+    "ingest": "release",
 }
 """Every command and the module that has it."""
 

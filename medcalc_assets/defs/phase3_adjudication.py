@@ -8,9 +8,12 @@ import polars as pl
 from medcalc_assets.auditors import published, simulated
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import columns, describe, so_far, stage
-from medcalc_assets.labels import adjudication, agreement, value
+from medcalc_assets.labels import adjudication, agreement, reviewers, value
 from medcalc_assets.labels.adjudication import SUSPECT_DATE, SUSPECT_NUMBER, review_order
 from medcalc_assets.labels.agreement import compare_with_physicians
+from medcalc_assets.labels.reviewers import consensus
+from medcalc_assets.labels.value import NA, Label
+from medcalc_assets.release import packet
 from medcalc_assets.storage.tables import ADJUDICATION_QUEUE, INSTANCE_KEYS, PHYSICIAN_AGREEMENT, PHYSICIAN_LABELS
 
 
@@ -36,19 +39,50 @@ def adjudication_queue(
 
 
 @dg.asset(
-    **stage("physician_labels", "phase3_adjudication", published, simulated),
+    **stage("physician_answers", "phase3_adjudication", published, simulated, packet),
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *value.columns("label"))},
 )
-def physician_labels(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    """From the authors' files; in the demo, from a simulated physician."""
+def physician_answers(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """From the authors' files, in the demo from a simulated physician, and from the packets that came back."""
+    answers = settings.packets.taken_over(raw_medcalc)
     if files := settings.published_files:
-        answers = files.physician_labels(raw_medcalc, context.partition_keys)
+        answers = pl.concat([files.physician_answers(raw_medcalc, context.partition_keys), answers])
     elif settings.benchmark.is_demo:
-        answers = settings.simulated_auditor().physician_labels(raw_medcalc)
-    else:
-        answers = pl.DataFrame(schema=PHYSICIAN_LABELS.polars_schema)
-    describe(context, answers, None, not_computable=(pl.col("state") == "not_computable").sum())
+        answers = pl.concat([settings.simulated_auditor().physician_answers(raw_medcalc), answers])
+    describe(context, answers, None, reviewers=pl.col("reviewer").n_unique())
     return answers
+
+
+@dg.asset(
+    **stage("physician_labels", "phase3_adjudication", reviewers),
+    ins={"raw_medcalc": columns(*INSTANCE_KEYS, "output_type")},
+)
+def physician_labels(
+    context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, physician_answers: pl.DataFrame
+) -> pl.DataFrame:
+    labels = agreed(raw_medcalc, physician_answers)
+    describe(context, labels, None, not_computable=(pl.col("state") == "not_computable").sum())
+    return labels
+
+
+def agreed(instances: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `physician_labels`: the consensus of the answers to each case, the earliest answer first."""
+    output_types = dict(instances.select("uid", "output_type").iter_rows())
+    found = []
+    in_order = answers.sort("uid", "answered_at", "reviewer", nulls_last=False)
+    for (uid,), of_case in in_order.group_by("uid", maintain_order=True):
+        labels = [Label(*row) for row in of_case.select(value.columns("physician")).iter_rows()]
+        if stands := consensus(labels, output_types[uid]):
+            found.append((uid, stands, of_case["reviewer"].to_list()))
+    cells = {
+        "uid": [uid for uid, _, _ in found],
+        "reviewer": [", ".join(sorted(names[i] for i in stands.agreeing)) for _, stands, names in found],
+        **value.as_columns("physician", [stands.label for _, stands, _ in found]),
+        "state": ["not_computable" if stands.label == NA else "computable" for _, stands, _ in found],
+        "n_answers": [len(names) for _, _, names in found],
+        "n_agree": [len(stands.agreeing) for _, stands, _ in found],
+    }
+    return PHYSICIAN_LABELS.of_instances(instances, cells)
 
 
 @dg.asset(

@@ -11,6 +11,7 @@ from medcalc_assets.auditors.published import Published
 from medcalc_assets.auditors.simulated import SimulatedAuditor
 from medcalc_assets.demo.benchmark import truth
 from medcalc_assets.errors import MedcalcError
+from medcalc_assets.release.packet import Packets
 from medcalc_assets.release.release import Releases
 from medcalc_assets.source import Source
 from medcalc_assets.storage.warehouse import Warehouse, home_folder
@@ -54,6 +55,10 @@ class Settings(dg.ConfigurableResource):  # type: ignore[type-arg]
     @property
     def releases(self) -> Releases:
         return Releases(Path(self.home) / "releases")
+
+    @property
+    def packets(self) -> Packets:
+        return Packets(Path(self.home))
 
     @property
     def published_files(self) -> Published | None:

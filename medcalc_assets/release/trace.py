@@ -192,12 +192,20 @@ def _adjudications(rows: Rows, instance: Mapping[str, Any]) -> str:
         "Not in the queue: nothing contests it."
     ]
     answers = []
-    for row in rows["physician_labels"]:
+    for row in rows["physician_answers"]:
         when = f", {row['answered_at']:%Y-%m-%d}" if row["answered_at"] else ""
         answer = shown(from_row(row, "physician"), instance)
         answers.append(f"### {escaped(row['reviewer'])}{when}: **{answer}**, typed as {escaped(row['answer_text'])}")
-        answers += [quoted(row[name]) for name in ("assumptions", "rationale") if row[name]]
-    return "\n\n".join([*queue, *(answers or ["No physician has answered it."])])
+        for name in ("assumptions", "time_point", "guideline", "rationale", "confidence"):
+            if row[name]:
+                answers.append(f"{name.replace('_', ' ').capitalize()}:\n\n{quoted(row[name])}")
+    agreed = [
+        f"The physicians' label is **{shown(from_row(row, 'physician'), instance)}**: {row['n_agree']} of "
+        f"{row['n_answers']} agree ({escaped(row['reviewer'])})."
+        for row in rows["physician_labels"]
+    ]
+    without = "No majority: it needs another reviewer." if answers else "No physician has answered it."
+    return "\n\n".join([*queue, *answers, *(agreed or [without])])
 
 
 def _maintained(rows: Rows) -> str:

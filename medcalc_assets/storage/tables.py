@@ -245,8 +245,8 @@ ADJUDICATION_QUEUE = Table(
     key=("uid",),
 )
 
-PHYSICIAN_LABELS = Table(
-    "physician_labels",
+PHYSICIAN_ANSWERS = Table(
+    "physician_answers",
     "A physician's own answer to note and question, given without having seen either label.",
     (
         *INSTANCE,
@@ -254,11 +254,31 @@ PHYSICIAN_LABELS = Table(
         *typed("physician", "The physician's label", nullable=False),
         Column("state", "VARCHAR", "`computable` or `not_computable`."),
         Column("answer_text", "VARCHAR", "The answer as typed."),
-        Column("assumptions", "VARCHAR", "What the answer assumes: a time point, a guideline.", nullable=True),
+        Column("assumptions", "VARCHAR", "What the answer assumes.", nullable=True),
+        Column("time_point", "VARCHAR", "Which point in time of the note it is about.", nullable=True),
+        Column("guideline", "VARCHAR", "Which guideline or version it follows.", nullable=True),
         Column("rationale", "VARCHAR", "The physician's note.", nullable=True),
-        Column("answered_at", "TIMESTAMP WITH TIME ZONE", "When; null where it was not published.", nullable=True),
+        Column("confidence", "VARCHAR", "`high`, `medium` or `low`, as the physician says.", nullable=True),
+        Column("packet", "VARCHAR", "The packet that it came back with; null for published answers.", nullable=True),
+        Column(
+            "answered_at", "TIMESTAMP WITH TIME ZONE", "When it came back; null where it was not published.", nullable=True
+        ),
     ),
     key=("uid", "reviewer"),
+)
+
+PHYSICIAN_LABELS = Table(
+    "physician_labels",
+    "The physicians' label of an instance: the single answer, or the one with which more than half of its reviewers agree.",
+    (
+        *INSTANCE,
+        Column("reviewer", "VARCHAR", "Who gave it: the reviewers that agree, by name."),
+        *typed("physician", "The physicians' label", nullable=False),
+        Column("state", "VARCHAR", "`computable` or `not_computable`."),
+        Column("n_answers", "INTEGER", "Reviewers who answered."),
+        Column("n_agree", "INTEGER", "Reviewers who agree with it."),
+    ),
+    key=("uid",),
 )
 
 PHYSICIAN_AGREEMENT = Table(
@@ -386,6 +406,7 @@ TABLES = {
         RELABELS,
         DISAGREEMENT_SCORES,
         ADJUDICATION_QUEUE,
+        PHYSICIAN_ANSWERS,
         PHYSICIAN_LABELS,
         PHYSICIAN_AGREEMENT,
         MAINTAINED_LABELS,

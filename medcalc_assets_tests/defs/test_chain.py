@@ -21,6 +21,7 @@ CHAIN = [
     "relabels",
     "disagreement_scores",
     "adjudication_queue",
+    "physician_answers",
     "physician_labels",
     "physician_agreement",
     "maintained_labels",
