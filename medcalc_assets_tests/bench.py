@@ -50,13 +50,13 @@ def chain_without_dagster() -> None:
     flags = (
         raw()
         .join(audit_verdicts(store.read(tables.AUDIT_VOTES)), on="uid", how="left")
-        .with_columns(
-            auditor=pl.lit("published"), n_votes=pl.lit(0), n_flags=pl.lit(0), status=pl.lit("not_audited")
-        )
+        .with_columns(auditor=pl.lit("published"), n_votes=pl.lit(0), n_flags=pl.lit(0), status=pl.lit("not_audited"))
     )
     write(tables.AUDIT_FLAGS, flags)
     write(tables.RELABELS, settings.published_files.relabels(raw(*LABEL), KEYS))
-    scores = write(tables.DISAGREEMENT_SCORES, score_disagreement(raw(*LABEL).select("uid", *LABEL), store.read(tables.RELABELS)))
+    scores = write(
+        tables.DISAGREEMENT_SCORES, score_disagreement(raw(*LABEL).select("uid", *LABEL), store.read(tables.RELABELS))
+    )
     write(tables.ADJUDICATION_QUEUE, review_order(scores))
     physicians = write(tables.PHYSICIAN_LABELS, settings.published_files.physician_labels(raw(*LABEL), KEYS))
     maintained = maintain(raw("output_type", *LABEL), scores, physicians).with_columns(auditor=pl.lit("published"))

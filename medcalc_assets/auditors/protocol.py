@@ -40,11 +40,13 @@ class Vote:
 
     uid: int
     run_index: int
-    status: Literal["ok", "failed"]
+    status: Literal["ok", "failed", "not_cast"]
     model_version: str | None = None
     prompt_sha256: str | None = None
     rationale: str | None = None
     sources: str | None = None
+    searched: bool | None = None
+    calls: int | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
     cost_usd: float | None = None
@@ -56,16 +58,18 @@ class Vote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditVote(Vote):
-    """Phase 1: whether the label is wrong; None if the vote failed."""
+    """Phase 1: whether the label is wrong, and in what way; None without a vote."""
 
     verdict: Literal["likely_error", "passed"] | None
+    error_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelabelVote(Vote):
-    """Phase 2: the auditor's own answer, N/A included; None if the vote failed."""
+    """Phase 2: the auditor's own answer, N/A included, and what it assumes; None without a vote."""
 
     answer: Label | None
+    assumptions: str | None = None
 
     def row(self) -> dict[str, Any]:
         row = asdict(self)
@@ -74,7 +78,7 @@ class RelabelVote(Vote):
 
 
 class Auditor(Protocol):
-    """Casts `voting.RUNS` votes on each instance. A vote that could not be had is returned as failed, not left out."""
+    """Returns `voting.RUNS` votes on each instance. One that could not be had, or was not needed, says so as its status."""
 
     @property
     def name(self) -> str: ...

@@ -69,7 +69,7 @@ def every_vote_accounted_for(table: Table, answer: str) -> Check:
         f"Each instance has {RUNS} votes of an auditor, numbered from 0, and a vote has an answer unless it failed.",
         f"""SELECT uid, auditor, list(run_index ORDER BY run_index) AS runs FROM {table.name} GROUP BY ALL
         HAVING runs != {list(range(RUNS))}
-            OR bool_or((status = 'ok') != ({answer} IS NOT NULL) OR status NOT IN ('ok', 'failed'))""",
+            OR bool_or((status = 'ok') != ({answer} IS NOT NULL) OR status NOT IN ('ok', 'failed', 'not_cast'))""",
     )
 
 
@@ -79,11 +79,12 @@ def tally(table: str, votes: str, counted: str, expected: str) -> Check:
         "counts_are_those_of_the_votes",
         "The counts are those of the votes, counted again.",
         f"""SELECT uid, auditor FROM {table} AS t LEFT JOIN (
-            SELECT uid, auditor, count(*) FILTER (status = 'ok') AS usable, {counted} AS counted FROM {votes} GROUP BY ALL
+            SELECT uid, auditor, count(*) FILTER (status = 'ok') AS usable,
+                   count(*) FILTER (status = 'not_cast') AS spared, {counted} AS counted FROM {votes} GROUP BY ALL
         ) USING (uid, auditor)
         WHERE auditor != 'published'
           AND (n_votes != coalesce(usable, 0) OR {expected} OR (t.status IN ('likely_error', 'passed', 'high_confidence')
-          AND n_votes < {SUPERMAJORITY}))""",
+          AND n_votes + spared < {SUPERMAJORITY}))""",
     )
 
 

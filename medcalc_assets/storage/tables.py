@@ -85,16 +85,18 @@ VOTE = (
     Column("model_version", "VARCHAR", "The model as served; null where no model is behind the vote.", nullable=True),
     Column("prompt_sha256", "VARCHAR", "Hash of prompt, answer schema and parser; null without a prompt.", nullable=True),
     Column("run_index", "INTEGER", "Which of the auditor's independent runs, from 0."),
-    Column("status", "VARCHAR", "`ok`, or `failed`: a failed vote is no vote, and no abstention."),
+    Column("status", "VARCHAR", "`ok`, `failed` (no vote, and no abstention) or `not_cast` (the others settled it)."),
 )
 
 CALL = (
-    Column("rationale", "VARCHAR", "What the auditor gave as reason, or why the vote failed.", nullable=True),
+    Column("rationale", "VARCHAR", "The auditor's reason, or why the vote failed or was not cast.", nullable=True),
     Column("sources", "VARCHAR", "JSON list of the sources that the auditor cited.", nullable=True),
-    Column("input_tokens", "BIGINT", "Tokens sent; null where nothing was sent.", nullable=True),
-    Column("output_tokens", "BIGINT", "Tokens received, thoughts included.", nullable=True),
-    Column("cost_usd", "DOUBLE", "Price of the call in US dollars; null where it is unknown.", nullable=True),
-    Column("latency_seconds", "DOUBLE", "From request to answer.", nullable=True),
+    Column("searched", "BOOLEAN", "Whether it searched, where it was asked to; null where it was not.", nullable=True),
+    Column("calls", "INTEGER", "Requests made for this vote, those that failed included.", nullable=True),
+    Column("input_tokens", "BIGINT", "Tokens sent in all calls; null where nothing was sent.", nullable=True),
+    Column("output_tokens", "BIGINT", "Tokens received in all calls, thoughts included.", nullable=True),
+    Column("cost_usd", "DOUBLE", "Price of all calls in US dollars; null where it is unknown.", nullable=True),
+    Column("latency_seconds", "DOUBLE", "From request to answer, over all calls.", nullable=True),
 )
 
 
@@ -144,7 +146,8 @@ AUDIT_VOTES = Table(
     (
         *INSTANCE,
         *VOTE,
-        Column("verdict", "VARCHAR", "`likely_error` or `passed`; null if the vote failed.", nullable=True),
+        Column("verdict", "VARCHAR", "`likely_error` or `passed`; null without a vote.", nullable=True),
+        Column("error_type", "VARCHAR", "`feature_extraction`, `aggregation_logic` or `not_answerable`.", nullable=True),
         *CALL,
     ),
     key=("uid", "auditor", "run_index"),
@@ -166,7 +169,13 @@ AUDIT_FLAGS = Table(
 RELABEL_VOTES = Table(
     "relabel_votes",
     "Phase 2: one blind answer a row, computed from note and question alone.",
-    (*INSTANCE, *VOTE, *typed("answer", "The answer; all null if the vote failed"), *CALL),
+    (
+        *INSTANCE,
+        *VOTE,
+        *typed("answer", "The answer; all null without a vote"),
+        Column("assumptions", "VARCHAR", "JSON: time point, guideline and other assumptions of the answer.", nullable=True),
+        *CALL,
+    ),
     key=("uid", "auditor", "run_index"),
 )
 
