@@ -1,7 +1,8 @@
 """The command line: run the chain, read its figures, export the labels."""
 
+import logging
 import os
-import warnings
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -12,19 +13,30 @@ from typing import Any
 import click
 import dagster as dg
 import polars as pl
+from filelock import FileLock
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
 from medcalc_assets import export as exported
 from medcalc_assets.auditors import simulated
+from medcalc_assets.auditors.calls import estimate
+from medcalc_assets.auditors.client import available_models
+from medcalc_assets.auditors.prices import known_price
+from medcalc_assets.auditors.protocol import Derivation, Question, as_seen
+from medcalc_assets.auditors.tasks import AUDIT, RELABEL, Task
+from medcalc_assets.calculators import BY_SLUG, CALCULATORS, Calculator, markdown, parse_inputs
+from medcalc_assets.calculators.inputs import Category
 from medcalc_assets.definitions import assemble
-from medcalc_assets.defs.settings import Settings
+from medcalc_assets.defs.settings import BUDGET, Settings
+from medcalc_assets.defs.stage import of_partitions
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.adjudication import REASONS
 from medcalc_assets.labels.agreement import compare_with_physicians, proportion
-from medcalc_assets.labels.summary import summarise
+from medcalc_assets.labels.attribution import CAUSES
+from medcalc_assets.labels.summary import NEEDED, summarise
 from medcalc_assets.labels.value import columns
 from medcalc_assets.partitions import KEYS
 from medcalc_assets.storage import tables
@@ -33,6 +45,24 @@ from medcalc_assets.storage.warehouse import WarehouseError
 console = Console()
 FAILED, CHECK_FAILED = 1, 3
 LABEL = columns("label")
+HEADINGS = {
+    "calculator": "calculator",
+    "instances": "instances",
+    "contradicted": "contradicted",
+    "flagged": "audit_flags",
+    "confident": "high_confidence",
+    "likely errors": "likely errors",
+    "changed": "changed",
+    "N/A": "not_computable",
+    "ambiguous": "ambiguous",
+    "unresolved": "unresolved",
+}
+NOT_FOR_CARE = "For the upkeep of benchmarks, not for the care of patients."
+VERDICTS = {
+    "reproduced": "reproduced by the published rule",
+    "contradicted": "[bold]contradicted by the published rule[/]",
+    "not_computable": "not computable from the released entities",
+}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -49,10 +79,13 @@ def setting(name: str, variable: str, description: str) -> Callable[[Any], Any]:
 home = setting("--home", "MEDCALC_HOME", "Folder of the warehouse; ./data by default.")
 source = setting("--source", "MEDCALC_SOURCE", "demo (the default), hf, hf:train, or a CSV or Parquet file of v1.0.")
 published = setting("--published", "MEDCALC_PUBLISHED", "Folder with the authors' published files.")
-auditor = setting("--auditor", "MEDCALC_AUDITOR", "Whose votes count: simulated, published or none.")
-
-
-warnings.simplefilter("ignore", dg.BetaWarning)
+auditor = setting(
+    "--auditor", "MEDCALC_AUDITOR", "Whose votes count: simulated, published, none, or a model id such as gemini-2.5-pro."
+)
+tools = setting("--tools", "MEDCALC_TOOLS", "What Gemini may use: search,code (the default), search, code or none.")
+voting = setting("--voting", "MEDCALC_VOTING", "adaptive (the default: until it is settled) or full (always five).")
+mode = setting("--mode", "MEDCALC_MODE", "online (the default) or batch (half the price, within a day).")
+max_usd = setting("--max-usd", "MEDCALC_MAX_USD", "What the calls of this run may cost; no limit by default.")
 
 
 def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
@@ -81,6 +114,7 @@ def main() -> None:
       medcalc run --source hf                           MedCalc-Bench v1.0, test split
       medcalc run --source test.csv --published folder  your copy, with the authors' relabels
       medcalc summary
+      medcalc calc 21 eye=4 verbal=5 motor=6            one answer by the published rule, with its working
       medcalc export --to release/
 
     Exit codes: 0 all is well, 1 the run failed or there is nothing to show, 2 wrong usage, 3 a check failed.
@@ -92,6 +126,10 @@ def main() -> None:
 @source
 @published
 @auditor
+@tools
+@voting
+@mode
+@max_usd
 @click.option("--calculator", "-c", "keys", multiple=True, help="Only this partition; may be repeated. All 55 by default.")
 @reports_errors
 def run(keys: tuple[str, ...]) -> None:
@@ -101,6 +139,7 @@ def run(keys: tuple[str, ...]) -> None:
     Examples:
       medcalc run
       medcalc run -c glasgow_coma_score -c child_pugh
+      medcalc run --source hf --auditor gemini-2.5-pro --max-usd 100
     """
     settings = Settings.from_environment()
     definitions = assemble(settings)
@@ -113,11 +152,12 @@ def run(keys: tuple[str, ...]) -> None:
     )
     chosen = [KEYS.index(key) for key in set(keys or KEYS)]
     chain, figures = (definitions.resolve_job_def(name) for name in ("chain", "figures"))
-    runs = [(chain, _range_tags(KEYS[first], KEYS[last])) for first, last in _contiguous(chosen)] + [(figures, {})]
+    runs = [(chain, of_partitions(KEYS[first], KEYS[last])) for first, last in _contiguous(chosen)] + [(figures, {})]
+    one_budget = {BUDGET: uuid.uuid4().hex}
     failed_checks: list[dg.AssetCheckEvaluation] = []
     with _instance() as instance, _progress(sum(len(job.nodes) for job, _ in runs)) as hook:
         for job, tags in runs:
-            result = job.with_hooks({hook}).execute_in_process(instance=instance, tags=tags, run_config=QUIET)
+            result = job.with_hooks({hook}).execute_in_process(instance=instance, tags=tags | one_budget, run_config=QUIET)
             failed_checks += [check for check in result.get_asset_check_evaluations() if not check.passed]
     for check in failed_checks:
         found = {name: value.value for name, value in check.metadata.items()}
@@ -126,6 +166,55 @@ def run(keys: tuple[str, ...]) -> None:
     console.print("\nNext: [bold]medcalc export[/] writes the labels, [bold]make ui[/] shows the chain in the Dagster UI.")
     if any(check.severity == dg.AssetCheckSeverity.ERROR for check in failed_checks):
         raise SystemExit(CHECK_FAILED)
+
+
+@main.command("estimate")
+@home
+@source
+@auditor
+@tools
+@voting
+@mode
+@reports_errors
+def show_estimate() -> None:
+    """Reckon what the votes of a Gemini model would still take, before any call is made.
+
+    \b
+    Example:
+      medcalc estimate --source hf --auditor gemini-2.5-pro
+    """
+    settings = Settings.from_environment()
+    gemini = settings.gemini(settings.auditor_that_counts)
+    instances = pl.concat(settings.benchmark.instances())
+    grid = Grid(
+        "phase", "instances", "settled", "calls", "cost in USD", title=f"Votes of {gemini.name}", title_justify="left"
+    )
+    both: list[tuple[Task, list[Any]]] = [(AUDIT, as_seen(Derivation, instances)), (RELABEL, as_seen(Question, instances))]
+    estimates = {task.name: estimate(gemini, task, seen) for task, seen in both}
+    for name, found in estimates.items():
+        cost = "unknown" if found.usd_least is None else f"{found.usd_least:,.2f} to {found.usd_most:,.2f}"
+        calls = f"{found.calls_least:,} to {found.calls_most:,}"
+        grid.add_row(name, f"{found.instances:,}", f"{found.settled:,}", calls, cost)
+    console.print(grid)
+    for name, found in estimates.items():
+        basis = "assumed" if found.is_assumed else "the mean so far"
+        console.print(
+            f"{name}: {found.output_tokens:,.0f} output tokens a call ({basis}); failed attempts are not foreseen."
+        )
+    if any(found.usd_least is None for found in estimates.values()):
+        console.print(f"The price of {escape(gemini.name)} is unknown: add it to medcalc_assets/auditors/prices.toml.")
+
+
+@main.command("models")
+@reports_errors
+def list_models() -> None:
+    """List the Gemini models that your key may use, with what they cost."""
+    grid = Grid("model", "version", "input", "output", title="US dollars a million tokens", title_justify="left")
+    for name, facts in sorted(available_models().items()):
+        cost = known_price(name)
+        shown = (f"{cost.input:.2f}", f"{cost.output:.2f}") if cost else ("unknown", "unknown")
+        grid.add_row(name, facts.get("version", ""), *shown)
+    console.print(grid)
 
 
 @main.command()
@@ -147,24 +236,83 @@ def export(folder: Path | None) -> None:
         console.print(f"wrote {path}", soft_wrap=True)
 
 
+@main.command("calculators")
+def list_calculators() -> None:
+    """List the 55 calculators with their references. They serve the upkeep of benchmarks, not the care of patients."""
+    listed = Grid("id", "partition", "calculator", "reference", box=None)
+    for calculator in CALCULATORS.values():
+        listed.add_row(str(calculator.id), calculator.slug, escape(calculator.name), escape(calculator.source))
+    console.print(listed)
+
+
+@main.command()
+@click.argument("calculator")
+@click.argument("inputs", nargs=-1, metavar="[KEY=VALUE]...")
+def calc(calculator: str, inputs: tuple[str, ...]) -> None:
+    """Compute one answer by the published rule, with the working and the other conventions.
+
+    CALCULATOR is an id or a partition name; without inputs its inputs are listed. It serves the upkeep of benchmarks, not
+    the care of patients.
+
+    \b
+    Examples:
+      medcalc calc 21                                what it asks for
+      medcalc calc 21 eye=4 verbal=5 motor=6
+      medcalc calc ckd_epi_gfr sex=female age=61 creatinine=80umol/L
+    """
+    found = CALCULATORS.get(int(calculator)) if calculator.isdecimal() else BY_SLUG.get(calculator)
+    if found is None:
+        raise click.UsageError(f"{calculator} is no calculator: `medcalc calculators` lists them.")
+    if not inputs:
+        _show_inputs(found)
+        return
+    entities, problems = parse_inputs(found, inputs)
+    for problem in problems:
+        console.print(f"[yellow]{escape(str(problem))}[/]", soft_wrap=True)
+    if problems:
+        raise SystemExit(FAILED)
+    reading = found.reader.read(entities)
+    result = found.published.apply(reading)
+    console.print(Markdown(markdown(result)))
+    for rule in found.alternatives:
+        other = rule.apply(reading).value
+        if other is not None and other != result.value:
+            console.print(f"By another published convention, {escape(rule.name)}: {escape(str(other))}", soft_wrap=True)
+    console.print(NOT_FOR_CARE, style="dim")
+    if result.value is None:
+        raise SystemExit(FAILED)
+
+
+def _show_inputs(calculator: Calculator) -> None:
+    console.print(f"[bold]{escape(calculator.name)}[/] ({escape(calculator.source)})", soft_wrap=True)
+    shown = Grid("input", "write", "unit or values", "if not given", box=None)
+    for each in calculator.inputs:
+        permitted = ", ".join(map(str, each.permitted)) if isinstance(each, Category) else each.unit or each.kind
+        absent = "must be given" if each.required else each.shown(each.default)
+        shown.add_row(escape(each.key), escape(each.names[1]), escape(permitted), escape(absent))
+    console.print(shown)
+    console.print(NOT_FOR_CARE, style="dim")
+
+
 def _show_summary() -> None:
     """Computed anew from the tables, so that it is true whatever was materialized last."""
     read = Settings.from_environment().warehouse.read
-    raw = read(tables.RAW_MEDCALC, columns=[*tables.INSTANCE_KEYS, "output_type", "note_type", *LABEL, "source"])
-    flags, relabels, scores = map(read, (tables.AUDIT_FLAGS, tables.RELABELS, tables.DISAGREEMENT_SCORES))
-    physicians, maintained = map(read, (tables.PHYSICIAN_LABELS, tables.MAINTAINED_LABELS))
+    heavy = {"raw_medcalc": [*tables.INSTANCE_KEYS, "output_type", "note_type", *LABEL, "source"]}
+    heavy["derivation_audit"] = [*tables.INSTANCE_KEYS, "verdict", "release_rule_reproduces", *columns("published")]
+    found = {name: read(tables.TABLES[name], columns=heavy.get(name)) for name in NEEDED}
+    raw, audits, flags, relabels, scores, _, physicians, maintained = found.values()
     auditors = maintained["auditor"].unique().sort().to_list()
     if len(auditors) > 1:
         raise WarehouseError(
             f"Maintained labels were made with {' and '.join(auditors)}: run all partitions with one of them."
         )
     auditor = auditors[0] if auditors else "none"
-    figures = summarise(raw, flags, relabels, scores, physicians, maintained, auditor)
+    figures = summarise(found, auditor)
     total = figures.select(pl.col(pl.Int32).exclude("calculator_id")).sum().row(0, named=True)
     contested = total["contested_numbers"] + total["contested_dates"] + total["contested_abstentions"]
     confident, everything = total["high_confidence"], total["instances"]
     kinds = dict(scores.filter(auditor=auditor)["relabel_kind"].value_counts().iter_rows())
-    audited = flags.filter(pl.col("status") != "not_audited").height
+    audited = flags.filter(pl.col("status") != "not_audited", auditor=auditor).height
 
     if auditor == simulated.NAME:
         console.print(
@@ -175,6 +323,14 @@ def _show_summary() -> None:
         f"{_counts(raw['output_type'])}; notes {_counts(raw['note_type'])}",
         soft_wrap=True,
     )
+    derivation = Grid(title="Labels against their own entities, without a model", title_justify="left", show_header=False)
+    for verdict, meaning in VERDICTS.items():
+        count = audits.filter(verdict=verdict).height
+        derivation.add_row(meaning, f"{count:,} ({_share(count, everything)})")
+    derivation.add_row("reproduced by the release's own rule", f"{audits['release_rule_reproduces'].sum():,}")
+    derivation.add_row("suspects: contradicted, and no relabel to compare with", f"{total['suspects']:,}")
+    console.print(derivation)
+
     facts = Grid(title=f"Labels against the relabels of {escape(auditor)}", title_justify="left", show_header=False)
     facts.add_row("flagged by Phase 1", f"{total['audit_flags']:,} of {audited:,} audited" if audited else "not audited")
     facts.add_row(
@@ -192,12 +348,14 @@ def _show_summary() -> None:
     )
     facts.add_row("", f"{_share(contested, confident)} of the {confident:,} with a high-confidence relabel")
     facts.add_row("", f"{_share(contested, everything)} of all {everything:,}")
+    for cause, meaning in CAUSES.items():
+        facts.add_row(f"  {cause}", f"{total[cause]:,}: {meaning}")
     console.print(facts)
 
     agreement = Grid(
         "label set", "agree", "Wilson 95%", "sMAPE %", "bootstrap 95%", "N", title="Against physicians", title_justify="left"
     )
-    for row in compare_with_physicians(raw, relabels, physicians, auditor):
+    for row in compare_with_physicians(raw, audits, relabels, physicians, auditor):
         agreement.add_row(
             row["label_set"],
             f"{row['n_agree']}/{row['n']}",
@@ -214,23 +372,15 @@ def _show_summary() -> None:
     console.print(reasons)
     console.print(
         f"{total['changed']:,} labels differ from the released one, {total['not_computable']:,} are N/A, "
-        f"{total['unresolved']:,} are unresolved."
+        f"{total['ambiguous']:,} are ambiguous, {total['unresolved']:,} are unresolved."
     )
 
     by_calculator = Grid(title="By calculator", title_justify="left")
-    for heading in ("calculator", "instances", "flagged", "confident", "likely errors", "changed", "N/A", "unresolved"):
+    for heading in HEADINGS:
         by_calculator.add_column(heading, justify="left" if heading == "calculator" else "right")
     for row in figures.iter_rows(named=True):
-        errors = row["contested_numbers"] + row["contested_dates"] + row["contested_abstentions"]
-        counts = (
-            row["instances"],
-            row["audit_flags"],
-            row["high_confidence"],
-            errors,
-            row["changed"],
-            row["not_computable"],
-        )
-        by_calculator.add_row(row["calculator"], *(str(count or "·") for count in (*counts, row["unresolved"])))
+        row["likely errors"] = row["contested_numbers"] + row["contested_dates"] + row["contested_abstentions"]
+        by_calculator.add_row(row["calculator"], *(str(row[column] or "·") for column in list(HEADINGS.values())[1:]))
     console.print(by_calculator)
 
 
@@ -254,19 +404,21 @@ def _contiguous(positions: Iterable[int]) -> Iterator[tuple[int, int]]:
         yield members[0], members[-1]
 
 
-def _range_tags(first: str, last: str) -> dict[str, str]:
-    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
-
-
 @contextmanager
 def _instance() -> Iterator[dg.DagsterInstance]:
     """The Dagster instance that `make ui` shows; one that forgets where the project's folder is not at hand."""
     project = Path(__file__).parent.parent
     if "DAGSTER_HOME" not in os.environ and (project / "dagster.yaml").exists():
         os.environ["DAGSTER_HOME"] = str(project)
-    if "DAGSTER_HOME" in os.environ:
-        Path(os.environ["DAGSTER_HOME"]).mkdir(parents=True, exist_ok=True)
-    with dg.DagsterInstance.get() if "DAGSTER_HOME" in os.environ else dg.DagsterInstance.ephemeral() as instance:
+    if "DAGSTER_HOME" not in os.environ:
+        with dg.DagsterInstance.ephemeral() as instance:
+            yield instance
+        return
+    storage = Path(os.environ["DAGSTER_HOME"]) / "storage"
+    storage.mkdir(parents=True, exist_ok=True)
+    with FileLock(storage / "opened.lock"):  # two processes that make Dagster's databases at once trip over each other
+        instance = dg.DagsterInstance.get()
+    with instance:
         yield instance
 
 
@@ -274,7 +426,7 @@ def _instance() -> Iterator[dg.DagsterInstance]:
 def _progress(steps: int) -> Iterator[dg.HookDefinition]:
     """A bar with the time left; the hook moves it on at every step that succeeds."""
     shown = (TextColumn("{task.description:24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*shown, TextColumn("left"), TimeRemainingColumn(), console=console) as bar:
+    with Progress(*shown, TextColumn("left"), TimeRemainingColumn(), console=console) as bar, _logged_to(bar.console):
         task = bar.add_task("starting", total=steps)
 
         @dg.success_hook
@@ -282,3 +434,17 @@ def _progress(steps: int) -> Iterator[dg.HookDefinition]:
             bar.update(task, advance=1, description=context.op.name)
 
         yield advance
+
+
+@contextmanager
+def _logged_to(shown: Console) -> Iterator[None]:
+    """What the auditors report of their calls is printed above the bar."""
+    handler = logging.Handler()
+    handler.emit = lambda record: shown.print(record.getMessage(), markup=False, highlight=False)  # type: ignore[method-assign]
+    auditors, level = logging.getLogger("medcalc_assets.auditors"), logging.INFO
+    auditors.addHandler(handler)
+    auditors.setLevel(level)
+    try:
+        yield
+    finally:
+        auditors.removeHandler(handler)

@@ -191,9 +191,10 @@ class Source:
         if self.setting in ("hf", "hf:train"):
             try:
                 return datasets.load_dataset(REPOSITORY, revision=REVISION, split=self._split)
-            except (ConnectionError, OSError, ValueError) as error:
+            except Exception as error:  # network, Hub, file or cache: their libraries share no class of errors
                 raise SourceError(
-                    f"{REPOSITORY} at revision {REVISION[:7]} could not be loaded from the Hugging Face Hub: {error}. "
+                    f"{REPOSITORY} at revision {REVISION[:7]} could not be loaded from the Hugging Face Hub: "
+                    f"{error.__cause__ or error}. "
                     "Check the network (and HF_ENDPOINT, HF_HUB_OFFLINE), or point MEDCALC_SOURCE at a local file."
                 ) from error
         path = self._file()

@@ -87,6 +87,24 @@ def _client(key: str, base_url: str | None) -> genai.Client:
     return genai.Client(api_key=key, enterprise=False, http_options=options)
 
 
+def available_models() -> dict[str, dict[str, Any]]:
+    """The models that this key may generate with, by id, with what tells one version from another. Raises GeminiError."""
+    try:
+        models = list(client().models.list(config=types.ListModelsConfig(page_size=1000)))
+    except errors.APIError as refusal:
+        raise permanent(refusal.code, body_of(refusal), None, 0.0, "models") or GeminiError(
+            f"The models could not be listed: {without_key(str(refusal))}. Try again later."
+        ) from refusal
+    except httpx2.HTTPError as failure:
+        raise GeminiError(f"Gemini cannot be reached: {failure}. Check the network, and try again.") from failure
+    facts = {"version", "display_name", "description", "input_token_limit", "output_token_limit"}
+    return {
+        (model.name or "").removeprefix("models/"): model.model_dump(include=facts, exclude_none=True)
+        for model in models
+        if "generateContent" in (model.supported_actions or [])
+    }
+
+
 async def ask(request: Request, run: str, deadline: float) -> tuple[Attempt, float | None]:
     """One attempt, and the pause in seconds that the service asks for. What goes wrong is part of the attempt."""
     gemini = client()

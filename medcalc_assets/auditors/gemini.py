@@ -11,13 +11,14 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal
 
 from medcalc_assets.auditors import batch, client
 from medcalc_assets.auditors.client import GeminiError, Request
 from medcalc_assets.auditors.flow import Flow, Limits, Stopped
 from medcalc_assets.auditors.ledger import Attempt, Claim, Ledger, Setup, VoteKey, Writer
-from medcalc_assets.auditors.prices import Price, cost, price, total
+from medcalc_assets.auditors.prices import Price, cost, known_price, total
 from medcalc_assets.auditors.protocol import AuditVote, Derivation, Question, RelabelVote
 from medcalc_assets.auditors.replies import Reply, read
 from medcalc_assets.auditors.tasks import (
@@ -180,7 +181,7 @@ class GeminiAuditor:
         """Raises GeminiError if there is a limit and no known price to keep it by."""
         if self.max_usd is None:
             return None
-        known = price(self.name, dt.datetime.now(dt.UTC).date())
+        known = known_price(self.name)
         if known is None:
             raise GeminiError(
                 f"The price of {self.name} is unknown, so a limit of ${self.max_usd:.2f} cannot be kept. Add it to "
@@ -280,6 +281,9 @@ class Casting:
         self._known[attempt.vote.sha256].append(reply)
         self.progress.count(reply)
         return reply
+
+    def replies(self) -> Iterator[Reply]:
+        return chain.from_iterable(self._known.values())
 
     # -- asking for what is missing
 

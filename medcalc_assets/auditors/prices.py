@@ -53,6 +53,11 @@ def price(model: str, day: dt.date) -> Price | None:
     )
 
 
+def known_price(model: str) -> Price | None:
+    """The price of a model today."""
+    return price(model, dt.datetime.now(dt.UTC).date())
+
+
 def cost(reply: Reply) -> float | None:
     """What an attempt cost. Refusals are free; None if its price, or what it used, is not known."""
     attempt = reply.attempt

@@ -2,6 +2,8 @@
 
 import hashlib
 import inspect
+import warnings
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -11,11 +13,14 @@ import polars as pl
 from medcalc_assets.partitions import BY_CALCULATOR, KEYS
 from medcalc_assets.storage.tables import PARTITION_COLUMN, TABLES
 
+warnings.simplefilter("ignore", dg.BetaWarning)  # backfill policies and data versions; the version is pinned
+
 GROUPS = (
     "source",
     "derivation",
     "phase1_audit",
     "phase2_relabel",
+    "auditors",
     "disagreement",
     "phase3_adjudication",
     "release",
@@ -23,13 +28,26 @@ GROUPS = (
 """The groups of the assets, in the order of the chain."""
 
 
-def stage(name: str, group: str, *code: ModuleType) -> dict[str, Any]:
-    """The arguments of `dg.asset` for the table of this name. `code` is what its content depends on, besides its inputs.
+ASKED = pl.col("calls") > 0
+CALLS = {
+    "failed votes": (pl.col("status") == "failed").sum(),
+    "calls": pl.col("calls").sum(),
+    "calls saved": (pl.col("status") == "not_cast").sum(),
+    "input tokens": pl.col("input_tokens").sum(),
+    "output tokens": pl.col("output_tokens").sum(),
+    "cost in USD": pl.when(~pl.col("cost_usd").filter(ASKED).is_null().any()).then(pl.col("cost_usd").filter(ASKED).sum()),
+}
+"""What votes took, by partition: figures for `describe`. The cost is null where that of any call is unknown."""
+
+
+def stage(name: str, group: str, *code: ModuleType | str) -> dict[str, Any]:
+    """The arguments of `dg.asset` for the table of this name. `code` is what its content depends on, besides its inputs:
+    modules, and versions of what is no module.
 
     Any number of partitions is one run: 55 runs would cost minutes of starting up.
     """
     table = TABLES[name]
-    sources = "".join([table.ddl, *map(inspect.getsource, code)])
+    sources = "".join([table.ddl, *(text for part in code for text in _texts(part))])
     partitioned = {"partitions_def": BY_CALCULATOR, "backfill_policy": dg.BackfillPolicy.single_run()}
     return {
         "name": name,
@@ -56,6 +74,14 @@ def stage(name: str, group: str, *code: ModuleType) -> dict[str, Any]:
     }
 
 
+def _texts(part: ModuleType | str) -> list[str]:
+    """The source of a module, or of all modules of a package; a version as it is."""
+    if isinstance(part, str):
+        return [part]
+    path = Path(inspect.getfile(part))
+    return [file.read_text() for file in (sorted(path.parent.glob("*.py")) if path.name == "__init__.py" else [path])]
+
+
 def columns(*names: str) -> dg.AssetIn:
     """An input of which these columns are read, and not the notes of a whole benchmark."""
     return dg.AssetIn(metadata={"columns": list(names)})
@@ -67,13 +93,20 @@ def so_far(*names: str) -> dg.AssetIn:
 
 
 def describe(context: dg.AssetExecutionContext, frame: pl.DataFrame, auditor: str | None, **figures: pl.Expr) -> None:
-    """Attach to each partition its row count, whose votes it was made from, and its figures."""
+    """Attach to each partition its row count, whose votes it was made from, and its figures; a null one is unknown."""
     counts = frame.group_by(PARTITION_COLUMN).agg(pl.len().alias("dagster/partition_row_count"), **figures)
     by_partition = {row.pop(PARTITION_COLUMN): row for row in counts.iter_rows(named=True)}
     nothing = dict.fromkeys(counts.columns[1:], 0)
     for key in context.partition_keys:
-        metadata = by_partition.get(key, nothing) | ({"auditor": auditor} if auditor else {})
+        found = by_partition.get(key, nothing)
+        metadata = {name: "unknown" if figure is None else figure for name, figure in found.items()}
+        metadata |= {"auditor": auditor} if auditor else {}
         context.add_asset_metadata(metadata, partition_key=key)
+
+
+def of_partitions(first: str, last: str) -> dict[str, str]:
+    """The tags of a run of a contiguous range of partitions."""
+    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
 
 
 def ordered(partitions: list[str]) -> list[str]:

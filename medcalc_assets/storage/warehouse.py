@@ -5,11 +5,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import NoReturn
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.storage.tables import CATALOG, PARTITION_COLUMN, SCHEMA, TYPES, Table
@@ -82,6 +84,20 @@ class Warehouse:
         """
         where, parameters = _where(partitions)
         keys = [""] if partitions is None else list(partitions)
+        frames = iter(frames)
+        first = list(islice(frames, 1))  # a download may precede it, during which the file must not be locked
+        schema = pl.DataFrame(schema=table.polars_schema).to_arrow().schema
+        failures: list[Exception] = []
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            try:
+                for frame in chain(first, frames):
+                    _require_declared(frame, table, partitions)
+                    yield from frame.select(table.names).to_arrow().cast(schema).to_batches()
+            except Exception as error:  # DuckDB, which calls this, makes a text of it
+                failures.append(error)
+                raise
+
         with self.connect() as connection:
             # Closing the connection before the commit undoes everything, whatever the reason.
             connection.begin()
@@ -90,11 +106,9 @@ class Warehouse:
                 connection.execute(table.ddl)
                 _require_declared_columns(connection, table)
                 connection.execute(f"DELETE FROM {table.full_name} {where}", parameters)
-                for frame in frames:
-                    _require_declared(frame, table, partitions)
-                    connection.register("incoming", frame.select(table.names))
-                    connection.execute(f"INSERT INTO {table.full_name} BY NAME SELECT * FROM incoming")
-                    connection.unregister("incoming")
+                # One statement for all frames: DuckDB keeps in memory what several have written until the commit.
+                connection.register("incoming", pa.RecordBatchReader.from_batches(schema, batches()))
+                connection.execute(f"INSERT INTO {table.full_name} BY NAME SELECT * FROM incoming")
                 _require_unique_keys(connection, table)
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {WRITTEN} (table_name VARCHAR, {PARTITION_COLUMN} VARCHAR)")
                 known = f"table_name = ? AND {PARTITION_COLUMN} IN (SELECT unnest(?))"
@@ -103,6 +117,8 @@ class Warehouse:
                 rows = connection.execute(f"SELECT count(*) FROM {table.full_name}").fetchall()[0][0]
                 connection.commit()
             except duckdb.Error as error:
+                if failures:
+                    raise failures[0] from None
                 _refuse(table, f"DuckDB says: {error}. Free disk space if that is what lacks, and run again")
         return int(rows)
 

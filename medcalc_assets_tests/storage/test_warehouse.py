@@ -327,6 +327,20 @@ def test_a_lock_that_is_released_in_time_is_no_error(warehouse: Warehouse) -> No
     assert uids(warehouse) == [1]
 
 
+def test_the_file_is_not_locked_while_the_first_frame_is_on_its_way(warehouse: Warehouse) -> None:
+    """Before it, a source may be downloaded."""
+    warehouse.write(AUDIT_FLAGS, [flags("map", 1)], ["map"])
+    held: list[bool] = []
+
+    def frames() -> Iterator[pl.DataFrame]:
+        held.append(is_held(warehouse.path))
+        yield flags("map", 2)
+        held.append(is_held(warehouse.path))
+
+    warehouse.write(AUDIT_FLAGS, frames(), ["map"])
+    assert held == [False, True]
+
+
 def test_readers_share_the_file(warehouse: Warehouse) -> None:
     warehouse.write(AUDIT_FLAGS, [flags("map", 1)], ["map"])
     with warehouse.connect(read_only=True):
