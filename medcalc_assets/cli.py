@@ -1,7 +1,6 @@
 """The command line: run the chain, read its figures, export the labels."""
 
 import os
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -14,18 +13,22 @@ import dagster as dg
 import polars as pl
 from filelock import FileLock
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
 from medcalc_assets import export as exported
 from medcalc_assets.auditors import simulated
+from medcalc_assets.calculators import BY_SLUG, CALCULATORS, Calculator, markdown, parse_inputs
+from medcalc_assets.calculators.inputs import Category
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.adjudication import REASONS
 from medcalc_assets.labels.agreement import compare_with_physicians, proportion
-from medcalc_assets.labels.summary import summarise
+from medcalc_assets.labels.attribution import CAUSES
+from medcalc_assets.labels.summary import NEEDED, summarise
 from medcalc_assets.labels.value import columns
 from medcalc_assets.partitions import KEYS
 from medcalc_assets.storage import tables
@@ -34,6 +37,24 @@ from medcalc_assets.storage.warehouse import WarehouseError
 console = Console()
 FAILED, CHECK_FAILED = 1, 3
 LABEL = columns("label")
+HEADINGS = {
+    "calculator": "calculator",
+    "instances": "instances",
+    "contradicted": "contradicted",
+    "flagged": "audit_flags",
+    "confident": "high_confidence",
+    "likely errors": "likely errors",
+    "changed": "changed",
+    "N/A": "not_computable",
+    "ambiguous": "ambiguous",
+    "unresolved": "unresolved",
+}
+NOT_FOR_CARE = "For the upkeep of benchmarks, not for the care of patients."
+VERDICTS = {
+    "reproduced": "reproduced by the published rule",
+    "contradicted": "[bold]contradicted by the published rule[/]",
+    "not_computable": "not computable from the released entities",
+}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -51,9 +72,6 @@ home = setting("--home", "MEDCALC_HOME", "Folder of the warehouse; ./data by def
 source = setting("--source", "MEDCALC_SOURCE", "demo (the default), hf, hf:train, or a CSV or Parquet file of v1.0.")
 published = setting("--published", "MEDCALC_PUBLISHED", "Folder with the authors' published files.")
 auditor = setting("--auditor", "MEDCALC_AUDITOR", "Whose votes count: simulated, published or none.")
-
-
-warnings.simplefilter("ignore", dg.BetaWarning)
 
 
 def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
@@ -82,6 +100,7 @@ def main() -> None:
       medcalc run --source hf                           MedCalc-Bench v1.0, test split
       medcalc run --source test.csv --published folder  your copy, with the authors' relabels
       medcalc summary
+      medcalc calc 21 eye=4 verbal=5 motor=6            one answer by the published rule, with its working
       medcalc export --to release/
 
     Exit codes: 0 all is well, 1 the run failed or there is nothing to show, 2 wrong usage, 3 a check failed.
@@ -148,19 +167,78 @@ def export(folder: Path | None) -> None:
         console.print(f"wrote {path}", soft_wrap=True)
 
 
+@main.command("calculators")
+def list_calculators() -> None:
+    """List the 55 calculators with their references. They serve the upkeep of benchmarks, not the care of patients."""
+    listed = Grid("id", "partition", "calculator", "reference", box=None)
+    for calculator in CALCULATORS.values():
+        listed.add_row(str(calculator.id), calculator.slug, escape(calculator.name), escape(calculator.source))
+    console.print(listed)
+
+
+@main.command()
+@click.argument("calculator")
+@click.argument("inputs", nargs=-1, metavar="[KEY=VALUE]...")
+def calc(calculator: str, inputs: tuple[str, ...]) -> None:
+    """Compute one answer by the published rule, with the working and the other conventions.
+
+    CALCULATOR is an id or a partition name; without inputs its inputs are listed. It serves the upkeep of benchmarks, not
+    the care of patients.
+
+    \b
+    Examples:
+      medcalc calc 21                                what it asks for
+      medcalc calc 21 eye=4 verbal=5 motor=6
+      medcalc calc ckd_epi_gfr sex=female age=61 creatinine=80umol/L
+    """
+    found = CALCULATORS.get(int(calculator)) if calculator.isdecimal() else BY_SLUG.get(calculator)
+    if found is None:
+        raise click.UsageError(f"{calculator} is no calculator: `medcalc calculators` lists them.")
+    if not inputs:
+        _show_inputs(found)
+        return
+    entities, problems = parse_inputs(found, inputs)
+    for problem in problems:
+        console.print(f"[yellow]{escape(str(problem))}[/]", soft_wrap=True)
+    if problems:
+        raise SystemExit(FAILED)
+    reading = found.reader.read(entities)
+    result = found.published.apply(reading)
+    console.print(Markdown(markdown(result)))
+    for rule in found.alternatives:
+        other = rule.apply(reading).value
+        if other is not None and other != result.value:
+            console.print(f"By another published convention, {escape(rule.name)}: {escape(str(other))}", soft_wrap=True)
+    console.print(NOT_FOR_CARE, style="dim")
+    if result.value is None:
+        raise SystemExit(FAILED)
+
+
+def _show_inputs(calculator: Calculator) -> None:
+    console.print(f"[bold]{escape(calculator.name)}[/] ({escape(calculator.source)})", soft_wrap=True)
+    shown = Grid("input", "write", "unit or values", "if not given", box=None)
+    for each in calculator.inputs:
+        permitted = ", ".join(map(str, each.permitted)) if isinstance(each, Category) else each.unit or each.kind
+        absent = "must be given" if each.required else each.shown(each.default)
+        shown.add_row(escape(each.key), escape(each.names[1]), escape(permitted), escape(absent))
+    console.print(shown)
+    console.print(NOT_FOR_CARE, style="dim")
+
+
 def _show_summary() -> None:
     """Computed anew from the tables, so that it is true whatever was materialized last."""
     read = Settings.from_environment().warehouse.read
-    raw = read(tables.RAW_MEDCALC, columns=[*tables.INSTANCE_KEYS, "output_type", "note_type", *LABEL, "source"])
-    flags, relabels, scores = map(read, (tables.AUDIT_FLAGS, tables.RELABELS, tables.DISAGREEMENT_SCORES))
-    physicians, maintained = map(read, (tables.PHYSICIAN_LABELS, tables.MAINTAINED_LABELS))
+    heavy = {"raw_medcalc": [*tables.INSTANCE_KEYS, "output_type", "note_type", *LABEL, "source"]}
+    heavy["derivation_audit"] = [*tables.INSTANCE_KEYS, "verdict", "release_rule_reproduces", *columns("published")]
+    found = {name: read(tables.TABLES[name], columns=heavy.get(name)) for name in NEEDED}
+    raw, audits, flags, relabels, scores, _, physicians, maintained = found.values()
     auditors = maintained["auditor"].unique().sort().to_list()
     if len(auditors) > 1:
         raise WarehouseError(
             f"Maintained labels were made with {' and '.join(auditors)}: run all partitions with one of them."
         )
     auditor = auditors[0] if auditors else "none"
-    figures = summarise(raw, flags, relabels, scores, physicians, maintained, auditor)
+    figures = summarise(found, auditor)
     total = figures.select(pl.col(pl.Int32).exclude("calculator_id")).sum().row(0, named=True)
     contested = total["contested_numbers"] + total["contested_dates"] + total["contested_abstentions"]
     confident, everything = total["high_confidence"], total["instances"]
@@ -176,6 +254,14 @@ def _show_summary() -> None:
         f"{_counts(raw['output_type'])}; notes {_counts(raw['note_type'])}",
         soft_wrap=True,
     )
+    derivation = Grid(title="Labels against their own entities, without a model", title_justify="left", show_header=False)
+    for verdict, meaning in VERDICTS.items():
+        count = audits.filter(verdict=verdict).height
+        derivation.add_row(meaning, f"{count:,} ({_share(count, everything)})")
+    derivation.add_row("reproduced by the release's own rule", f"{audits['release_rule_reproduces'].sum():,}")
+    derivation.add_row("suspects: contradicted, and no relabel to compare with", f"{total['suspects']:,}")
+    console.print(derivation)
+
     facts = Grid(title=f"Labels against the relabels of {escape(auditor)}", title_justify="left", show_header=False)
     facts.add_row("flagged by Phase 1", f"{total['audit_flags']:,} of {audited:,} audited" if audited else "not audited")
     facts.add_row(
@@ -193,12 +279,14 @@ def _show_summary() -> None:
     )
     facts.add_row("", f"{_share(contested, confident)} of the {confident:,} with a high-confidence relabel")
     facts.add_row("", f"{_share(contested, everything)} of all {everything:,}")
+    for cause, meaning in CAUSES.items():
+        facts.add_row(f"  {cause}", f"{total[cause]:,}: {meaning}")
     console.print(facts)
 
     agreement = Grid(
         "label set", "agree", "Wilson 95%", "sMAPE %", "bootstrap 95%", "N", title="Against physicians", title_justify="left"
     )
-    for row in compare_with_physicians(raw, relabels, physicians, auditor):
+    for row in compare_with_physicians(raw, audits, relabels, physicians, auditor):
         agreement.add_row(
             row["label_set"],
             f"{row['n_agree']}/{row['n']}",
@@ -215,23 +303,15 @@ def _show_summary() -> None:
     console.print(reasons)
     console.print(
         f"{total['changed']:,} labels differ from the released one, {total['not_computable']:,} are N/A, "
-        f"{total['unresolved']:,} are unresolved."
+        f"{total['ambiguous']:,} are ambiguous, {total['unresolved']:,} are unresolved."
     )
 
     by_calculator = Grid(title="By calculator", title_justify="left")
-    for heading in ("calculator", "instances", "flagged", "confident", "likely errors", "changed", "N/A", "unresolved"):
+    for heading in HEADINGS:
         by_calculator.add_column(heading, justify="left" if heading == "calculator" else "right")
     for row in figures.iter_rows(named=True):
-        errors = row["contested_numbers"] + row["contested_dates"] + row["contested_abstentions"]
-        counts = (
-            row["instances"],
-            row["audit_flags"],
-            row["high_confidence"],
-            errors,
-            row["changed"],
-            row["not_computable"],
-        )
-        by_calculator.add_row(row["calculator"], *(str(count or "·") for count in (*counts, row["unresolved"])))
+        row["likely errors"] = row["contested_numbers"] + row["contested_dates"] + row["contested_abstentions"]
+        by_calculator.add_row(row["calculator"], *(str(row[column] or "·") for column in list(HEADINGS.values())[1:]))
     console.print(by_calculator)
 
 

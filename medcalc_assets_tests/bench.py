@@ -1,10 +1,13 @@
-"""Speed and memory of the chain, on the real test split and on 10 and 100 times its rows (`make bench`).
+"""Speed and memory of the rules and the chain, on the real test split and on 10 and 100 times its rows (`make bench`).
 
 Each measurement is a process of its own: what Dagster adds is the difference between a run of the chain and the same
 functions called one after the other, storage included.
 """
 
+import ast
+import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -17,14 +20,19 @@ import polars as pl
 
 from medcalc_assets.auditors.protocol import votes_frame
 from medcalc_assets.auditors.published import FILE, REQUIRED, UID
+from medcalc_assets.calculators import CALCULATORS, Calculator, audit_derivation
+from medcalc_assets.defs.derivation import audited
+from medcalc_assets.defs.disagreement import attributed
 from medcalc_assets.defs.settings import Settings
+from medcalc_assets.demo import benchmark as demo
 from medcalc_assets.labels.adjudication import maintain, review_order
 from medcalc_assets.labels.agreement import compare_with_physicians
 from medcalc_assets.labels.discrepancy import score_disagreement
-from medcalc_assets.labels.summary import summarise
-from medcalc_assets.labels.value import columns
+from medcalc_assets.labels.summary import NEEDED, summarise
+from medcalc_assets.labels.value import Label, columns
 from medcalc_assets.labels.voting import audit_verdicts
 from medcalc_assets.partitions import KEYS
+from medcalc_assets.source import Source
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.tables import INSTANCE_KEYS
 
@@ -45,25 +53,57 @@ def chain_without_dagster() -> None:
         return store.read(tables.RAW_MEDCALC, KEYS, [*INSTANCE_KEYS, *names])
 
     store.write(tables.RAW_MEDCALC, settings.benchmark.instances(), KEYS)
+    instances = raw("entities", *LABEL).partition_by("calculator")
+    store.write(tables.DERIVATION_AUDIT, map(audited, instances), KEYS)
     for table in (tables.AUDIT_VOTES, tables.RELABEL_VOTES):
         write(table, votes_frame(table, "none", [], raw()))
     flags = (
         raw()
         .join(audit_verdicts(store.read(tables.AUDIT_VOTES)), on="uid", how="left")
-        .with_columns(
-            auditor=pl.lit("published"), n_votes=pl.lit(0), n_flags=pl.lit(0), status=pl.lit("not_audited")
-        )
+        .with_columns(auditor=pl.lit("published"), n_votes=pl.lit(0), n_flags=pl.lit(0), status=pl.lit("not_audited"))
     )
     write(tables.AUDIT_FLAGS, flags)
     write(tables.RELABELS, settings.published_files.relabels(raw(*LABEL), KEYS))
-    scores = write(tables.DISAGREEMENT_SCORES, score_disagreement(raw(*LABEL).select("uid", *LABEL), store.read(tables.RELABELS)))
-    write(tables.ADJUDICATION_QUEUE, review_order(scores))
+    audits = store.read(tables.DERIVATION_AUDIT)
+    scores = score_disagreement(raw("output_type", *LABEL).drop(INSTANCE_KEYS[1:]), store.read(tables.RELABELS))
+    write(tables.DISAGREEMENT_SCORES, scores := attributed(scores, audits))
+    write(tables.ADJUDICATION_QUEUE, review_order(raw(*LABEL), scores, audits).with_columns(auditor=pl.lit("published")))
     physicians = write(tables.PHYSICIAN_LABELS, settings.published_files.physician_labels(raw(*LABEL), KEYS))
-    maintained = maintain(raw("output_type", *LABEL), scores, physicians).with_columns(auditor=pl.lit("published"))
+    maintained = maintain(raw("output_type", *LABEL), scores, physicians, audits).with_columns(auditor=pl.lit("published"))
     write(tables.MAINTAINED_LABELS, maintained)
     relabels = store.read(tables.RELABELS)
-    compare_with_physicians(raw(*LABEL), relabels, physicians, "published")
-    summarise(raw(*LABEL), flags, relabels, scores, physicians, maintained, "published")
+    compare_with_physicians(raw(*LABEL), audits, relabels, physicians, "published")
+    summarise(
+        {name: store.read(tables.TABLES[name], columns=[*INSTANCE_KEYS[1:], *needed]) for name, needed in NEEDED.items()},
+        "published",
+    )
+
+
+def rules_over(instances: list[tuple[Calculator, dict[str, object], Label]], times: int) -> None:
+    """Print how many instances a second all rules (published, other conventions, as released) get through, on one core."""
+    started = time.process_time()
+    for _ in range(times):
+        for calculator, entities, label in instances:
+            audit_derivation(calculator, entities, label)
+    spent, count = time.process_time() - started, times * len(instances)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // MEBIBYTE
+    print(f"all rules over {count:>9,} instances: {count / spent:>7,.0f} a second{peak:>7,} MiB")
+
+
+def rules(real: Path) -> None:
+    released = pl.concat(Source(str(real / "medcalc_bench_v1_test.csv")).instances())
+    names = ("calculator_id", "entities", *LABEL)
+    real_ones = [
+        (CALCULATORS[number], json.loads(entities), Label(*label))
+        for number, entities, *label in released.select(names).iter_rows()
+    ]
+    for times in (1, 10, 10):  # the first round resolves the units
+        rules_over(real_ones, times)
+    invented = [
+        (CALCULATORS[instance.row["Calculator ID"]], ast.literal_eval(instance.row["Relevant Entities"]), instance.truth)
+        for instance in demo.instances()
+    ]
+    rules_over(invented, 1_000_000 // len(invented))
 
 
 def multiplied(real: Path, factor: int, folder: Path) -> tuple[Path, Path]:
@@ -111,6 +151,7 @@ def measure(name: str, command: list[str], environment: dict[str, str]) -> float
 def main() -> None:
     real = Path(os.environ.get("MEDCALC_REAL_DATA") or sys.exit("make bench needs MEDCALC_REAL_DATA"))
     medcalc = str(Path(sys.executable).parent / "medcalc")
+    rules(real)
     start = measure("starting a process", [sys.executable, "-c", "import medcalc_assets.cli, datasets"], dict(os.environ))
     for factor in (1, 10, 100):
         with tempfile.TemporaryDirectory() as name:

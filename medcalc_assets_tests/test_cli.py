@@ -64,6 +64,49 @@ def test_a_mistake_is_told_without_a_traceback(arguments, message, dagster_home)
     assert "Traceback" not in result.output
 
 
+def test_calc_prints_the_value_with_its_working():
+    shown = medcalc("calc", "21", "eye=4", "verbal=5", "motor=6")
+    assert shown.exit_code == 0
+    assert "Answer: 15 points" in shown.output
+    assert "not for the care of patients" in shown.output
+    assert medcalc("calc", "glasgow_coma_score", "eye=4", "verbal=5", "motor=6").output == shown.output
+
+
+def test_calc_tells_what_another_convention_gives():
+    assert "Katz" in medcalc("calc", "26", "sodium=130", "glucose=400").output
+
+
+def test_calc_without_inputs_lists_them():
+    shown = medcalc("calc", "21")
+    assert shown.exit_code == 0
+    assert "eyes open spontaneously" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "exit_code", "message"),
+    [
+        (("99",), 2, "99 is no calculator"),
+        (("apgar",), 2, "apgar is no calculator"),
+        (("3", "sex=female", "age=61"), 1, "creatinine"),
+        (("21", "nose=4"), 1, "unknown key"),
+        (("64", "na=140", "cl=100", "hco3=24"), 1, "not computable"),
+        (("3", "sex=female", "age=61", "creatinine=80kg"), 1, "kg"),
+    ],
+)
+def test_calc_says_what_is_missing_or_wrong(arguments, exit_code, message):
+    shown = medcalc("calc", *arguments)
+    assert shown.exit_code == exit_code
+    assert message in shown.output
+    assert "Traceback" not in shown.output
+
+
+def test_calculators_lists_all_with_their_references():
+    shown = medcalc("calculators")
+    assert shown.exit_code == 0
+    assert "Teasdale" in shown.output
+    assert "framingham_risk" in shown.output
+
+
 @pytest.mark.parametrize(
     ("positions", "ranges"), [([0, 1, 2], [(0, 2)]), ([5, 1, 2], [(1, 2), (5, 5)]), ([], []), ([54], [(54, 54)])]
 )

@@ -7,6 +7,8 @@ import dagster as dg
 import duckdb
 
 from medcalc_assets.defs.settings import Settings
+from medcalc_assets.demo import benchmark
+from medcalc_assets.labels.adjudication import SUSPECT_DATE
 from medcalc_assets.labels.voting import RUNS, SUPERMAJORITY
 from medcalc_assets.partitions import KEYS
 from medcalc_assets.storage.tables import CATALOG, INSTANCE_KEYS, PARTITION_COLUMN, SCHEMA, TABLES, Table
@@ -93,6 +95,7 @@ def tally(table: str, votes: str, counted: str, expected: str) -> Check:
     )
 
 
+PLANTED = tuple(instance.row["Row Number"] for instance in benchmark.instances() if instance.planted == "aggregation")
 ORPHANS = [no_orphans(table) for table in TABLES.values() if "uid" in table.key and table.name != "raw_medcalc"]
 TYPES_OF_ANSWER = [
     one_type_of_answer(table, column.removesuffix("_kind"))
@@ -114,6 +117,22 @@ CHAIN_CHECKS = [
     ),
     *ORPHANS,
     *TYPES_OF_ANSWER,
+    Check(
+        "derivation_audit",
+        "one_audit_an_instance",
+        "Every instance is audited, with a verdict that its values bear out.",
+        f"""SELECT uid, 'no row' AS problem FROM raw_medcalc ANTI JOIN derivation_audit USING (uid)
+        WHERE {materialized("derivation_audit")}
+        UNION ALL SELECT uid, verdict FROM derivation_audit
+        WHERE (verdict = 'contradicted' AND published_kind IS NULL) OR (likely_error AND verdict != 'contradicted')""",
+    ),
+    Check(
+        "derivation_audit",
+        "planted_errors_are_found",
+        "In the demo, exactly the labels with a planted aggregation error are contradicted by their own entities.",
+        f"""SELECT uid, verdict FROM derivation_audit JOIN raw_medcalc USING (uid)
+        WHERE source = 'demo' AND (verdict = 'contradicted') != (uid IN {PLANTED})""",
+    ),
     every_vote_accounted_for(TABLES["audit_votes"], "verdict"),
     every_vote_accounted_for(TABLES["relabel_votes"], "answer_kind"),
     tally(
@@ -151,11 +170,11 @@ CHAIN_CHECKS = [
     Check(
         "adjudication_queue",
         "every_contested_label_is_queued",
-        "The queue holds the likely errors of the auditor that counts, each once.",
+        "The queue holds the likely errors of the auditor that counts, and whatever has no high-confidence relabel.",
         f"""SELECT uid FROM disagreement_scores JOIN (SELECT DISTINCT auditor FROM maintained_labels) USING (auditor)
         ANTI JOIN adjudication_queue USING (uid, auditor) WHERE likely_error AND {materialized("adjudication_queue")}
-        UNION ALL SELECT uid FROM adjudication_queue
-        ANTI JOIN (SELECT * FROM disagreement_scores WHERE likely_error) USING (uid, auditor)""",
+        UNION ALL SELECT uid FROM adjudication_queue AS q LEFT JOIN disagreement_scores USING (uid, auditor)
+        WHERE (q.tier < {SUSPECT_DATE}) != coalesce(likely_error, false) OR likely_error = false""",
     ),
     Check(
         "maintained_labels",
@@ -169,10 +188,12 @@ CHAIN_CHECKS = [
         "A label changes only by a physician or a relabel, and what nobody checked is unresolved.",
         """SELECT uid, reason FROM maintained_labels AS m JOIN raw_medcalc AS r USING (uid)
         LEFT JOIN disagreement_scores AS d USING (uid, auditor) LEFT JOIN physician_labels AS p USING (uid)
-        WHERE (reason IN ('confirmed', 'unresolved') AND (final_kind IS DISTINCT FROM r.label_kind
+        WHERE (reason IN ('ambiguous', 'confirmed', 'unresolved') AND (final_kind IS DISTINCT FROM r.label_kind
                OR final_number IS DISTINCT FROM r.label_number OR final_date IS DISTINCT FROM r.label_date))
            OR (reason = 'unresolved') != (d.auditor IS NULL AND p.reviewer IS NULL)
-           OR (m.state = 'not_computable') != (final_kind = 'na')""",
+           OR (reason = 'ambiguous') != (m.assumptions IS NOT NULL)
+           OR m.state != CASE WHEN reason = 'ambiguous' THEN 'ambiguous' WHEN final_kind = 'na' THEN 'not_computable'
+                         ELSE 'computable' END""",
     ),
     Check(
         "maintained_labels",

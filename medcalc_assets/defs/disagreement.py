@@ -1,24 +1,57 @@
-"""How far each relabel is from the released label."""
+"""How far each relabel is from the released label, and why."""
+
+import json
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import columns, describe, stage
-from medcalc_assets.labels import discrepancy, value
+from medcalc_assets.labels import attribution, discrepancy, value
+from medcalc_assets.labels.attribution import CAUSES, PUBLISHED, Attribution, attribute
 from medcalc_assets.labels.discrepancy import score_disagreement
+from medcalc_assets.labels.parsing import parse_label
+from medcalc_assets.labels.value import Label, OutputType
 from medcalc_assets.storage.tables import DISAGREEMENT_SCORES
 
 
 @dg.asset(
-    **stage("disagreement_scores", "disagreement", discrepancy),
-    ins={"raw_medcalc": columns("uid", *value.columns("label"))},
+    **stage("disagreement_scores", "disagreement", discrepancy, attribution),
+    ins={
+        "raw_medcalc": columns("uid", "output_type", *value.columns("label")),
+        "derivation_audit": columns("uid", "alternatives"),
+    },
 )
 def disagreement_scores(
-    context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, relabels: pl.DataFrame, settings: Settings
+    context: dg.AssetExecutionContext,
+    raw_medcalc: pl.DataFrame,
+    derivation_audit: pl.DataFrame,
+    relabels: pl.DataFrame,
+    settings: Settings,
 ) -> pl.DataFrame:
-    scores = score_disagreement(raw_medcalc, relabels).select(
-        pl.col(name).cast(dtype) for name, dtype in DISAGREEMENT_SCORES.polars_schema.items()
-    )
-    describe(context, scores, settings.auditor_that_counts, likely_errors=pl.col("likely_error").sum())
+    scores = attributed(score_disagreement(raw_medcalc, relabels), derivation_audit)
+    scores = scores.select(pl.col(name).cast(dtype) for name, dtype in DISAGREEMENT_SCORES.polars_schema.items())
+    of_cause = {cause: (pl.col("attribution") == cause).sum() for cause in CAUSES}
+    describe(context, scores, settings.auditor_that_counts, likely_errors=pl.col("likely_error").sum(), **of_cause)
     return scores
+
+
+def attributed(scores: pl.DataFrame, audits: pl.DataFrame) -> pl.DataFrame:
+    """The scores with the `attribution` of every likely error, and its evidence."""
+    contested = scores.filter("likely_error").join(audits.select("uid", "alternatives"), on="uid")
+    names = ("output_type", "alternatives", *value.columns("label"), *value.columns("relabel"))
+    found = [_attribution(*row) for row in contested.select(names).iter_rows()]
+    causes = contested.select(
+        "uid",
+        "auditor",
+        attribution=pl.Series([cause for cause, _ in found], dtype=pl.String),
+        attribution_evidence=pl.Series([evidence for _, evidence in found], dtype=pl.String),
+    )
+    return scores.join(causes, on=["uid", "auditor"], how="left")
+
+
+def _attribution(output_type: OutputType, rules: str, *labels: Any) -> Attribution:
+    values = {name: text and parse_label(text) for name, text in json.loads(rules).items()}
+    published = values.pop(PUBLISHED)
+    return attribute(Label(*labels[:3]), Label(*labels[3:]), output_type, published, values)

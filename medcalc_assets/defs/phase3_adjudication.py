@@ -9,18 +9,30 @@ from medcalc_assets.auditors import published, simulated
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import columns, describe, so_far, stage
 from medcalc_assets.labels import adjudication, agreement, value
-from medcalc_assets.labels.adjudication import review_order
+from medcalc_assets.labels.adjudication import SUSPECT_DATE, SUSPECT_NUMBER, review_order
 from medcalc_assets.labels.agreement import compare_with_physicians
 from medcalc_assets.storage.tables import ADJUDICATION_QUEUE, INSTANCE_KEYS, PHYSICIAN_AGREEMENT, PHYSICIAN_LABELS
 
 
-@dg.asset(**stage("adjudication_queue", "phase3_adjudication", adjudication))
+@dg.asset(
+    **stage("adjudication_queue", "phase3_adjudication", adjudication),
+    ins={
+        "raw_medcalc": columns(*INSTANCE_KEYS, *value.columns("label")),
+        "derivation_audit": columns("uid", "likely_error", *value.columns("published")),
+    },
+)
 def adjudication_queue(
-    context: dg.AssetExecutionContext, disagreement_scores: pl.DataFrame, settings: Settings
+    context: dg.AssetExecutionContext,
+    raw_medcalc: pl.DataFrame,
+    derivation_audit: pl.DataFrame,
+    disagreement_scores: pl.DataFrame,
+    settings: Settings,
 ) -> pl.DataFrame:
-    contested = review_order(disagreement_scores.filter(auditor=settings.auditor_that_counts))
-    describe(context, contested, settings.auditor_that_counts)
-    return contested.select(ADJUDICATION_QUEUE.names)
+    auditor = settings.auditor_that_counts
+    queue = review_order(raw_medcalc, disagreement_scores.filter(auditor=auditor), derivation_audit)
+    suspects = pl.col("tier").is_in([SUSPECT_DATE, SUSPECT_NUMBER])
+    describe(context, queue, auditor, contested=(pl.col("tier") < SUSPECT_DATE).sum(), suspects=suspects.sum())
+    return queue.with_columns(auditor=pl.lit(auditor)).select(ADJUDICATION_QUEUE.names)
 
 
 @dg.asset(
@@ -43,6 +55,7 @@ def physician_labels(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFram
     **stage("physician_agreement", "phase3_adjudication", agreement),
     ins={
         "raw_medcalc": so_far("uid", *value.columns("label")),
+        "derivation_audit": so_far("uid", *value.columns("published")),
         "relabels": so_far(),
         "physician_labels": so_far(),
     },
@@ -50,11 +63,13 @@ def physician_labels(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFram
 def physician_agreement(
     context: dg.AssetExecutionContext,
     raw_medcalc: pl.DataFrame,
+    derivation_audit: pl.DataFrame,
     relabels: pl.DataFrame,
     physician_labels: pl.DataFrame,
     settings: Settings,
 ) -> pl.DataFrame:
-    rows = compare_with_physicians(raw_medcalc, relabels, physician_labels, settings.auditor_that_counts)
+    auditor = settings.auditor_that_counts
+    rows = compare_with_physicians(raw_medcalc, derivation_audit, relabels, physician_labels, auditor)
     context.add_asset_metadata({"agreement": dg.MarkdownMetadataValue("\n".join(_lines(rows)))})
     return pl.DataFrame(rows, schema=PHYSICIAN_AGREEMENT.polars_schema).fill_nan(None)
 

@@ -11,20 +11,27 @@ from medcalc_assets.labels.adjudication import REASONS, maintain
 from medcalc_assets.labels.summary import summarise
 from medcalc_assets.storage.tables import BENCHMARK_SUMMARY, INSTANCE_KEYS, MAINTAINED_LABELS
 
+DRAWN = ("label_number", "relabel_number")
+"""What the plots need besides."""
+
 
 @dg.asset(
     **stage("maintained_labels", "release", adjudication, limits),
-    ins={"raw_medcalc": columns(*INSTANCE_KEYS, "output_type", *value.columns("label"))},
+    ins={
+        "raw_medcalc": columns(*INSTANCE_KEYS, "output_type", *value.columns("label")),
+        "derivation_audit": columns("uid", "verdict", "alternatives", *value.columns("published")),
+    },
 )
 def maintained_labels(
     context: dg.AssetExecutionContext,
     raw_medcalc: pl.DataFrame,
+    derivation_audit: pl.DataFrame,
     disagreement_scores: pl.DataFrame,
     physician_labels: pl.DataFrame,
     settings: Settings,
 ) -> pl.DataFrame:
     auditor = settings.auditor_that_counts
-    labels = maintain(raw_medcalc, disagreement_scores.filter(auditor=auditor), physician_labels)
+    labels = maintain(raw_medcalc, disagreement_scores.filter(auditor=auditor), physician_labels, derivation_audit)
     labels = labels.with_columns(auditor=pl.lit(auditor)).select(MAINTAINED_LABELS.names)
     describe(context, labels, auditor, **{reason: (pl.col("reason") == reason).sum() for reason in REASONS})
     return labels
@@ -33,34 +40,30 @@ def maintained_labels(
 @dg.asset(
     **stage("benchmark_summary", "release", summary),
     ins={
-        "raw_medcalc": so_far(*INSTANCE_KEYS, *value.columns("label")),
-        "audit_flags": so_far(),
-        "relabels": so_far(),
-        "disagreement_scores": so_far(),
-        "physician_labels": so_far(),
-        "maintained_labels": so_far(),
+        name: so_far(*summary.KEYS, *needed, *(DRAWN if name == "disagreement_scores" else ()))
+        for name, needed in summary.NEEDED.items()
     },
 )
 def benchmark_summary(
     context: dg.AssetExecutionContext,
     raw_medcalc: pl.DataFrame,
+    derivation_audit: pl.DataFrame,
     audit_flags: pl.DataFrame,
     relabels: pl.DataFrame,
     disagreement_scores: pl.DataFrame,
+    adjudication_queue: pl.DataFrame,
     physician_labels: pl.DataFrame,
     maintained_labels: pl.DataFrame,
     settings: Settings,
 ) -> pl.DataFrame:
+    tables = {name: table for name, table in locals().items() if name in summary.NEEDED}
     auditor = settings.auditor_that_counts
-    figures = summarise(
-        raw_medcalc, audit_flags, relabels, disagreement_scores, physician_labels, maintained_labels, auditor
-    )
-    scores = disagreement_scores.filter(auditor=auditor)
+    figures = summarise(tables, auditor).select(BENCHMARK_SUMMARY.names)
     context.add_asset_metadata(
         {
             "auditor": auditor,
             "disagreement by calculator": disagreement_by_calculator(figures),
-            "released against recomputed": released_against_recomputed(scores),
+            "released against recomputed": released_against_recomputed(disagreement_scores.filter(auditor=auditor)),
         }
     )
-    return figures.select(BENCHMARK_SUMMARY.names)
+    return figures

@@ -2,6 +2,8 @@
 
 import hashlib
 import inspect
+import warnings
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -10,6 +12,8 @@ import polars as pl
 
 from medcalc_assets.partitions import BY_CALCULATOR, KEYS
 from medcalc_assets.storage.tables import PARTITION_COLUMN, TABLES
+
+warnings.simplefilter("ignore", dg.BetaWarning)  # backfill policies and data versions; the version is pinned
 
 GROUPS = (
     "source",
@@ -29,7 +33,7 @@ def stage(name: str, group: str, *code: ModuleType) -> dict[str, Any]:
     Any number of partitions is one run: 55 runs would cost minutes of starting up.
     """
     table = TABLES[name]
-    sources = "".join([table.ddl, *map(inspect.getsource, code)])
+    sources = "".join([table.ddl, *(file.read_text() for module in code for file in _files(module))])
     partitioned = {"partitions_def": BY_CALCULATOR, "backfill_policy": dg.BackfillPolicy.single_run()}
     return {
         "name": name,
@@ -54,6 +58,12 @@ def stage(name: str, group: str, *code: ModuleType) -> dict[str, Any]:
         },
         **(partitioned if table.partitioned else {}),
     }
+
+
+def _files(module: ModuleType) -> list[Path]:
+    """The source of a module, or of all modules of a package."""
+    path = Path(inspect.getfile(module))
+    return sorted(path.parent.glob("*.py")) if path.name == "__init__.py" else [path]
 
 
 def columns(*names: str) -> dg.AssetIn:

@@ -77,9 +77,10 @@ def smape(labels: pl.Series, truth: pl.Series) -> Estimate:
 
 
 def compare_with_physicians(
-    released: pl.DataFrame, relabels: pl.DataFrame, physicians: pl.DataFrame, auditor: str
+    released: pl.DataFrame, audits: pl.DataFrame, relabels: pl.DataFrame, physicians: pl.DataFrame, auditor: str
 ) -> list[dict[str, Any]]:
-    """Agreement and sMAPE of the released labels and of every auditor's relabels, over the physicians' instances.
+    """Agreement and sMAPE of the released labels, of what the published rules make of the released entities (`audits`,
+    the derivation audits) and of every auditor's relabels, over the physicians' instances.
 
     An instance is continuous if the physician's, the released or the relabel of the `auditor` that counts is, and is so
     for every label set. Each set is judged where it has a label; the Ns say how many those are.
@@ -94,9 +95,14 @@ def compare_with_physicians(
             continuous=pl.any_horizontal(is_continuous(prefix) for prefix in ("physician", "label", "relabel")),
         )
     )
-    label_sets = {"released": ("label", reference)} | {
-        name: ("relabel", reference.join(relabels.filter(auditor=name), on="uid"))
-        for name in relabels["auditor"].unique().sort()
+    computable = audits.filter(pl.col("published_kind").is_not_null())
+    label_sets = {
+        "released": ("label", reference),
+        "own entities": ("published", reference.join(computable, on="uid")),
+        **{
+            name: ("relabel", reference.join(relabels.filter(auditor=name), on="uid"))
+            for name in relabels["auditor"].unique().sort()
+        },
     }
     rows: list[dict[str, Any]] = []
     for name, (prefix, labels) in label_sets.items():

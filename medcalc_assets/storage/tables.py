@@ -6,6 +6,9 @@ from typing import Any, Literal
 
 import polars as pl
 
+from medcalc_assets.labels.adjudication import REASONS, TIERS
+from medcalc_assets.labels.attribution import CAUSES
+
 CATALOG = SCHEMA = "medcalc"
 """The catalog is named after the file, `medcalc.duckdb`; as both names are the same, DuckDB wants both of them."""
 PARTITION_COLUMN = "calculator"
@@ -138,6 +141,27 @@ RAW_MEDCALC = Table(
     key=("uid",),
 )
 
+DERIVATION_AUDIT = Table(
+    "derivation_audit",
+    "Every label recomputed from its own entities, without a model: by the published rule, by the other published "
+    "conventions, and by the rule as the release really computed it.",
+    (
+        *INSTANCE,
+        Column("verdict", "VARCHAR", "`reproduced` or `contradicted` by the published rule, or `not_computable`."),
+        Column("likely_error", "BOOLEAN", "Contradicted by the published rule, and no published convention reaches it."),
+        *typed("published", "What the published rule gives; null if not computable"),
+        *typed("release_rule", "What the release's own rule gives, defects included; null if not computable"),
+        Column("release_rule_reproduces", "BOOLEAN", "Whether the release's own rule gives the label."),
+        Column("alternatives", "VARCHAR", "JSON object: each published convention with its value, the default first."),
+        Column("missing", "VARCHAR", "JSON list of the inputs that the rule cannot do without and the entities lack."),
+        Column("problems", "VARCHAR", "JSON list of the entities that cannot be used, and why."),
+        Column("implausible", "VARCHAR", "JSON list of values outside anything seen alive, or a label out of range."),
+        Column("explanation", "VARCHAR", "The verdict in one sentence."),
+        Column("working", "VARCHAR", "The working by the published rule, as markdown."),
+    ),
+    key=("uid",),
+)
+
 AUDIT_VOTES = Table(
     "audit_votes",
     "Phase 1: one vote a row on whether a released label is wrong, the release's derivation in view.",
@@ -194,6 +218,8 @@ DISAGREEMENT_SCORES = Table(
         Column("discrepancy", "DOUBLE", "|a - b| / max(|a|, |b|), 0 to 2, of two numbers.", nullable=True),
         Column("days", "INTEGER", "Days between two dates; never mixed with ratios.", nullable=True),
         Column("likely_error", "BOOLEAN", "Beyond 5%, another date, or another type of answer."),
+        Column("attribution", "VARCHAR", f"Cause of a likely error: {', '.join(CAUSES)}.", nullable=True),
+        Column("attribution_evidence", "VARCHAR", "What the rules make of the released entities.", nullable=True),
         *typed("label", "The released label", nullable=False),
         *typed("relabel", "The relabel", nullable=False),
     ),
@@ -202,12 +228,14 @@ DISAGREEMENT_SCORES = Table(
 
 ADJUDICATION_QUEUE = Table(
     "adjudication_queue",
-    "The contested instances in order of review: by `tier`, then by falling `severity`, then by `uid`.",
+    "The instances in order of review: by `tier`, then by falling `severity`, then by `uid`. First the contested ones, then "
+    "the suspects (no relabel, but contradicted by their own entities), then the undecided rest.",
     (
         *INSTANCE,
-        Column("auditor", "VARCHAR", "Whose relabel contests the label."),
-        Column("tier", "INTEGER", "0 an abstention against a value, 1 a number against a date, 2 dates, 3 numbers."),
-        Column("severity", "DOUBLE", "Days apart in tier 2, discrepancy in tier 3.", nullable=True),
+        Column("auditor", "VARCHAR", "Whose relabels count."),
+        Column("tier", "INTEGER", f"{'; '.join(f'{tier} {meaning}' for tier, meaning in enumerate(TIERS))}."),
+        Column("severity", "DOUBLE", "Days apart, or discrepancy; null where there is nothing to compare.", nullable=True),
+        *typed("candidate", "What the label might have to be: the relabel; for a suspect what the published rule gives"),
         Column("why", "VARCHAR", "Both labels and their distance, for maintainers. Physicians are not shown it."),
     ),
     key=("uid",),
@@ -233,7 +261,11 @@ PHYSICIAN_AGREEMENT = Table(
     "physician_agreement",
     "Each label set against the physicians: agreement (Wilson 95%) and sMAPE (bootstrap 95%), with the N of each.",
     (
-        Column("label_set", "VARCHAR", "`released`, or the auditor whose relabels they are."),
+        Column(
+            "label_set",
+            "VARCHAR",
+            "`released`, `own entities` (by the published rules), or an auditor, for the relabels.",
+        ),
         Column("reviewers", "VARCHAR", "Whose answers are the reference, such as `published` or `simulated`."),
         Column("n", "INTEGER", "Physician labels that the set has a label for."),
         Column("n_agree", "INTEGER", "Labels that agree with the physician's."),
@@ -256,8 +288,9 @@ MAINTAINED_LABELS = Table(
         *INSTANCE,
         Column("auditor", "VARCHAR", "Whose relabels count: a model id, `published`, `simulated` or `none`."),
         *typed("final", "The maintained label", nullable=False),
-        Column("state", "VARCHAR", "`computable` or `not_computable`."),
-        Column("reason", "VARCHAR", "`physician`, `physician_confirms`, `confirmed`, `relabelled` or `unresolved`."),
+        Column("state", "VARCHAR", "`computable`, `not_computable`, or `ambiguous`: defensible under several assumptions."),
+        Column("reason", "VARCHAR", f"{'; '.join(f'`{reason}`: {meaning}' for reason, meaning in REASONS.items())}."),
+        Column("assumptions", "VARCHAR", "JSON object: each published convention with its value.", nullable=True),
         Column("evidence", "VARCHAR", "JSON: the labels that the rule compared, who gave them and how far apart."),
         *LIMITS,
     ),
@@ -271,15 +304,19 @@ BENCHMARK_SUMMARY = Table(
         *INSTANCE[1:],
         Column("auditor", "VARCHAR", "Whose votes and relabels were counted."),
         Column("instances", "INTEGER", "Instances of the source."),
+        Column("contradicted", "INTEGER", "Contradicted by their own entities under the published rule."),
         Column("audit_flags", "INTEGER", "Flagged by Phase 1."),
         Column("high_confidence", "INTEGER", "With a high-confidence relabel: the smaller denominator."),
         Column("deferred", "INTEGER", "Relabelled without a supermajority."),
         Column("contested_numbers", "INTEGER", "Likely errors: two numbers more than 5% apart."),
         Column("contested_dates", "INTEGER", "Likely errors: two different dates."),
         Column("contested_abstentions", "INTEGER", "Likely errors: N/A against a value, or a number against a date."),
+        *(Column(cause, "INTEGER", f"Likely errors: {meaning}.") for cause, meaning in CAUSES.items()),
+        Column("suspects", "INTEGER", "Contradicted by their own entities, without a high-confidence relabel."),
         Column("physician_labels", "INTEGER", "Answered by a physician."),
         Column("changed", "INTEGER", "Maintained labels that differ from the released one."),
         Column("not_computable", "INTEGER", "Maintained labels that are N/A."),
+        Column("ambiguous", "INTEGER", "Maintained labels that are defensible under several published conventions."),
         Column("unresolved", "INTEGER", "Maintained labels that nobody has checked."),
     ),
     key=("calculator_id",),
@@ -290,6 +327,7 @@ TABLES = {
     table.name: table
     for table in (
         RAW_MEDCALC,
+        DERIVATION_AUDIT,
         AUDIT_VOTES,
         AUDIT_FLAGS,
         RELABEL_VOTES,

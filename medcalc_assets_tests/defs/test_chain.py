@@ -14,6 +14,7 @@ from medcalc_assets.storage.tables import TABLES
 
 CHAIN = [
     "raw_medcalc",
+    "derivation_audit",
     "audit_votes",
     "audit_flags",
     "relabel_votes",

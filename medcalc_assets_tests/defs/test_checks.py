@@ -8,6 +8,12 @@ CHECKS = {(check.asset, check.name): check for check in (*CHAIN_CHECKS, *FIGURE_
 HARM = {
     ("raw_medcalc", "limits_accept_the_label"): "UPDATE raw_medcalc SET upper_number = upper_number + 1 WHERE uid = 1",
     ("raw_medcalc", "label_has_one_type"): "UPDATE raw_medcalc SET label_kind = 'na' WHERE uid = 1",
+    ("derivation_audit", "no_orphan_uid"): "UPDATE derivation_audit SET uid = 9999 WHERE uid = 1",
+    ("derivation_audit", "published_has_one_type"): "UPDATE derivation_audit SET published_kind = NULL",
+    ("derivation_audit", "release_rule_has_one_type"): "UPDATE derivation_audit SET release_rule_number = 1",
+    ("derivation_audit", "one_audit_an_instance"): "UPDATE derivation_audit SET likely_error = true",
+    ("derivation_audit", "planted_errors_are_found"): "UPDATE derivation_audit SET verdict = 'reproduced'",
+    ("adjudication_queue", "candidate_has_one_type"): "UPDATE adjudication_queue SET candidate_kind = 'date'",
     ("audit_votes", "no_orphan_uid"): "UPDATE audit_votes SET uid = 9999 WHERE uid = 1",
     ("audit_flags", "no_orphan_uid"): "UPDATE audit_flags SET calculator = 'apgar' WHERE uid = 1",
     ("relabel_votes", "no_orphan_uid"): "UPDATE relabel_votes SET calculator_id = 3 WHERE uid = 1",

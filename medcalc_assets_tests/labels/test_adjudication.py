@@ -4,10 +4,10 @@ import json
 import polars as pl
 import pytest
 
-from medcalc_assets.labels.adjudication import maintain, review_order
+from medcalc_assets.labels.adjudication import SUSPECT_DATE, SUSPECT_NUMBER, UNDECIDED, maintain, review_order
 from medcalc_assets.labels.discrepancy import score_disagreement
-from medcalc_assets.labels.value import NA, as_columns, day, number
-from medcalc_assets.storage.tables import DISAGREEMENT_SCORES, PHYSICIAN_LABELS, RAW_MEDCALC
+from medcalc_assets.labels.value import NA, Label, as_columns, columns, day, number
+from medcalc_assets.storage.tables import DERIVATION_AUDIT, DISAGREEMENT_SCORES, PHYSICIAN_LABELS, RAW_MEDCALC
 
 JANUARY = day(dt.date(2024, 1, 1))
 
@@ -25,7 +25,7 @@ def scores_of(labels, *relabels):
         auditor=pl.lit("model"),
         status=pl.when(pl.col("relabel_kind").is_null()).then(pl.lit("deferred")).otherwise(pl.lit("high_confidence")),
     )
-    return score_disagreement(labels, confident)
+    return score_disagreement(labels, confident).with_columns(attribution=pl.lit(None, pl.String))
 
 
 def physicians_of(answers):
@@ -33,20 +33,57 @@ def physicians_of(answers):
     return pl.DataFrame(cells, schema={name: PHYSICIAN_LABELS.polars_schema[name] for name in cells})
 
 
-def maintained(released, relabel, physician=None, output_type="decimal"):
+def audits_of(labels, *published, verdict="reproduced"):
+    """Derivation audits in which the published rule gives these values (that of the label, if none are given)."""
+    values = published or [Label(*row) for row in labels.select(columns("label")).iter_rows()]
+    cells = {
+        "uid": labels["uid"],
+        "verdict": [verdict] * labels.height,
+        "likely_error": [verdict == "contradicted"] * labels.height,
+        "alternatives": ['{"the published rule": "1", "another": "2"}'] * labels.height,
+        **as_columns("published", values),
+    }
+    return pl.DataFrame(cells, schema={name: DERIVATION_AUDIT.polars_schema[name] for name in cells})
+
+
+def maintained(released, relabel, physician=None, output_type="decimal", attribution=None):
     labels = labels_of(released, output_type=output_type)
     physicians = physicians_of({1: physician} if physician else {})
-    return maintain(labels, scores_of(labels, relabel), physicians).row(0, named=True)
+    scores = scores_of(labels, relabel).with_columns(attribution=pl.lit(attribution, pl.String))
+    return maintain(labels, scores, physicians, audits_of(labels)).row(0, named=True)
 
 
 def test_contested_labels_are_reviewed_abstentions_first_then_dates_then_numbers():
     released = [number(10), number(10), JANUARY, JANUARY, number(3), number(100), number(7)]
     relabels = [number(5), number(1), day(dt.date(2024, 1, 3)), day(dt.date(2024, 1, 9)), NA, number(99), None]
     labels = labels_of(*released)
-    order = review_order(scores_of(labels, *relabels))
-    assert order["uid"].to_list() == [5, 4, 3, 2, 1]
-    assert order["tier"].to_list() == [0, 2, 2, 3, 3]
-    assert order["why"][1] == "released 01/01/2024, model finds 01/09/2024: 8 days apart"
+    order = review_order(labels, scores_of(labels, *relabels), audits_of(labels))
+    assert order["uid"].to_list() == [5, 4, 3, 2, 1, 7]
+    assert order["tier"].to_list() == [0, 2, 2, 3, 3, UNDECIDED]
+    assert order["severity"].to_list() == [None, 8, 2, 0.9, 0.5, None]
+    assert order["why"][1] == "released 01/01/2024, relabel 01/09/2024"
+    assert order["candidate_kind"].to_list() == ["na", "date", "date", "number", "number", None]
+
+
+def test_suspects_come_after_the_contested_and_before_the_undecided():
+    labels = labels_of(number(10), number(10), number(4), JANUARY)
+    audits = audits_of(labels, number(5), number(1), number(4), day(dt.date(2024, 1, 3)), verdict="contradicted")
+    order = review_order(labels, scores_of(labels, number(5), None, None, None), audits)
+    assert order["uid"].to_list() == [1, 4, 2, 3]
+    assert order["tier"].to_list() == [3, SUSPECT_DATE, SUSPECT_NUMBER, SUSPECT_NUMBER]
+    assert order["candidate_number"].to_list() == [5, None, 1, 4]
+    assert order["why"][2] == "released 10, no relabel, its entities give 1"
+
+
+def test_a_label_that_differs_by_convention_only_stays_and_is_ambiguous():
+    row = maintained(number(2.1), number(-3), attribution="convention")
+    assert (row["final_number"], row["state"], row["reason"]) == (2.1, "ambiguous", "ambiguous")
+    assert json.loads(row["assumptions"]) == {"the published rule": "1", "another": "2"}
+
+
+def test_a_physician_settles_what_is_ambiguous():
+    row = maintained(number(2.1), number(-3), number(-3), attribution="convention")
+    assert (row["final_number"], row["state"], row["assumptions"]) == (-3, "computable", None)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from medcalc_assets.labels.value import NA, as_columns, day, number
 
 TYPES = {
     f"{prefix}_{part}": dtype
-    for prefix in ("label", "relabel", "physician")
+    for prefix in ("label", "relabel", "physician", "published")
     for part, dtype in {"number": pl.Float64, "date": pl.Date, "kind": pl.String}.items()
 }
 
@@ -75,6 +75,11 @@ def test_an_instance_is_continuous_in_every_label_set_if_any_of_its_labels_is():
     labels = frame(label=number(5)).with_columns(uid=1)
     relabels = frame(relabel=number(4.5)).with_columns(uid=1, auditor=pl.lit("model"))
     physicians = frame(physician=number(4)).with_columns(uid=1, reviewer=pl.lit("someone"))
-    rows = compare_with_physicians(labels, relabels, physicians, "model")
+    audits = frame(published=number(4)).with_columns(uid=1)
+    rows = compare_with_physicians(labels, audits, relabels, physicians, "model")
     # 5 is within a point of 4, but the instance is continuous, and 5 is not within 5%.
-    assert [(row["label_set"], row["n_agree"], row["n"]) for row in rows] == [("released", 0, 1), ("model", 0, 1)]
+    assert [(row["label_set"], row["n_agree"], row["n"]) for row in rows] == [
+        ("released", 0, 1),
+        ("own entities", 1, 1),
+        ("model", 0, 1),
+    ]

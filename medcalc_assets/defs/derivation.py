@@ -1,0 +1,63 @@
+"""The derivation audit: what a label's own entities say about it. It needs no model."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from medcalc_assets import calculators
+from medcalc_assets.calculators import CALCULATORS, audit_derivation
+from medcalc_assets.defs.stage import columns, describe, stage
+from medcalc_assets.labels import value
+from medcalc_assets.labels.attribution import PUBLISHED
+from medcalc_assets.labels.value import Label, as_columns
+from medcalc_assets.storage.tables import DERIVATION_AUDIT, INSTANCE_KEYS
+
+
+@dg.asset(
+    **stage("derivation_audit", "derivation", calculators),
+    ins={"raw_medcalc": columns(*INSTANCE_KEYS, "entities", *value.columns("label"))},
+)
+def derivation_audit(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame) -> dg.Output[Iterator]:  # type: ignore[type-arg]
+    def by_calculator() -> Iterator[pl.DataFrame]:
+        counts = []
+        for instances in raw_medcalc.partition_by("calculator", maintain_order=True):
+            audits = audited(instances)
+            counts.append(audits.select(*INSTANCE_KEYS, "verdict"))
+            yield audits
+        verdicts = {
+            verdict: (pl.col("verdict") == verdict).sum() for verdict in ("reproduced", "contradicted", "not_computable")
+        }
+        schema = {name: DERIVATION_AUDIT.polars_schema[name] for name in (*INSTANCE_KEYS, "verdict")}
+        describe(context, pl.concat([pl.DataFrame(schema=schema), *counts]), None, **verdicts)
+
+    return dg.Output(by_calculator())
+
+
+def audited(instances: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `derivation_audit` for instances with `entities` and `label_*`."""
+    rows = list(map(_audit, *(instances[name] for name in ("calculator_id", "entities", *value.columns("label")))))
+    cells: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
+    for prefix in ("published", "release_rule"):
+        cells |= as_columns(prefix, cells.pop(prefix))
+    return DERIVATION_AUDIT.of_instances(instances, {"uid": instances["uid"].to_list(), **cells})
+
+
+def _audit(calculator_id: int, entities: str, *label: Any) -> dict[str, Any]:
+    audit = audit_derivation(CALCULATORS[calculator_id], json.loads(entities), Label(*label))
+    conventions = {PUBLISHED: audit.published.value} | {other.name: other.value for other in audit.alternatives}
+    return {
+        "verdict": audit.verdict,
+        "likely_error": audit.likely_error,
+        "published": audit.published.value,
+        "release_rule": audit.as_released.value,
+        "release_rule_reproduces": audit.release_rule_reproduces,
+        "alternatives": json.dumps({name: found and str(found) for name, found in conventions.items()}),
+        "missing": json.dumps(audit.missing),
+        "problems": json.dumps([str(problem) for problem in audit.problems]),
+        "implausible": json.dumps([str(problem) for problem in audit.implausible]),
+        "explanation": audit.explanation,
+        "working": audit.working,
+    }

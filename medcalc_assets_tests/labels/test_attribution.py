@@ -1,0 +1,42 @@
+import pytest
+
+from medcalc_assets.labels.attribution import attribute
+from medcalc_assets.labels.value import NA, number
+
+
+@pytest.mark.parametrize(
+    ("label", "relabel", "published", "other", "cause"),
+    [
+        (17, 13, 13, None, "aggregation"),
+        (17, 12, 13, None, "aggregation_and_more"),
+        (17, 12, 13, 12, "aggregation_and_more"),
+        (17, 12, None, 12, "aggregation_and_more"),
+        (17, 13, 17, 13, "convention"),
+        (17, 13, 13, 17, "convention"),
+        (17, 13, 17, 16, "extraction"),
+        (17, 13, 17, None, "extraction"),
+        (17, NA, 17, None, "incomputable"),
+        (17, NA, 13, None, "incomputable"),
+    ],
+)
+def test_the_cause_follows_from_which_rules_give_label_and_relabel(label, relabel, published, other, cause):
+    found = attribute(
+        number(label),
+        relabel if relabel == NA else number(relabel),
+        "integer",
+        published and number(published),
+        {"another convention": other and number(other)},
+    )
+    assert found.cause == cause
+
+
+def test_a_rule_within_the_limits_of_both_tells_them_not_apart():
+    assert attribute(number(100), number(106), "decimal", number(103), {}).cause == "extraction"
+
+
+def test_the_evidence_names_the_rule_and_both_labels():
+    found = attribute(number(2.1), number(-3), "decimal", number(2.1), {"Wrenn 1990": number(-3)})
+    assert found.evidence == "the published rule gives the label 2.1; Wrenn 1990 gives the relabel -3"
+    assert "no rule gives the label 17 (the published rule finds 13); it gives" in (
+        attribute(number(17), number(13), "integer", number(13), {}).evidence
+    )
