@@ -29,13 +29,13 @@ def disagreement_by_calculator(figures: pl.DataFrame, auditor: str) -> dg.Markdo
     axes.barh(names, 100, color=DEFERRED, label="no high-confidence relabel")
     axes.barh(names, shares["confident"], color=AGREED, label="relabel agrees")
     axes.barh(names, shares["contested"], color=CONTESTED, label="likely error")
-    axes.plot(shares["flagged"], names, "o", color=INK, markersize=4, label="flagged by Phase 1")
-    axes.plot(shares["contradicted"], names, "D", color=INK, markersize=4, fillstyle="none", label="own entities contradict")
-    axes.set(xlim=(-1, 101), xlabel="% of instances")
+    for share, mark, name in (("flagged", "o", "flagged by Phase 1"), ("contradicted", "D", "own entities contradict")):
+        some = shares.filter(pl.col(share) > 0)
+        axes.plot(some[share], some["calculator"], mark, color=INK, markersize=4, fillstyle="none", label=name)
+    axes.set(xlim=(-1, 101), xlabel=f"% of instances; relabels of: {auditor}")
     axes.margins(y=0.01)
     axes.tick_params(axis="y", labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.suptitle(f"Labels against the relabels of: {auditor}", fontsize=10)
     figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
     return _image(figure, "Share of each calculator's labels that are likely errors")
 
