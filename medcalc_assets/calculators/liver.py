@@ -19,6 +19,7 @@ from medcalc_assets.calculators.measurements import (
 from medcalc_assets.calculators.rules import bands, derived, graded
 
 ASCITES = {"absent": 1, "slight": 2, "moderate": 3}
+MICROMOLES_OF_BILIRUBIN: dict[str, float | None] = {"<34": 1, "34-50": 2, ">50": 3}
 ENCEPHALOPATHY = {"No Encephalopathy": 1, "Grade 0": 1, "Grade 1-2": 2, "Grade 3-4": 3}
 
 child_pugh = score(
@@ -28,7 +29,7 @@ child_pugh = score(
     slug="child_pugh",
     range=(5, 15),
     criteria=[
-        bands(BILIRUBIN, {"<2": 1, "2-3": 2, ">3": 3}, si={"<34": 1, "34-50": 2, ">50": 3}),
+        bands(BILIRUBIN, {"<2": 1, "2-3": 2, ">3": 3}, si=MICROMOLES_OF_BILIRUBIN),
         bands(ALBUMIN, {"<2.8": 3, "2.8-3.5": 2, ">3.5": 1}),
         bands(INR, {"<1.7": 1, "1.7-2.3": 2, ">2.3": 3}),
         graded("Ascites", ASCITES, unstated=1),
@@ -45,7 +46,7 @@ child_pugh = score(
         ),
         Defect(
             "gives a bilirubin of exactly 2 no point and one of exactly 3 too many",
-            {"Bilirubin": bands(BILIRUBIN, {"<2": 1, "2": 0, ">2": 2, "≥3": 3})},
+            {"Bilirubin": bands(BILIRUBIN, {"<2": 1, "2": 0, ">2": 2, "≥3": 3}, si=MICROMOLES_OF_BILIRUBIN)},
         ),
         Defect(
             "puts an albumin of exactly 2.8 into the band below",

@@ -62,6 +62,17 @@ def test_the_audit_gives_every_rule_its_value():
     assert [c.name for c in audit.alternatives] == ["CDC 2016"]
 
 
+IN_MG_PER_DL = "converts amounts to mg/dL, with rounding, before it compares them with limits"
+
+
+@pytest.mark.parametrize(("micromoles", "points", "decisive"), [(33.5, 5, [IN_MG_PER_DL]), (34, 6, [])])
+def test_an_amount_near_an_edge_is_explained_by_its_conversion_alone(micromoles, points, decisive):
+    entities = {"Bilirubin": [micromoles, "µmol/L"], "Albumin": [4, "g/dL"], "international normalized ratio": 1}
+    audit = audit_derivation(CALCULATORS[15], entities, number(points))
+    assert audit.verdict == "reproduced"
+    assert [d.name for d in audit.decisive_defects] == decisive
+
+
 def test_the_audit_gives_the_defects_that_change_the_answer_whatever_the_label():
     audit = audit_derivation(CALCULATORS[21], GCS, number(14))
     assert [(d.name, d.value, d.reaches_label) for d in audit.decisive_defects] == [
