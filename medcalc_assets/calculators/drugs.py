@@ -138,7 +138,7 @@ morphine_equivalents = score(
         opioid("TraMADol", 0.2),
     ],
     alternatives={
-        "CDC 2016": {
+        "CDC 2016 (superseded by CDC 2022)": {
             "HYDROmorphone": opioid("HYDROmorphone", 4),
             "Methadone": opioid("Methadone", None),
             "TraMADol": opioid("TraMADol", 0.1),

@@ -40,8 +40,8 @@ def test_a_label_that_follows_another_convention_is_contradicted_but_no_likely_e
     entities = {"Methadone Dose": [20, "mg"], "Methadone Dose Per Day": [3, "per day"]}
     audit = audit_derivation(CALCULATORS[49], entities, number(600))
     assert (audit.verdict, audit.likely_error) == ("contradicted", False)
-    assert "another convention (CDC 2016)" in audit.explanation
-    assert [(a.name, a.value, a.reaches_label) for a in audit.alternatives] == [("CDC 2016", number(600), True)]
+    assert "another convention (CDC 2016 (superseded by CDC 2022))" in audit.explanation
+    assert [(a.name, a.value, a.reaches_label) for a in audit.alternatives] == [("CDC 2016 (superseded by CDC 2022)", number(600), True)]
 
 
 def test_a_reproduced_label_on_an_implausible_input_says_so():
@@ -59,7 +59,7 @@ def test_the_audit_gives_every_rule_its_value():
         (number(600), False, True),
         (number(282), True, False),
     ]
-    assert [c.name for c in audit.alternatives] == ["CDC 2016"]
+    assert [c.name for c in audit.alternatives] == ["CDC 2016 (superseded by CDC 2022)"]
 
 
 IN_MG_PER_DL = "converts amounts to mg/dL, with rounding, before it compares them with limits"
