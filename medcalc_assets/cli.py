@@ -39,15 +39,15 @@ FAILED, CHECK_FAILED = 1, 3
 LABEL = columns("label")
 HEADINGS = {
     "calculator": "calculator",
-    "instances": "instances",
-    "contradicted": "contradicted",
+    "in-\nstances": "instances",
+    "contra-\ndicted": "contradicted",
     "flagged": "audit_flags",
-    "confident": "high_confidence",
-    "likely errors": "likely errors",
+    "confi-\ndent": "high_confidence",
+    "likely\nerrors": "likely errors",
     "changed": "changed",
     "N/A": "not_computable",
-    "ambiguous": "ambiguous",
-    "unresolved": "unresolved",
+    "ambi-\nguous": "ambiguous",
+    "unre-\nsolved": "unresolved",
 }
 NOT_FOR_CARE = "For the upkeep of benchmarks, not for the care of patients."
 VERDICTS = {
@@ -306,9 +306,10 @@ def _show_summary() -> None:
         f"{total['ambiguous']:,} are ambiguous, {total['unresolved']:,} are unresolved."
     )
 
-    by_calculator = Grid(title="By calculator", title_justify="left")
+    by_calculator = Grid(title="By calculator", title_justify="left", box=None)
     for heading in HEADINGS:
-        by_calculator.add_column(heading, justify="left" if heading == "calculator" else "right")
+        is_name = heading == "calculator"
+        by_calculator.add_column(heading, justify="left" if is_name else "right", no_wrap=is_name, overflow="fold")
     for row in figures.iter_rows(named=True):
         row["likely errors"] = row["contested_numbers"] + row["contested_dates"] + row["contested_abstentions"]
         by_calculator.add_row(row["calculator"], *(str(row[column] or "·") for column in list(HEADINGS.values())[1:]))

@@ -39,7 +39,10 @@ class Check:
             check_name=self.name,
             passed=not rows,
             severity=dg.AssetCheckSeverity.WARN if self.warns else dg.AssetCheckSeverity.ERROR,
-            metadata={"offending rows": len(rows), "for example": dg.MetadataValue.json(rows[:EXAMPLES])},
+            metadata={
+                "offending rows": len(rows),
+                **({"for example": dg.MetadataValue.json(rows[:EXAMPLES])} if rows else {}),
+            },
         )
 
 
@@ -217,6 +220,13 @@ PAPER = {
 """The figures of arXiv:2512.19691 for the test split."""
 
 FIGURE_CHECKS = [
+    Check(
+        "physician_agreement",
+        "intervals_hold_their_figures",
+        "Agreement and sMAPE lie within their intervals, and no more labels agree than were compared.",
+        """SELECT label_set FROM physician_agreement WHERE n_agree > n OR smape_n > n
+           OR agreement NOT BETWEEN agreement_low AND agreement_high OR smape NOT BETWEEN smape_low AND smape_high""",
+    ),
     Check(
         "benchmark_summary",
         "figures_add_up",

@@ -39,6 +39,7 @@ HARM = {
     ("maintained_labels", "one_label_an_instance"): "DELETE FROM maintained_labels WHERE uid = 6",
     ("maintained_labels", "no_change_without_a_reason"): "UPDATE maintained_labels SET reason = 'confirmed'",
     ("maintained_labels", "label_within_its_limits"): "UPDATE maintained_labels SET upper_number = NULL",
+    ("physician_agreement", "intervals_hold_their_figures"): "UPDATE physician_agreement SET agreement = agreement - 1",
     ("benchmark_summary", "figures_add_up"): "UPDATE benchmark_summary SET instances = 0",
     ("benchmark_summary", "figures_of_the_paper"): "UPDATE benchmark_summary SET auditor = 'published'",
 }
