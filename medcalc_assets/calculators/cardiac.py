@@ -108,6 +108,8 @@ def RISK_FACTOR_COUNT(*found: bool) -> int:
     return sum(found)
 
 
+LIMIT = "the normal limit"
+
 heart_score = score(
     18,
     "HEART Score for Major Cardiac Events",
@@ -137,7 +139,7 @@ heart_score = score(
             "Initial troponin",
             {
                 "less than or equal to normal limit": 0,
-                "between the normal limit or up to three times the normal limit": 1,
+                f"between {LIMIT} or up to three times {LIMIT}": 1,
                 "greater than three times normal limit": 2,
             },
             "troponin",

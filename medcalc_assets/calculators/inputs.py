@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -52,7 +53,7 @@ def quoted(raw: Any) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Input:
+class Input(ABC):
     """One thing a calculator asks for. `key` is its name in the data; `aliases` are for the command line.
 
     `title` is its name for a reader, where the key is not. `absent` says what its absence counts as, where the default
@@ -102,9 +103,9 @@ class Input:
     def shown(self, value: Any) -> str:
         return "not given" if value is None else str(value)
 
+    @abstractmethod
     def read(self, raw: Any) -> Any:
         """The value of the entity `raw`; raises Unusable."""
-        raise NotImplementedError
 
     def parsed(self, text: str) -> Any:
         """An entity from text typed by a person; raises Unusable."""
