@@ -11,6 +11,7 @@ from medcalc_assets.demo import benchmark
 from medcalc_assets.labels.adjudication import SUSPECT_DATE
 from medcalc_assets.labels.voting import RUNS, SUPERMAJORITY
 from medcalc_assets.partitions import KEYS
+from medcalc_assets.source import INSTANCES
 from medcalc_assets.storage.tables import CATALOG, INSTANCE_KEYS, PARTITION_COLUMN, SCHEMA, TABLES, Table
 from medcalc_assets.storage.warehouse import WRITTEN
 
@@ -107,6 +108,15 @@ TYPES_OF_ANSWER = [
     if column.endswith("_kind")
 ]
 CHAIN_CHECKS = [
+    Check(
+        "raw_medcalc",
+        "row_count_of_the_release",
+        "All partitions together have as many instances as a split of the release: a file may be cut off between two rows.",
+        f"""SELECT count(*) AS instances FROM raw_medcalc WHERE source != 'demo'
+        HAVING count(*) NOT IN (0, {", ".join(map(str, INSTANCES.values()))})
+           AND (SELECT count(*) FROM {WRITTEN} WHERE table_name = 'raw_medcalc') = {len(KEYS)}""",
+        warns=True,
+    ),
     Check(
         "raw_medcalc",
         "limits_accept_the_label",

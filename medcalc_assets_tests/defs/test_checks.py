@@ -6,6 +6,7 @@ from medcalc_assets.storage.tables import CATALOG, SCHEMA
 CHECKS = {(check.asset, check.name): check for check in (*CHAIN_CHECKS, *FIGURE_CHECKS)}
 
 HARM = {
+    ("raw_medcalc", "row_count_of_the_release"): "UPDATE raw_medcalc SET source = 'cut.csv'",
     ("raw_medcalc", "limits_accept_the_label"): "UPDATE raw_medcalc SET upper_number = upper_number + 1 WHERE uid = 1",
     ("raw_medcalc", "label_has_one_type"): "UPDATE raw_medcalc SET label_kind = 'na' WHERE uid = 1",
     ("derivation_audit", "no_orphan_uid"): "UPDATE derivation_audit SET uid = 9999 WHERE uid = 1",
