@@ -47,16 +47,21 @@ FAILED, CHECK_FAILED = 1, 3
 LABEL = columns("label")
 HEADINGS = {
     "calculator": "calculator",
-    "instances": "instances",
-    "contradicted": "contradicted",
-    "flagged": "audit_flags",
-    "confident": "high_confidence",
-    "likely errors": "likely errors",
-    "changed": "changed",
+    "all": "instances",
+    "contra": "contradicted",
+    "flags": "audit_flags",
+    "conf": "high_confidence",
+    "errors": "likely errors",
+    "new": "changed",
     "N/A": "not_computable",
-    "ambiguous": "ambiguous",
-    "unresolved": "unresolved",
+    "ambig": "ambiguous",
+    "open": "unresolved",
 }
+"""Short, so that the names of the calculators fit a terminal of 80 columns; LEGEND says what they mean."""
+LEGEND = (
+    "contra: contradicted by their own entities. flags: of Phase 1. conf: high-confidence relabels. errors: likely errors. "
+    "new: changed labels. ambig: ambiguous. open: unresolved."
+)
 NOT_FOR_CARE = "For the upkeep of benchmarks, not for the care of patients."
 VERDICTS = {
     "reproduced": "reproduced by the published rule",
@@ -375,13 +380,15 @@ def _show_summary() -> None:
         f"{total['ambiguous']:,} are ambiguous, {total['unresolved']:,} are unresolved."
     )
 
-    by_calculator = Grid(title="By calculator", title_justify="left")
+    by_calculator = Grid(title="By calculator", title_justify="left", box=None, padding=(0, 1, 0, 0))
     for heading in HEADINGS:
-        by_calculator.add_column(heading, justify="left" if heading == "calculator" else "right")
+        is_name = heading == "calculator"
+        by_calculator.add_column(heading, justify="left" if is_name else "right", no_wrap=is_name)
     for row in figures.iter_rows(named=True):
         row["likely errors"] = row["contested_numbers"] + row["contested_dates"] + row["contested_abstentions"]
         by_calculator.add_row(row["calculator"], *(str(row[column] or "·") for column in list(HEADINGS.values())[1:]))
     console.print(by_calculator)
+    console.print(LEGEND, style="dim")
 
 
 def _counts(values: pl.Series) -> str:

@@ -11,6 +11,7 @@ from medcalc_assets.demo import benchmark
 from medcalc_assets.labels.adjudication import SUSPECT_DATE
 from medcalc_assets.labels.voting import RUNS, SUPERMAJORITY
 from medcalc_assets.partitions import KEYS
+from medcalc_assets.source import INSTANCES
 from medcalc_assets.storage.tables import CATALOG, INSTANCE_KEYS, PARTITION_COLUMN, SCHEMA, TABLES, Table
 from medcalc_assets.storage.warehouse import WRITTEN
 
@@ -39,7 +40,10 @@ class Check:
             check_name=self.name,
             passed=not rows,
             severity=dg.AssetCheckSeverity.WARN if self.warns else dg.AssetCheckSeverity.ERROR,
-            metadata={"offending rows": len(rows), "for example": dg.MetadataValue.json(rows[:EXAMPLES])},
+            metadata={
+                "offending rows": len(rows),
+                **({"for example": dg.MetadataValue.json(rows[:EXAMPLES])} if rows else {}),
+            },
         )
 
 
@@ -116,6 +120,15 @@ TYPES_OF_ANSWER = [
     if column.endswith("_kind")
 ]
 CHAIN_CHECKS = [
+    Check(
+        "raw_medcalc",
+        "row_count_of_the_release",
+        "All partitions together have as many instances as a split of the release: a file may be cut off between two rows.",
+        f"""SELECT count(*) AS instances FROM raw_medcalc WHERE source != 'demo'
+        HAVING count(*) NOT IN (0, {", ".join(map(str, INSTANCES.values()))})
+           AND (SELECT count(*) FROM {WRITTEN} WHERE table_name = 'raw_medcalc') = {len(KEYS)}""",
+        warns=True,
+    ),
     Check(
         "raw_medcalc",
         "limits_accept_the_label",
@@ -231,6 +244,13 @@ PAPER = {
 """The figures of arXiv:2512.19691 for the test split."""
 
 FIGURE_CHECKS = [
+    Check(
+        "physician_agreement",
+        "intervals_hold_their_figures",
+        "Agreement and sMAPE lie within their intervals, and no more labels agree than were compared.",
+        """SELECT label_set FROM physician_agreement WHERE n_agree > n OR smape_n > n
+           OR agreement NOT BETWEEN agreement_low AND agreement_high OR smape NOT BETWEEN smape_low AND smape_high""",
+    ),
     Check(
         "benchmark_summary",
         "figures_add_up",

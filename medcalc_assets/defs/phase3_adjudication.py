@@ -47,7 +47,12 @@ def physician_labels(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFram
         answers = settings.simulated_auditor().physician_labels(raw_medcalc)
     else:
         answers = pl.DataFrame(schema=PHYSICIAN_LABELS.polars_schema)
-    describe(context, answers, None, not_computable=(pl.col("state") == "not_computable").sum())
+    describe(
+        context,
+        answers,
+        simulated.NAME if settings.benchmark.is_demo else None,
+        not_computable=(pl.col("state") == "not_computable").sum(),
+    )
     return answers
 
 

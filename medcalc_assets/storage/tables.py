@@ -363,7 +363,8 @@ MAINTAINED_LABELS = Table(
 
 BENCHMARK_SUMMARY = Table(
     "benchmark_summary",
-    "The figures of the whole chain, one row a calculator: the numbers behind `medcalc summary` and the plots.",
+    "The figures of the whole chain, one row a calculator: the numbers behind `medcalc summary`. Under Metadata, *Show "
+    "Markdown* shows them as plots.",
     (
         *INSTANCE[1:],
         Column("auditor", "VARCHAR", "Whose votes and relabels were counted."),
