@@ -8,6 +8,7 @@ import polars as pl
 from click.testing import CliRunner
 
 from medcalc_assets.cli import main
+from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import GROUPS
 from medcalc_assets.demo.benchmark import released_rows
 from medcalc_assets.labels.adjudication import REASONS
@@ -23,11 +24,11 @@ def test_every_make_target_of_the_readme_exists():
     assert set(re.findall(r"`?make (demo|ui|test|bench)", README)) == {"demo", "ui", "test", "bench"} <= targets
 
 
-def test_every_medcalc_command_of_the_readme_runs_in_its_order(tmp_path):
+def test_every_medcalc_command_of_the_readme_runs_in_its_order(gemini, tmp_path):
     pl.DataFrame(released_rows()[:12]).write_csv(tmp_path / "medcalc_bench_v1_test.csv")
     home = {"MEDCALC_HOME": str(tmp_path / "home"), "DAGSTER_HOME": str(tmp_path / "dagster"), "COLUMNS": "120"}
     commands = [shlex.split(command.removeprefix(".venv/bin/medcalc ")) for command in COMMANDS if "/medcalc " in command]
-    assert [command[0] for command in commands] == ["run", "summary", "export", "calc", "calculators"]
+    assert [command[0] for command in commands] == ["run", "summary", "export", "calc", "calculators", "estimate", "run"]
     for command in commands:
         here = [part.replace("path/to", str(tmp_path)).replace("release", str(tmp_path / "release")) for part in command]
         result = CliRunner(env=home).invoke(main, here)
@@ -36,7 +37,7 @@ def test_every_medcalc_command_of_the_readme_runs_in_its_order(tmp_path):
 
 
 def test_the_readme_names_every_table_reason_and_setting():
-    for word in (*TABLES, *REASONS, "MEDCALC_HOME", "MEDCALC_SOURCE", "MEDCALC_PUBLISHED", "MEDCALC_AUDITOR"):
+    for word in (*TABLES, *REASONS, *(f"MEDCALC_{name.upper()}" for name in Settings.model_fields)):
         assert f"`{word}`" in README, word
 
 
@@ -48,4 +49,4 @@ def test_the_picture_of_the_readme_is_there():
 def test_the_architecture_names_every_module_of_the_chain():
     architecture = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     assert all(table in architecture for table in TABLES)
-    assert len(GROUPS) == 7
+    assert len(GROUPS) == 8

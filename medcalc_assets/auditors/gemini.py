@@ -188,7 +188,9 @@ class GeminiAuditor:
                 "medcalc_assets/auditors/prices.toml, or run without --max-usd."
             )
         spent = [cost(read(attempt)) for attempt in self.ledger.attempts_of_run(self.run)]
-        return Budget(self.max_usd, known, spent=sum(usd or 0.0 for usd in spent))
+        # What the cost of a call is unknown, it is counted as the highest that it can be.
+        most = known.of(0, MAX_OUTPUT_TOKENS, MOST_QUERIES)
+        return Budget(self.max_usd, known, spent=sum(most if usd is None else usd for usd in spent))
 
 
 @dataclass(frozen=True)
@@ -212,8 +214,8 @@ class EarlierAuditor:
         casting = Casting(GeminiAuditor(self.name, self.ledger), self.setup, instances)
         casting.instances = [instance for instance in instances if casting.outcomes(instance)]
         for instance in casting.instances:
-            for index in casting.wanted(instance):
-                casting.given_up[casting.vote(instance, index).sha256] = "never answered"
+            while indices := casting.wanted(instance):
+                casting.given_up |= {casting.vote(instance, index).sha256: "never answered" for index in indices}
         return casting
 
 

@@ -307,6 +307,18 @@ def test_votes_of_an_earlier_auditor_are_read_and_never_asked_for(gemini, audito
     assert len(gemini.asked) == asked
 
 
+def test_what_a_run_spent_before_it_died_counts_towards_its_limit(gemini, auditor):
+    with pytest.raises(BudgetError):
+        phase(replace(auditor, max_usd=1.0), RELABEL)
+    asked = len(gemini.asked)
+    with pytest.raises(BudgetError):
+        phase(replace(auditor, max_usd=1.0), RELABEL)
+    assert len(gemini.asked) == asked
+    with pytest.raises(BudgetError):
+        phase(replace(auditor, max_usd=1.0, run="another"), RELABEL)
+    assert len(gemini.asked) > asked
+
+
 def test_an_earlier_vote_that_was_never_answered_is_failed(gemini, auditor, ledger):
     gemini.fault = lambda ask: "404" if len(gemini.asked) > 2 else None
     with pytest.raises(GeminiError):

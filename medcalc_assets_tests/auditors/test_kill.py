@@ -45,7 +45,7 @@ def test_no_finished_call_is_paid_twice_though_runs_are_killed(gemini, auditor, 
     expected = ballots(list(calm.relabel(QUESTIONS)))
     gemini.asked.clear()
     gemini._seen.clear()
-    gemini.seconds, gemini.fault = 0.05, sometimes(0.02, ("429", "500", "503", "reset"))
+    gemini.seconds, gemini.fault = 0.15, sometimes(0.02, ("429", "500", "503", "reset"))
 
     url, moments, again = f"sqlite:///{tmp_path / 'killed.sqlite'}", random.Random(mode), set()
     ledger = Ledger(url)
