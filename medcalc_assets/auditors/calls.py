@@ -15,6 +15,7 @@ from medcalc_assets.auditors.tasks import AUDIT, RELABEL, Task, instance_sha256
 from medcalc_assets.labels.voting import RUNS
 
 ASSUMED_OUTPUT_TOKENS = 4_000
+LATELY = 200
 ENOUGH = 20
 """So many replies in the ledger replace the assumption."""
 
@@ -59,6 +60,13 @@ def _row(reply: Reply, nth: int) -> dict[str, Any]:
         "code_failures": reply.code_failures,
         "cost_usd": cost(reply),
     }
+
+
+def served_lately(ledger: Ledger) -> dict[str, list[str]]:
+    """By model asked for, the versions that the last calls were answered by."""
+    replies = [read(attempt) for attempt in ledger.latest_attempts(LATELY)]
+    pairs = {(reply.attempt.vote.setup.auditor, reply.model_version) for reply in replies if reply.model_version}
+    return {asked: sorted(version for model, version in pairs if model == asked) for asked, _ in sorted(pairs)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ SETUPS = sa.Table(
     sa.Column("sha256", sa.String(64), primary_key=True),
     *(sa.Column(name, sa.Text, nullable=False) for name in ("task", "auditor", "prompt_sha256", "sampling", "tools")),
 )
+SETUP = [column for column in SETUPS.c if not column.primary_key]
 TEXTS = sa.Table(
     "texts", metadata, sa.Column("sha256", sa.String(64), primary_key=True), sa.Column("text", sa.Text, nullable=False)
 )
@@ -175,11 +176,10 @@ class Ledger:
 
     def setups(self, task: str) -> list[Setup]:
         """All setups that votes of this task were ever asked for with, the most recently used last."""
-        names = [SETUPS.c[name] for name in ("task", "auditor", "prompt_sha256", "sampling", "tools")]
         last_used = (
             sa.select(ATTEMPTS.c.setup, sa.func.max(ATTEMPTS.c.id).label("last")).group_by(ATTEMPTS.c.setup).subquery()
         )
-        query = sa.select(*names).join(last_used, last_used.c.setup == SETUPS.c.sha256)
+        query = sa.select(*SETUP).join(last_used, last_used.c.setup == SETUPS.c.sha256)
         with self._reading() as connection:
             return [Setup(*row) for row in connection.execute(query.where(SETUPS.c.task == task).order_by(last_used.c.last))]
 
@@ -194,10 +194,16 @@ class Ledger:
 
     def attempts_of_run(self, run: str) -> Iterator[Attempt]:
         """All attempts made by this run, for whatever setup."""
+        return self._of_any_setup(sa.select(ATTEMPTS, *SETUP).where(ATTEMPTS.c.run == run))
+
+    def latest_attempts(self, number: int) -> Iterator[Attempt]:
+        """The last attempts of all, for whatever setup, the latest first."""
+        return self._of_any_setup(sa.select(ATTEMPTS, *SETUP).order_by(ATTEMPTS.c.id.desc()).limit(number))
+
+    def _of_any_setup(self, query: sa.Select[Any]) -> Iterator[Attempt]:
         with self._reading() as connection:
-            names = [SETUPS.c[name] for name in ("task", "auditor", "prompt_sha256", "sampling", "tools")]
-            query = sa.select(ATTEMPTS, *names).join(SETUPS, SETUPS.c.sha256 == ATTEMPTS.c.setup)
-            for row in connection.execution_options(yield_per=MANY).execute(query.where(ATTEMPTS.c.run == run)):
+            joined = query.join(SETUPS, SETUPS.c.sha256 == ATTEMPTS.c.setup)
+            for row in connection.execution_options(yield_per=MANY).execute(joined):
                 setup = Setup(row.task, row.auditor, row.prompt_sha256, row.sampling, row.tools)
                 yield _attempt(row, VoteKey(setup, row.instance, row.uid, row.vote_index))
 

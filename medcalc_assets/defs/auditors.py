@@ -11,7 +11,7 @@ import polars as pl
 
 import medcalc_assets.auditors.calls
 import medcalc_assets.labels.drift
-from medcalc_assets.auditors.calls import call_rows
+from medcalc_assets.auditors.calls import call_rows, served_lately
 from medcalc_assets.auditors.client import available_models
 from medcalc_assets.auditors.prices import known_price
 from medcalc_assets.auditors.protocol import Derivation, Question, as_seen, columns_of
@@ -59,7 +59,7 @@ def auditor_drift(
 @dg.observable_source_asset(
     name=MODELS.path[-1],
     group_name="auditors",
-    description="The Gemini models of the watched families (MEDCALC_WATCH), as the API lists them. Observing calls the API.",
+    description="The Gemini models of the watched families (MEDCALC_WATCH) as the API lists them, and as served of late.",
 )
 def gemini_models(context: dg.OpExecutionContext, settings: Settings) -> dg.ObserveResult:
     watched = {name: facts for name, facts in available_models().items() if fnmatch(name, settings.watched)}
@@ -68,7 +68,8 @@ def gemini_models(context: dg.OpExecutionContext, settings: Settings) -> dg.Obse
     if before is not None:
         metadata["new"] = sorted(set(watched) - set(before))
         metadata["changed"] = sorted(name for name in watched if name in before and watched[name] != before[name])
-    listed = json.dumps(watched, sort_keys=True)
+    metadata["served"] = dg.MetadataValue.json(served := served_lately(settings.calls) if settings.has_calls else {})
+    listed = json.dumps([watched, served], sort_keys=True)
     return dg.ObserveResult(data_version=dg.DataVersion(hashlib.sha256(listed.encode()).hexdigest()), metadata=metadata)
 
 

@@ -212,6 +212,21 @@ def test_a_new_model_leads_to_one_re_audit_of_all_calculators_within_its_budget(
     assert set(project.read("maintained_labels").filter(calculator=KEYS[0])["auditor"]) == {"gemini-3.1-pro-preview"}
 
 
+def test_a_model_that_is_served_by_another_version_is_an_event(chain, gemini):
+    before = observe(chain)["served"].value
+    chain.run(KEYS[:1])
+    gemini.fault = lambda ask: "other_model"
+    change(chain, tools="none")
+    chain.run(KEYS[:1])
+    assert before == {}
+    assert observe(chain)["served"].value == {"gemini-2.5-pro": ["gemini-2.5-pro", "gemini-other"]}
+    versions = [
+        record.asset_observation.tags["dagster/data_version"]
+        for record in chain.instance.fetch_observations(auditors.MODELS, limit=2).records
+    ]
+    assert versions[0] != versions[1]
+
+
 @pytest.mark.parametrize(
     ("setting", "reason"),
     [({"reaudit_max_usd": ""}, "set MEDCALC_REAUDIT_MAX_USD"), ({"watch": "*"}, "price of gemini-9-pro is unknown")],
