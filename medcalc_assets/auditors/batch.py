@@ -47,7 +47,8 @@ async def complete(casting: "Casting", instances: Sequence[Instance]) -> None:
     """
     submitted: Counter[str] = Counter()
     while requests := _wanted(casting, instances):
-        held = [request for request in requests if await casting.claim_now(request)]
+        granted = await asyncio.gather(*map(casting.claim_now, requests))
+        held = [request for request, is_ours in zip(requests, granted, strict=True) if is_ours]
         # Looked at after claiming: what a run announced before it died is in one of these jobs.
         jobs = casting.auditor.ledger.open_batches(casting.setup)
         in_jobs = {vote for job in jobs for vote in job.votes}

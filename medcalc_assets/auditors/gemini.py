@@ -303,6 +303,7 @@ class Casting:
             if self.auditor.mode == "batch":
                 await batch.complete(self, open_)
             else:
+                self._require_no_batch(open_)
                 await asyncio.gather(*(self._guarded(self._settle(instance)) for instance in open_))
         finally:
             alive.cancel()
@@ -311,6 +312,16 @@ class Casting:
                 self.auditor.ledger.forget(self.owner)
         if self.flow.reason:
             raise self.flow.reason
+
+    def _require_no_batch(self, instances: Sequence[Instance]) -> None:
+        """Raise GeminiError if a vote is under way in a batch job: it would be paid for twice."""
+        wanted = {self.vote(instance, index).sha256 for instance in instances for index in self.wanted(instance)}
+        for job in self.auditor.ledger.open_batches(self.setup):
+            if wanted & set(job.votes):
+                raise GeminiError(
+                    f"{len(wanted & set(job.votes))} votes are under way in batch job {job.name or job.id}. Run with --mode "
+                    "batch to wait for it (cancel the job first, if you would rather not), and then online."
+                )
 
     async def claim(self, request: Request) -> bool:
         """Whether the vote is ours to ask for. If another run is asking, its answer is waited for. Raises Stopped."""

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from medcalc_assets.auditors.client import GeminiError
 from medcalc_assets.auditors.gemini import BudgetError
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets_tests.auditors.conftest import QUESTIONS, ballots, phase
@@ -76,6 +77,17 @@ def test_a_job_is_lost_neither_before_nor_after_it_was_created(gemini, batch, un
     assert len(gemini.jobs) == jobs_there
     assert ballots(phase(batch, RELABEL)) == undisturbed["relabel"]
     assert set(gemini.batch_answered.values()) == {1}
+
+
+def test_votes_under_way_in_a_job_are_not_asked_for_online(gemini, auditor, batch, undisturbed, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("medcalc_assets.auditors.batch._collect", crash)
+        with pytest.raises(Crash):
+            phase(batch, RELABEL)
+    with pytest.raises(GeminiError, match=r"36 votes are under way in batch job batches/.*--mode batch"):
+        phase(auditor, RELABEL)
+    assert not gemini.answered
+    assert ballots(phase(batch, RELABEL)) == ballots(phase(auditor, RELABEL)) == undisturbed["relabel"]
 
 
 def test_a_batch_keeps_within_its_budget(gemini, batch):
