@@ -25,8 +25,8 @@ from medcalc_assets.auditors import simulated
 from medcalc_assets.auditors.calls import estimate
 from medcalc_assets.auditors.client import available_models
 from medcalc_assets.auditors.prices import known_price
-from medcalc_assets.auditors.protocol import Derivation, Question, as_seen
-from medcalc_assets.auditors.tasks import AUDIT, RELABEL, Task
+from medcalc_assets.auditors.protocol import as_seen
+from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets.calculators import BY_SLUG, CALCULATORS, Calculator, markdown, parse_inputs
 from medcalc_assets.calculators.inputs import Category
 from medcalc_assets.definitions import assemble
@@ -194,8 +194,7 @@ def show_estimate() -> None:
     grid = Grid(
         "phase", "instances", "settled", "calls", "cost in USD", title=f"Votes of {gemini.name}", title_justify="left"
     )
-    both: list[tuple[Task, list[Any]]] = [(AUDIT, as_seen(Derivation, instances)), (RELABEL, as_seen(Question, instances))]
-    estimates = {task.name: estimate(gemini, task, seen) for task, seen in both}
+    estimates = {task.name: estimate(gemini, task, as_seen(task.sees, instances)) for task in (AUDIT, RELABEL)}
     for name, found in estimates.items():
         cost = "unknown" if found.usd_least is None else f"{found.usd_least:,.2f} to {found.usd_most:,.2f}"
         calls = f"{found.calls_least:,} to {found.calls_most:,}"

@@ -151,8 +151,10 @@ def pause_asked_for(refusal: errors.APIError) -> float | None:
     return max(asked, default=None)
 
 
-def permanent(status: int, body: str | None, pause: float | None, longest: float, model: str) -> GeminiError | None:
+def permanent(status: int | None, body: str | None, pause: float | None, longest: float, model: str) -> GeminiError | None:
     """The error that stops the run, if trying again does not mend this refusal, or not within the `longest` pause."""
+    if status is None or status < 400:
+        return None
     said = f"Gemini refused (HTTP {status}): {_message(body)}"
     if "API_KEY" in (body or "") or status == 401:
         return GeminiError(f"{said} {KEY_REMEDY}")
@@ -172,7 +174,7 @@ def permanent(status: int, body: str | None, pause: float | None, longest: float
             )
         case 408 | 429:
             return None
-        case _ if 400 <= status < 500:
+        case _ if status < 500:
             return GeminiError(
                 f"{said} The request is not accepted by {model}; MEDCALC_TOOLS switches search and code execution off."
             )

@@ -381,6 +381,8 @@ class Casting:
     async def _attempt(self, request: Request) -> Reply:
         limits = self.auditor.limits
         async with self.flow.call(request.tokens) as started, self._within_budget(request) as paid:
+            if self.flow.reason:  # while this call was waiting for the budget
+                raise Stopped
             attempt, pause = await client.ask(request, self.auditor.run, limits.deadline_seconds)
             await self.writer.append(attempt)
             reply = self.keep(attempt)
@@ -389,15 +391,8 @@ class Casting:
             self.flow.succeeded()
         elif attempt.status == 429:
             self.flow.throttled(started, pause or limits.backoff(1))
-        if (
-            not reply.counts
-            and attempt.status
-            and (
-                error := client.permanent(
-                    attempt.status, attempt.body, pause, limits.longest_wait_seconds, self.setup.auditor
-                )
-            )
-        ):
+        error = client.permanent(attempt.status, attempt.body, pause, limits.longest_wait_seconds, self.setup.auditor)
+        if error and not reply.is_too_long:
             raise error
         return reply
 

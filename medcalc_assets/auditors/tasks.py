@@ -11,7 +11,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from medcalc_assets.auditors.protocol import Derivation, Question
+from medcalc_assets.auditors.protocol import Derivation, Question, columns_of
 from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.value import Label
 from medcalc_assets.labels.voting import audit_settled, ballot, relabel_settled
@@ -76,6 +76,7 @@ class Task:
     """One of the two phases, as a model sees it. `settled` says why no further vote is needed; see `labels.voting`."""
 
     name: Literal["audit", "relabel"]
+    sees: type[Derivation] | type[Question]
     answer: type[AuditAnswer] | type[RelabelAnswer]
     tools: tuple[Tool, ...]
     settled: Callable[[Sequence[Hashable | None]], str | None]
@@ -95,8 +96,10 @@ class Task:
 
     @cached_property
     def prompt_sha256(self) -> str:
-        """Hash of all that the prompt adds to a request, and of the answer's schema. Another hash is another call."""
-        return _sha256(_prompt_file(self.name), json.dumps(self.answer.model_json_schema(), sort_keys=True))
+        """Hash of all that makes a request of an instance, and of the answer's schema. Another hash is another call."""
+        empty = self.sees(0, *("" for _ in columns_of(self.sees)[1:]))
+        schema = json.dumps(self.answer.model_json_schema(), sort_keys=True)
+        return _sha256(_prompt_file(self.name), message(empty, "id"), schema)
 
 
 def version(prompt_sha256: str) -> str:
@@ -104,8 +107,8 @@ def version(prompt_sha256: str) -> str:
     return _sha256(prompt_sha256, str(PARSER_VERSION))
 
 
-AUDIT = Task("audit", AuditAnswer, ("search",), audit_settled, frozenset({"likely_error", "passed"}))
-RELABEL = Task("relabel", RelabelAnswer, ("search", "code"), relabel_settled)
+AUDIT = Task("audit", Derivation, AuditAnswer, ("search",), audit_settled, frozenset({"likely_error", "passed"}))
+RELABEL = Task("relabel", Question, RelabelAnswer, ("search", "code"), relabel_settled)
 TASKS: dict[str, Task] = {task.name: task for task in (AUDIT, RELABEL)}
 
 

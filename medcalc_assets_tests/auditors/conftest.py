@@ -12,7 +12,7 @@ from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets_tests.gemini_server import Ask
 
 QUICK = Limits(
-    deadline_seconds=0.4, first_backoff_seconds=0.01, longest_backoff_seconds=0.05, batch_poll_seconds=0.02, at_first=64
+    deadline_seconds=10.0, first_backoff_seconds=0.01, longest_backoff_seconds=0.05, batch_poll_seconds=0.02, at_first=64
 )
 
 
@@ -50,6 +50,10 @@ def attempts(ledger: Ledger) -> list:
         return list(connection.execute(sa.select(ATTEMPTS)))
 
 
+IMPATIENT = replace(QUICK, deadline_seconds=1.0)
+"""For servers that stall: long enough for an answer on a busy machine."""
+
+
 @pytest.fixture
 def ledger(tmp_path) -> Ledger:
     return Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
@@ -57,7 +61,7 @@ def ledger(tmp_path) -> Ledger:
 
 @pytest.fixture
 def auditor(gemini, ledger) -> GeminiAuditor:
-    return GeminiAuditor("gemini-2.5-pro", ledger, run="test", limits=QUICK, heartbeat_seconds=0.05)
+    return GeminiAuditor("gemini-2.5-pro", ledger, run="test", limits=QUICK, heartbeat_seconds=0.2)
 
 
 @pytest.fixture

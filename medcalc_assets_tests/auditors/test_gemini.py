@@ -15,7 +15,7 @@ from medcalc_assets.auditors.protocol import Question
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets.labels.value import NA, number
 from medcalc_assets.labels.voting import RUNS
-from medcalc_assets_tests.auditors.conftest import DERIVATIONS, QUESTIONS, QUICK, UIDS, attempts, ballots, phase
+from medcalc_assets_tests.auditors.conftest import DERIVATIONS, IMPATIENT, QUESTIONS, QUICK, UIDS, attempts, ballots, phase
 from medcalc_assets_tests.gemini_server import CONTENT, HARMLESS, KEY, PASSING, REFUSALS, TRANSPORT, sometimes
 
 
@@ -24,7 +24,7 @@ from medcalc_assets_tests.gemini_server import CONTENT, HARMLESS, KEY, PASSING, 
 def test_a_passing_fault_costs_attempts_and_no_verdict(gemini, auditor, ledger, undisturbed, task, fault):
     """The first request for every second vote fails."""
     gemini.fault = lambda ask: fault if ask.nth == 0 and int(ask.request_id, 16) % 2 else None
-    votes = phase(auditor, task)
+    votes = phase(replace(auditor, limits=IMPATIENT if fault in ("stall", "drip") else QUICK), task)
     assert ballots(votes) == undisturbed[task.name]
     assert len(attempts(ledger)) == len(gemini.asked)
     assert set(gemini.answered.values()) == {1}
@@ -37,7 +37,7 @@ def test_a_passing_fault_costs_attempts_and_no_verdict(gemini, auditor, ledger, 
 @pytest.mark.parametrize("task", [AUDIT, RELABEL], ids=lambda task: task.name)
 def test_every_fault_at_once(gemini, auditor, ledger, undisturbed, task):
     gemini.fault = sometimes(0.02)
-    assert ballots(phase(auditor, task)) == undisturbed[task.name]
+    assert ballots(phase(replace(auditor, limits=IMPATIENT), task)) == undisturbed[task.name]
     assert len(attempts(ledger)) == len(gemini.asked)
     assert set(gemini.answered.values()) == {1}
 

@@ -27,7 +27,7 @@ PROCESSES.set_forkserver_preload([__name__])
 def run(url: str, mode: str, server: str) -> None:
     os.environ |= {"GOOGLE_GEMINI_BASE_URL": server, "GEMINI_API_KEY": KEY, "NO_PROXY": "127.0.0.1"}
     limits = replace(QUICK, at_once=8, at_first=8)
-    auditor = GeminiAuditor("gemini-2.5-pro", Ledger(url), mode=mode, limits=limits, heartbeat_seconds=0.05)
+    auditor = GeminiAuditor("gemini-2.5-pro", Ledger(url), mode=mode, limits=limits, heartbeat_seconds=0.1)
     list(auditor.relabel(QUESTIONS))
 
 
