@@ -128,6 +128,36 @@ def test_an_input_may_ask_for_some_columns_and_for_what_there_is_so_far(home: Pa
     assert seen[0].to_dict(as_series=False) == {"status": ["passed", "passed"], "uid": [0, 1]}
 
 
+def test_a_lazy_input_is_read_only_when_it_is_collected(home: Path, instance: dg.DagsterInstance) -> None:
+    collected = []
+
+    @dg.asset(
+        name="audit_votes",
+        partitions_def=BY_CALCULATOR,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        ins={"audit_flags": dg.AssetIn(metadata={"columns": ["uid", "status"]})},
+        io_manager_key="nothing",
+    )
+    def reader(context: dg.AssetExecutionContext, audit_flags: pl.LazyFrame) -> None:
+        if "collect" in context.run.tags:
+            collected.append(audit_flags.collect())
+
+    def run(**tags: str) -> None:
+        dg.materialize(
+            [reader, one_flag_a_calculator],
+            selection=[reader],
+            instance=instance,
+            resources={"io_manager": DuckDBIOManager(home=str(home)), "nothing": dg.InMemoryIOManager()},
+            partition_key=FIRST,
+            tags=tags,
+        )
+
+    run()  # there is no table yet
+    materialize([one_flag_a_calculator], home, instance, FIRST, SECOND)
+    run(collect="yes")
+    assert [(frame.columns, frame.height) for frame in collected] == [(["uid", "status"], 1)]
+
+
 def test_an_input_that_was_never_materialized_is_an_error_that_says_so(home: Path, instance: dg.DagsterInstance) -> None:
     @dg.asset(partitions_def=BY_CALCULATOR, io_manager_key="elsewhere")
     def downstream(audit_flags: pl.DataFrame) -> None: ...
