@@ -141,7 +141,7 @@ def test_a_person_materializes_all_calculators_in_the_browser_and_sees_the_plots
 
     for name, table in TABLES.items():
         stored = Warehouse(Path(os.environ["MEDCALC_HOME"])).read(table, KEYS if table.partitioned else None)
-        assert stored.height > 0, name
+        assert (stored.height > 0) == (name not in ("llm_calls", "auditor_drift")), name
     assert Warehouse(Path(os.environ["MEDCALC_HOME"])).read(TABLES["raw_medcalc"])["calculator"].n_unique() == len(KEYS)
 
     nodes = ui.ask("{assetNodes{assetKey{path} staleStatus partitionStats{numMaterialized} description}}")["assetNodes"]

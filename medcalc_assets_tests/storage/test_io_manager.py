@@ -239,5 +239,6 @@ def test_the_row_counts_in_the_metadata_are_those_of_the_table(
 
 def test_the_demo_fills_every_table(chain: tuple[Warehouse, dg.DagsterInstance]) -> None:
     warehouse, _ = chain
-    assert {name: warehouse.read(table).height > 0 for name, table in TABLES.items()} == dict.fromkeys(TABLES, True)
+    filled = {name for name, table in TABLES.items() if warehouse.read(table).height}
+    assert filled == TABLES.keys() - {"llm_calls", "auditor_drift"}, "the demo calls no model, and has one auditor"
     assert {TABLES[name].partitioned for name in (BENCHMARK_SUMMARY.name, PHYSICIAN_AGREEMENT.name)} == {False}
