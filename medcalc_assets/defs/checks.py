@@ -249,7 +249,8 @@ FIGURE_CHECKS = [
         "intervals_hold_their_figures",
         "Agreement and sMAPE lie within their intervals, and no more labels agree than were compared.",
         """SELECT label_set FROM physician_agreement WHERE n_agree > n OR smape_n > n
-           OR agreement NOT BETWEEN agreement_low AND agreement_high OR smape NOT BETWEEN smape_low AND smape_high""",
+           OR agreement NOT BETWEEN agreement_low - 1e-9 AND agreement_high + 1e-9
+           OR smape NOT BETWEEN smape_low - 1e-9 AND smape_high + 1e-9""",
     ),
     Check(
         "benchmark_summary",

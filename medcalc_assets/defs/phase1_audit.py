@@ -17,14 +17,16 @@ from medcalc_assets.storage.tables import AUDIT_FLAGS, AUDIT_VOTES, INSTANCE_KEY
     **stage("audit_votes", "phase1_audit", protocol, simulated, version(AUDIT.prompt_sha256)),
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *columns_of(Derivation)[1:])},
 )
-def audit_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+def audit_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
     """The votes of earlier auditors stay: they are read from the ledger, which asks for nothing."""
-    derivations = as_seen(Derivation, raw_medcalc)
     asked, earlier = settings.casters_of_votes("audit", context.run)
+    # Nobody to vote, no notes to read.
+    instances = (raw_medcalc if asked or earlier else raw_medcalc.clear()).collect()
+    derivations = as_seen(Derivation, instances)
     votes = {auditor.name: auditor.audit(derivations) for auditor in earlier}
     if asked:
-        votes[asked.name] = asked.audit(as_seen(Derivation, to_be_asked(raw_medcalc, context.run)))
-    frame = votes_frame(AUDIT_VOTES, votes, raw_medcalc)
+        votes[asked.name] = asked.audit(as_seen(Derivation, to_be_asked(instances, context.run)))
+    frame = votes_frame(AUDIT_VOTES, votes, instances)
     describe(context, frame, settings.auditor_that_counts, **CALLS)
     return frame
 

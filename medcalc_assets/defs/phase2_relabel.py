@@ -17,14 +17,16 @@ from medcalc_assets.storage.tables import INSTANCE_KEYS, RELABEL_VOTES, RELABELS
     **stage("relabel_votes", "phase2_relabel", protocol, simulated, version(RELABEL.prompt_sha256)),
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *columns_of(Question)[1:])},
 )
-def relabel_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+def relabel_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
     """The votes of earlier auditors stay: they are read from the ledger, which asks for nothing."""
-    questions = as_seen(Question, raw_medcalc)
     asked, earlier = settings.casters_of_votes("relabel", context.run)
+    # Nobody to vote, no notes to read.
+    instances = (raw_medcalc if asked or earlier else raw_medcalc.clear()).collect()
+    questions = as_seen(Question, instances)
     votes = {auditor.name: auditor.relabel(questions) for auditor in earlier}
     if asked:
-        votes[asked.name] = asked.relabel(as_seen(Question, to_be_asked(raw_medcalc, context.run)))
-    frame = votes_frame(RELABEL_VOTES, votes, raw_medcalc)
+        votes[asked.name] = asked.relabel(as_seen(Question, to_be_asked(instances, context.run)))
+    frame = votes_frame(RELABEL_VOTES, votes, instances)
     describe(context, frame, settings.auditor_that_counts, **CALLS)
     return frame
 
