@@ -3,17 +3,19 @@
 import dagster as dg
 
 from medcalc_assets import defs
+from medcalc_assets.defs import auditors
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.trace import trace_label
 from medcalc_assets.storage.io_manager import DuckDBIOManager
 
 RELEASE = dg.AssetSelection.assets("release_candidate", "label_releases")
-FIGURES = dg.AssetSelection.assets("physician_agreement", "benchmark_summary")
+FIGURES = dg.AssetSelection.assets("physician_agreement", "benchmark_summary", "auditor_drift")
+MODELS = dg.AssetSelection.assets(auditors.MODELS)
 HISTORY = dg.AssetSelection.assets("label_events")
 JOBS = [
     dg.define_asset_job(
         "chain",
-        dg.AssetSelection.all() - FIGURES - RELEASE,
+        dg.AssetSelection.all() - FIGURES - RELEASE - MODELS,
         description="From the benchmark as released to maintained labels, for any number of calculators.",
     ),
     dg.define_asset_job("figures", FIGURES, description="The figures over all calculators so far."),
@@ -27,7 +29,9 @@ def assemble(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=dg.load_assets_from_package_module(defs),
         asset_checks=dg.load_asset_checks_from_package_module(defs),
-        jobs=[*JOBS, trace_label],
+        jobs=[*JOBS, trace_label, auditors.observe_models, auditors.re_audit],
+        schedules=[auditors.watch_models],
+        sensors=[auditors.new_models, auditors.drift_of_new_models],
         resources={"settings": settings, "io_manager": DuckDBIOManager(home=settings.home)},
         # One process for a whole run: DuckDB admits one writer, and a process a step would take most of the time.
         executor=dg.in_process_executor,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 REPOSITORY = "ncbi/MedCalc-Bench-v1.0"
 REVISION = "4f75ddac6f87fde2cff438a7a971ac987040d5af"
 INSTANCES = {"test": 1_047, "train": 10_053}
+"""How many instances the splits of the release have."""
 
 KEY_SPELLINGS = ("Row Number", "Unique ID")
 COLUMNS = {
@@ -65,11 +66,6 @@ class Source:
     @property
     def is_demo(self) -> bool:
         return self.setting == "demo"
-
-    @property
-    def expected_instances(self) -> int | None:
-        """How many instances the release has, where the source is the release."""
-        return None if self.is_demo else INSTANCES["train" if self.setting == "hf:train" else "test"]
 
     @property
     def version(self) -> str:

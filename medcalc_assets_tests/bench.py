@@ -57,7 +57,7 @@ def chain_without_dagster() -> None:
     instances = raw("entities", *LABEL).partition_by("calculator")
     store.write(tables.DERIVATION_AUDIT, map(audited, instances), KEYS)
     for table in (tables.AUDIT_VOTES, tables.RELABEL_VOTES):
-        write(table, votes_frame(table, "none", [], raw()))
+        write(table, votes_frame(table, {}, raw()))
     flags = (
         raw()
         .join(audit_verdicts(store.read(tables.AUDIT_VOTES)), on="uid", how="left")

@@ -1,7 +1,7 @@
 """What the tests share: the real data, and the chain run through Dagster."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.partitions import KEYS
 from medcalc_assets.storage.tables import TABLES
+from medcalc_assets_tests.gemini_server import KEY, GeminiServer
 
 
 @dataclass
@@ -66,9 +67,20 @@ def real_data() -> Path:
     return Path(folder)
 
 
+@pytest.fixture
+def gemini(monkeypatch: pytest.MonkeyPatch) -> Iterator[GeminiServer]:
+    """A Gemini on this machine, which the environment points to."""
+    with GeminiServer() as server:
+        monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", server.url)
+        monkeypatch.setenv("GEMINI_API_KEY", KEY)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        yield server
+
+
 @pytest.fixture(autouse=True)
 def settings_from_nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test reads the settings of whoever runs it, or writes to a warehouse that is in use."""
-    for name in ("MEDCALC_SOURCE", "MEDCALC_PUBLISHED", "MEDCALC_AUDITOR", "DAGSTER_HOME"):
-        monkeypatch.delenv(name, raising=False)
+    for name in os.environ:
+        if name.startswith(("MEDCALC_", "GEMINI_", "GOOGLE_", "DAGSTER_HOME")) and name != "MEDCALC_REAL_DATA":
+            monkeypatch.delenv(name)
     monkeypatch.setenv("MEDCALC_HOME", str(tmp_path / "home"))

@@ -3,9 +3,9 @@
 An auditor answers for many instances at once, because a real one (a model behind a network) keeps many calls in flight.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, Protocol, TypeVar
 
 import polars as pl
 
@@ -40,11 +40,13 @@ class Vote:
 
     uid: int
     run_index: int
-    status: Literal["ok", "failed"]
+    status: Literal["ok", "failed", "not_cast"]
     model_version: str | None = None
     prompt_sha256: str | None = None
     rationale: str | None = None
     sources: str | None = None
+    searched: bool | None = None
+    calls: int | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
     cost_usd: float | None = None
@@ -56,16 +58,18 @@ class Vote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditVote(Vote):
-    """Phase 1: whether the label is wrong; None if the vote failed."""
+    """Phase 1: whether the label is wrong, and in what way; None without a vote."""
 
     verdict: Literal["likely_error", "passed"] | None
+    error_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelabelVote(Vote):
-    """Phase 2: the auditor's own answer, N/A included; None if the vote failed."""
+    """Phase 2: the auditor's own answer, N/A included, and what it assumes; None without a vote."""
 
     answer: Label | None
+    assumptions: str | None = None
 
     def row(self) -> dict[str, Any]:
         row = asdict(self)
@@ -74,7 +78,7 @@ class RelabelVote(Vote):
 
 
 class Auditor(Protocol):
-    """Casts `voting.RUNS` votes on each instance. A vote that could not be had is returned as failed, not left out."""
+    """Returns `voting.RUNS` votes on each instance. One that could not be had, or was not needed, says so as its status."""
 
     @property
     def name(self) -> str: ...
@@ -84,8 +88,25 @@ class Auditor(Protocol):
     def relabel(self, questions: Sequence[Question]) -> Iterable[RelabelVote]: ...
 
 
-def votes_frame(table: Table, auditor: str, votes: Iterable[Vote], instances: pl.DataFrame) -> pl.DataFrame:
-    """The votes as rows of `table`, which is `audit_votes` or `relabel_votes`."""
-    rows = [vote.row() | {"auditor": auditor} for vote in votes]
+Instance = TypeVar("Instance", Question, Derivation)
+
+
+def as_seen(kind: type[Instance], instances: pl.DataFrame) -> list[Instance]:
+    """Instances as a phase may see them: of a frame with more columns, only those that `kind` has a field for."""
+    return [kind(*row) for row in instances.select(columns_of(kind)).iter_rows()]
+
+
+def columns_of(kind: type[Question] | type[Derivation]) -> list[str]:
+    return [field.name for field in fields(kind)]
+
+
+def sample(instances: pl.DataFrame, of_each_calculator: int) -> pl.DataFrame:
+    """So many instances of each calculator, always the same."""
+    return instances.filter(pl.col("uid").hash(seed=0).rank("ordinal").over("calculator") <= of_each_calculator)
+
+
+def votes_frame(table: Table, votes: Mapping[str, Iterable[Vote]], instances: pl.DataFrame) -> pl.DataFrame:
+    """The votes of each auditor as rows of `table`, which is `audit_votes` or `relabel_votes`."""
+    rows = [vote.row() | {"auditor": auditor} for auditor, cast in votes.items() for vote in cast]
     names = rows[0] if rows else ["uid"]
     return table.of_instances(instances, {name: [row[name] for row in rows] for name in names})

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from medcalc_assets.calculators.calculator import Calculator, Result
-from medcalc_assets.calculators.inputs import Problem
+from medcalc_assets.calculators.calculator import Calculator, Result, Rule
+from medcalc_assets.calculators.inputs import Problem, numeral
 from medcalc_assets.calculators.working import markdown
 from medcalc_assets.labels.limits import accepts
 from medcalc_assets.labels.value import Label
@@ -16,19 +16,23 @@ Verdict = Literal["reproduced", "contradicted", "not_computable"]
 
 
 class Convention(NamedTuple):
-    """Another published convention that gives another answer than the published rule of choice."""
+    """Another published convention, or the published rule with one defect of the release, and what it gives here.
+
+    `differs`: the limits of the published answer do not accept it.
+    """
 
     name: str
     value: Label | None
     reaches_label: bool
+    differs: bool
 
 
 @dataclass(frozen=True, slots=True)
 class DerivationAudit:
     """What the rules make of the entities of an instance, held against its label.
 
-    `verdict` and `likely_error` are about the published rule, `release_rule_reproduces` about the release's own, and
-    `alternatives` are those whose answer the limits of the published one do not accept.
+    `verdict` and `likely_error` are about the published rule, `release_rule_reproduces` about the release's own;
+    `conventions` are all other published ones.
     """
 
     calculator: Calculator
@@ -37,8 +41,13 @@ class DerivationAudit:
     published: Result
     as_released: Result
     release_rule_reproduces: bool
-    alternatives: tuple[Convention, ...]
+    conventions: tuple[Convention, ...]
     implausible: tuple[Problem, ...]
+
+    @property
+    def alternatives(self) -> tuple[Convention, ...]:
+        """The conventions that give another answer than the published rule."""
+        return tuple(convention for convention in self.conventions if convention.differs)
 
     @property
     def likely_error(self) -> bool:
@@ -59,31 +68,42 @@ class DerivationAudit:
         return markdown(self.published)
 
     @property
+    def decisive_defects(self) -> tuple[Convention, ...]:
+        """Each known defect of the release that alone changes the answer, whether or not it explains the label."""
+        each = (_convention(self.calculator, self.label, self.published, rule) for rule in self.calculator.defects)
+        return tuple(defect for defect in each if defect.differs)
+
+    @property
     def defects(self) -> tuple[str, ...]:
-        """The known defects of the release that change the answer here, each completing "the release ..."."""
+        """The known defects of the release that explain the label here, each completing "the release ..."."""
         if not self.release_rule_reproduces or self.published.value is None:
             return ()
-        decisive = tuple(
-            defect.name
-            for defect in self.calculator.defects
-            if not _same(self.calculator, self.published.value, defect.apply(self.published.reading).value)
-        )
+        decisive = tuple(defect.name for defect in self.decisive_defects)
         return decisive or tuple(defect.name for defect in self.calculator.defects)
 
     @property
     def explanation(self) -> str:
-        """The verdict in one sentence."""
+        """The verdict in one sentence, and in another what is worth a second look."""
+        doubts = "; ".join(f"{self._name(problem.entity)}: {problem.message}" for problem in self.implausible)
+        return self._verdict_in_words + (f" Worth a second look: {doubts}." if doubts else "")
+
+    def _name(self, key: str) -> str:
+        return self.calculator.reader.name(key)
+
+    @property
+    def _verdict_in_words(self) -> str:
         value = self.published.value
         if self.verdict == "reproduced":
-            return f"The published rule reproduces the label {self.label}."
+            return f"The published rule reproduces the label {_shown(self.label)}."
         if value is None:
-            reasons = [*(f"{key} is missing" for key in self.missing), *map(str, self.problems)]
-            return f"The published rule cannot be computed: {'; '.join(reasons)}."
+            missing = (f"{self._name(key)} is missing" for key in self.missing)
+            problems = (f"{self._name(problem.entity)}: {problem.message}" for problem in self.problems)
+            return f"The published rule cannot be computed: {'; '.join((*missing, *problems))}."
         if convention := next((a.name for a in self.alternatives if a.reaches_label), None):
             return f"The label follows another convention ({convention}); the published rule gives {_shown(value)}."
         if self.release_rule_reproduces:
             return f"The release {' and '.join(self.defects)}; the published rule gives {_shown(value)}."
-        return f"The label {self.label} follows no known rule; the published rule gives {_shown(value)}."
+        return f"The label {_shown(self.label)} follows no known rule; the published rule gives {_shown(value)}."
 
 
 def audit_derivation(calculator: Calculator, entities: Mapping[str, object], label: Label) -> DerivationAudit:
@@ -91,11 +111,6 @@ def audit_derivation(calculator: Calculator, entities: Mapping[str, object], lab
     reading = calculator.reader.read(entities)
     published = calculator.published.apply(reading)
     released = calculator.as_released.apply(reading)
-    others = tuple(
-        Convention(rule.name, value, value is not None and _same(calculator, label, value))
-        for rule in calculator.alternatives
-        if not _same(calculator, published.value, value := rule.apply(reading).value)
-    )
     return DerivationAudit(
         calculator,
         label,
@@ -103,9 +118,15 @@ def audit_derivation(calculator: Calculator, entities: Mapping[str, object], lab
         published,
         released,
         _same(calculator, label, released.value),
-        others,
+        tuple(_convention(calculator, label, published, rule) for rule in calculator.alternatives),
         reading.implausible + _outside_range(calculator, label),
     )
+
+
+def _convention(calculator: Calculator, label: Label, published: Result, rule: Rule) -> Convention:
+    value = rule.apply(published.reading).value
+    reaches_label = value is not None and _same(calculator, label, value)
+    return Convention(rule.name, value, reaches_label, not _same(calculator, published.value, value))
 
 
 def _verdict(calculator: Calculator, label: Label, value: Label | None) -> Verdict:
@@ -115,7 +136,7 @@ def _verdict(calculator: Calculator, label: Label, value: Label | None) -> Verdi
 
 
 def _shown(value: Label) -> str:
-    return str(value) if value.number is None else f"{value.number:.6g}"
+    return str(value) if value.number is None else numeral(value.number)
 
 
 def _same(calculator: Calculator, truth: Label | None, answer: Label | None) -> bool:
@@ -128,4 +149,4 @@ def _outside_range(calculator: Calculator, label: Label) -> tuple[Problem, ...]:
     low, high = calculator.range
     if label.number is None or low <= label.number <= high:
         return ()
-    return (Problem("label", f"{label} is outside {low:g} to {high:g}, the range of the answer"),)
+    return (Problem("label", f"{_shown(label)} is outside {low:g} to {high:g}, the range of the answer"),)

@@ -16,7 +16,11 @@ from medcalc_assets.calculators.measurements import (
 from medcalc_assets.calculators.rules import Criterion, above, at_least, bands, either, one_of, present
 
 DRINKS = Quantity(
-    "Number of Alcoholic Drinks Per Week", aliases=("drinks", "alcohol"), possible=ZERO_OR_MORE, plausible=(0, 300)
+    "Number of Alcoholic Drinks Per Week",
+    aliases=("drinks", "alcohol"),
+    possible=ZERO_OR_MORE,
+    plausible=(0, 300),
+    default=None,
 )
 
 has_bled = score(
@@ -26,9 +30,10 @@ has_bled = score(
     slug="has_bled",
     range=(0, 9),
     criteria=[
-        present(HYPERTENSION),  # published: uncontrolled, systolic above 160; the data know only a history
-        present("Renal disease criteria for the HAS-BLED rule", 1, "renal"),
-        present("Liver disease criteria for the HAS-BLED rule", 1, "liver"),
+        # the data know no more than a history
+        present(HYPERTENSION, asks="Any history of hypertension (the paper: uncontrolled, systolic > 160 mm Hg)"),
+        present("Renal disease criteria for the HAS-BLED rule", 1, "renal", title="Renal disease"),
+        present("Liver disease criteria for the HAS-BLED rule", 1, "liver", title="Liver disease"),
         present("Stroke"),
         present("Prior major bleeding or predisposition to bleeding", 1, "bleeding"),
         present("Labile international normalized ratio", 1, "labile_inr", "labile"),
@@ -59,10 +64,10 @@ glasgow_blatchford = score(
         ),
         bands(SYSTOLIC, {"<90": 3, "90-99": 2, "100-109": 1, "≥110": 0}),
         at_least(HEART_RATE, 100),
-        present("Melena present", 1, "melena"),
+        present("Melena present", 1, "melena", title="Melena"),
         present("Recent syncope", 2, "syncope"),
         present("Hepatic disease history", 2, "liver"),
-        present("Cardiac failure present", 2, "heart_failure", "chf"),
+        present("Cardiac failure present", 2, "heart_failure", "chf", title="Cardiac failure"),
     ],
     defects=[
         Defect(

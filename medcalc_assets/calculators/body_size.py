@@ -6,6 +6,7 @@ import math
 
 from medcalc_assets.calculators.calculator import formula
 from medcalc_assets.calculators.measurements import BODY_MASS_INDEX, HEIGHT, SEX, WEIGHT
+from medcalc_assets.calculators.rules import Undefined
 
 
 @formula(6, "Body Mass Index (BMI)", "WHO Technical Report 894, 2000 (Quetelet 1832)", WEIGHT, HEIGHT, unit="kg/m²")
@@ -31,7 +32,7 @@ def ideal_body_weight(sex: str, height: float) -> float:
     """50 kg for a man, 45.5 kg for a woman, and 2.3 kg for every inch above 60 (less for every inch below)"""
     ideal = (50 if sex == "Male" else 45.5) + 2.3 * (height / 2.54 - 60)
     if ideal <= 0:
-        raise ValueError("the rule is for adults")
+        raise Undefined("the height is outside those that the rule is for, from 5 feet")
     return ideal
 
 

@@ -29,21 +29,27 @@ class Result:
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        return self.rule.reader.assumptions(self.reading)
+        return self.rule.reader.assumptions(self.reading, self.rule.counted)
 
     @property
     def steps(self) -> list[Step]:
-        """The working. Empty where there is no value."""
-        return [] if self.value is None else self.rule.body.steps(self.reading.values)
+        """The working; where there is no value, as far as it goes."""
+        unusable = {*self.missing, *(problem.entity for problem in self.problems)}
+        return self.rule.body.steps(self.reading.values, unusable)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A way to compute the answer from entities. `name`: "published", "as released", or the convention's."""
+    """A way to compute the answer from entities. `name`: "published", "as released", or the convention's.
+
+    `counted` are the inputs that count towards the answer: the data hold others. `source`: of the published rule.
+    """
 
     name: str
     body: Formula | Score
     reader: Reader = field(repr=False)
+    counted: tuple[Input, ...] = field(repr=False)
+    source: str
     released_units: bool = False
 
     def evaluate(self, entities: Mapping[str, object]) -> Result:
@@ -66,7 +72,7 @@ class Rule:
         if isinstance(found, date):
             return Result(self, reading, day(found))
         if not math.isfinite(found):
-            return Result(self, reading, None, problems=(Problem(self.body.name, "the result is not finite"),))
+            return Result(self, reading, None, problems=(Problem(self.body.name, "the result is too large"),))
         return Result(self, reading, number(found))
 
 
@@ -79,6 +85,7 @@ class Defect:
 
 
 ROUNDING = "rounds inside unit conversions"
+IN_MG_PER_DL = "converts amounts to mg/dL, with rounding, before it compares them with limits"
 MISREAD_CELSIUS = "takes a misspelt Celsius for Fahrenheit"
 
 
@@ -130,8 +137,14 @@ def calculator(
 
     `inputs`: those whose absence means something else here than elsewhere, and those that the release gives unscored.
     """
-    reader = Reader({i.key: i for i in (*body.inputs(), *inputs)}.values())
+    of_its_own = {i.key: i for i in inputs}
+    reader = Reader(({i.key: i for i in body.inputs()} | of_its_own).values())
     defects = tuple(defects)
+
+    def rule(name: str, body: Formula | Score, released_units: bool = False) -> Rule:
+        counted = {i.key: of_its_own.get(i.key, i) for i in body.inputs()}
+        return Rule(name, body, reader, tuple(counted.values()), source, released_units)
+
     released = body
     for defect in defects:
         released = released.but(defect.changes)
@@ -144,12 +157,12 @@ def calculator(
         unit=body.unit,
         range=range,
         inputs=reader.inputs,
-        published=Rule("published", body, reader),
-        alternatives=tuple(Rule(name, body.but(changes), reader) for name, changes in (alternatives or {}).items()),
-        as_released=Rule("as released", released, reader, released_units=True),
+        published=rule("published", body),
+        alternatives=tuple(rule(name, body.but(changes)) for name, changes in (alternatives or {}).items()),
+        as_released=rule("as released", released, released_units=True),
         defects=(
-            *(Rule(defect.note, body.but(defect.changes), reader) for defect in defects),
-            Rule(conversion_defect, body, reader, released_units=True),
+            *(rule(defect.note, body.but(defect.changes)) for defect in defects),
+            rule(conversion_defect, body, released_units=True),
         ),
     )
 

@@ -15,7 +15,7 @@ TUMOR = {"none": 0, "Localized": 2, "Metastatic": 6}
 
 
 def diabetes(points: Mapping[str, float]) -> Criterion:
-    return graded("Diabetes mellitus criteria for CCI rule", points, "diabetes", unstated=0)
+    return graded("Diabetes mellitus criteria for CCI rule", points, "diabetes", title="Diabetes mellitus", unstated=0)
 
 
 def liver_disease(points: Mapping[str, float]) -> Criterion:

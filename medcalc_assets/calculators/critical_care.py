@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medcalc_assets.calculators.calculator import MISREAD_CELSIUS, Defect, score
+from medcalc_assets.calculators.calculator import IN_MG_PER_DL, MISREAD_CELSIUS, Defect, score
 from medcalc_assets.calculators.cardiac import mean_arterial_pressure
 from medcalc_assets.calculators.inputs import Quantity, flag
 from medcalc_assets.calculators.measurements import (
@@ -40,6 +40,7 @@ from medcalc_assets.calculators.rules import (
     given,
     graded,
     present,
+    short_of,
     value_of,
     worst_of,
 )
@@ -72,10 +73,11 @@ MOTOR = {
 
 def responses(eye: float | None, verbal: float | None, motor: float | None) -> dict[str, Criterion]:
     """The three responses, with what each counts where it cannot be tested."""
+    nt = {"nt": "not testable"}
     return {
-        "Best eye response": graded("Best eye response", EYE | {"not testable": eye}, "eye", "e"),
-        "Best verbal response": graded("Best verbal response", VERBAL | {"not testable": verbal}, "verbal", "v"),
-        "Best motor response": graded("Best motor response", MOTOR | {"not testable": motor}, "motor", "m"),
+        "Best eye response": graded("Best eye response", EYE | {"not testable": eye}, "eye", "e", also=nt),
+        "Best verbal response": graded("Best verbal response", VERBAL | {"not testable": verbal}, "verbal", "v", also=nt),
+        "Best motor response": graded("Best motor response", MOTOR | {"not testable": motor}, "motor", "m", also=nt),
     }
 
 
@@ -84,7 +86,8 @@ TESTABLE = responses(None, None, None)
 glasgow_coma_score = score(
     21,
     "Glasgow Coma Score (GCS)",
-    "Teasdale G, Jennett B. Lancet 1974;2:81; not testable as in Teasdale G et al. Lancet Neurol 2014;13:844 (GCS-40)",
+    "Teasdale G, Jennett B. Lancet 1974;2:81, with 6 points for the motor response as in Acta Neurochir 1976;34:45; "
+    "not testable as in Teasdale G et al. Lancet Neurol 2014;13:844 (GCS-40)",
     slug="glasgow_coma_score",
     range=(3, 15),
     criteria=TESTABLE.values(),
@@ -127,14 +130,8 @@ WHITE_CELLS_IN_THOUSANDS = {"<1": 4, "1-2.9": 2, "3-14.9": 0, "15-19.9": 1, "20-
 
 @derived("white cells", "10³/µL", WHITE_CELLS)
 def THOUSANDS_OF_WHITE_CELLS(count: float, thousand: float = 1000.0) -> float:
-    """white cells per µL / 1000"""
+    """white blood cell count per µL / {thousand:g}"""
     return count / thousand
-
-
-@derived("15 − GCS", "", GLASGOW_COMA_SCORE)
-def COMA_POINTS(glasgow_coma_score: float) -> float:
-    """15 − Glasgow Coma Score"""
-    return 15 - glasgow_coma_score
 
 
 def from_normal_up(points: dict[str, float | None]) -> dict[str, float | None]:
@@ -180,14 +177,16 @@ apache_ii = score(
         kidneys(CREATININE_BANDS),
         bands(HEMATOCRIT, {"<20": 4, "20-29.9": 2, "30-45.9": 0, "46-49.9": 1, "50-59.9": 2, "≥60": 4}),
         bands(THOUSANDS_OF_WHITE_CELLS, WHITE_CELLS_IN_THOUSANDS),
-        value_of(COMA_POINTS),
+        short_of(15, GLASGOW_COMA_SCORE),
     ],
     inputs=[AA_GRADIENT.optional(), PAO2.optional(), CHRONIC_RENAL_FAILURE],
     defects=[
-        Defect("adds the Glasgow Coma Score instead of 15 minus it", {"15 − GCS": value_of(GLASGOW_COMA_SCORE)}),
+        Defect(
+            "adds the Glasgow Coma Score instead of 15 minus it", {GLASGOW_COMA_SCORE.name: value_of(GLASGOW_COMA_SCORE)}
+        ),
         Defect(
             "compares white cells per µL with limits in thousands",
-            {"white cells": bands(THOUSANDS_OF_WHITE_CELLS.but({"thousand": 1.0}), WHITE_CELLS_IN_THOUSANDS)},
+            {"white cells": bands(THOUSANDS_OF_WHITE_CELLS.but({"thousand": 1.0, "unit": "/µL"}), WHITE_CELLS_IN_THOUSANDS)},
         ),
         Defect(
             "gives chronic insufficiency no point without an operation",
@@ -213,7 +212,7 @@ apache_ii = score(
 )
 
 VENTILATED = present("On mechanical ventilation", 1, "ventilated")
-CPAP = present("Continous positive airway pressure", 1, "cpap")
+CPAP = present("Continous positive airway pressure", 1, "cpap", title="Continuous positive airway pressure")
 
 
 @derived("PaO₂/FiO₂", "mm Hg", PAO2, FIO2)
@@ -235,7 +234,11 @@ URINE_OUTPUT = Quantity(
 )
 
 WITH_SUPPORT: dict[str, float | None] = {"<100": 4, "100-199": 3, "200-299": 2, "300-399": 1, "≥400": 0}
-CREATININE_POINTS = bands(CREATININE, {"<1.2": 0, "1.2-1.9": 1, "2-3.4": 2, "3.5-4.9": 3, "≥5": 4})
+CREATININE_POINTS = bands(
+    CREATININE,
+    {"<1.2": 0, "1.2-1.9": 1, "2-3.4": 2, "3.5-4.9": 3, "≥5": 4},
+    si={"<110": 0, "110-170": 1, "171-299": 2, "300-440": 3, ">440": 4},
+)
 LOW_PRESSURE = below(mean_arterial_pressure.body, 70)
 
 
@@ -263,7 +266,11 @@ sofa = score(
     criteria=[
         respiration({"<300": 2, "300-399": 1, "≥400": 0}),
         bands(PLATELETS, {"<20000": 4, "20000-49999": 3, "50000-99999": 2, "100000-149999": 1, "≥150000": 0}),
-        bands(BILIRUBIN, {"<1.2": 0, "1.2-1.9": 1, "2-5.9": 2, "6-11.9": 3, "≥12": 4}),
+        bands(
+            BILIRUBIN,
+            {"<1.2": 0, "1.2-1.9": 1, "2-5.9": 2, "6-11.9": 3, "≥12": 4},
+            si={"<20": 0, "20-32": 1, "33-101": 2, "102-204": 3, ">204": 4},
+        ),
         worst_of(
             present("Hypotension"),
             LOW_PRESSURE,
@@ -309,4 +316,5 @@ sofa = score(
             },
         ),
     ],
+    conversion_defect=IN_MG_PER_DL,
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from medcalc_assets.calculators.calculator import formula, score
-from medcalc_assets.calculators.inputs import Category, Input, Quantity, Unusable, Values
+from medcalc_assets.calculators.inputs import Category, Input, Quantity, Unusable, Values, numeral, quoted
 from medcalc_assets.calculators.measurements import ZERO_OR_MORE
 from medcalc_assets.calculators.rules import Criterion
 
@@ -35,16 +35,16 @@ class SteroidDose(Input):
 
     def read(self, raw: Any) -> tuple[str, float]:
         if type(raw) not in (list, tuple) or len(raw) != 3:
-            raise Unusable(f"{raw!r:.60} is no steroid with a dose in mg")
+            raise Unusable(f"{quoted(raw)} is no steroid with a dose in mg")
         return self.steroid.read(raw[0]), self.amount.read(list(raw[1:]))
 
     def shown(self, value: Any) -> str:
-        return f"{value[0]} {value[1]:g} mg"
+        return "not given" if value is None else f"{value[0]} {numeral(value[1])} mg"
 
     def parsed(self, text: str) -> Any:
         match = re.fullmatch(r"([A-Za-z ]+?)[ :]*(\d.*)", text.strip())
         if not match:
-            raise Unusable(f"{text!r:.60} is no steroid with a dose, such as 'dexamethasone 8 mg'")
+            raise Unusable(f"{quoted(text)} is no steroid with a dose, such as 'dexamethasone 8 mg'")
         amount = self.amount.parsed(match[2])
         return [match[1], *(amount if isinstance(amount, list) else (amount, "mg"))]
 
@@ -67,8 +67,17 @@ def steroid_conversion(dose: tuple[str, float], target: str) -> float:
 METHADONE_TIERS_2016 = ((20, 4.0), (40, 8.0), (60, 10.0), (float("inf"), 12.0))
 
 
-def opioid(drug: str, per_mg: float | None, unit: str = "mg", miswritten: Mapping[str, str] | None = None) -> Criterion:
-    """Dose · doses a day · morphine equivalent of a unit; no factor means methadone in the tiers of 2016."""
+def opioid(
+    drug: str,
+    per_mg: float | None,
+    unit: str = "mg",
+    miswritten: Mapping[str, str] | None = None,
+    all_day: bool = False,
+) -> Criterion:
+    """Dose · doses a day · morphine equivalent of a unit; no factor means methadone in the tiers of 2016.
+
+    `all_day`: the dose is that of a day, however often it is said to be given.
+    """
     name = drug.casefold().replace(" ", "_")
     dose = Quantity(
         f"{drug} Dose",
@@ -76,6 +85,7 @@ def opioid(drug: str, per_mg: float | None, unit: str = "mg", miswritten: Mappin
         aliases=(name,),
         possible=ZERO_OR_MORE,
         default=None,
+        among="every other opioid",
         miswritten=miswritten or {},
     )
     per_day = Quantity(
@@ -85,6 +95,7 @@ def opioid(drug: str, per_mg: float | None, unit: str = "mg", miswritten: Mappin
         possible=ZERO_OR_MORE,
         plausible=(0, 24),
         default=None,
+        among="every other opioid",
     )
 
     def equivalents(values: Values) -> float | None:
@@ -93,11 +104,16 @@ def opioid(drug: str, per_mg: float | None, unit: str = "mg", miswritten: Mappin
             return 0
         if amount is None or times is None:
             return None
-        daily: float = amount * times
+        daily: float = amount * (1 if all_day else times)
         return daily * (per_mg if per_mg is not None else next(f for upto, f in METHADONE_TIERS_2016 if daily <= upto))
 
     factor = "4, 8, 10 or 12 up to 20, 40, 60 or more mg a day" if per_mg is None else f"{per_mg:g}"
-    return Criterion(drug, f"{drug} in {unit}", f"dose · doses per day · {factor}", (dose, per_day), equivalents)
+    doses = "dose, whatever the doses per day" if all_day else "dose · doses per day"
+    return Criterion(drug, f"{drug} in {unit}", f"{doses} · {factor}", (dose, per_day), equivalents)
+
+
+def fentanyl_patch(all_day: bool = False) -> Criterion:
+    return opioid("FentANYL patch", 2.4, "µg/h", miswritten={"mg": "µg/h"}, all_day=all_day)
 
 
 morphine_equivalents = score(
@@ -110,7 +126,7 @@ morphine_equivalents = score(
     range=(0, float("inf")),
     criteria=[
         opioid("Codeine", 0.15),
-        opioid("FentANYL patch", 2.4, "µg/h", miswritten={"mg": "µg/h"}),
+        fentanyl_patch(),
         opioid("FentaNYL buccal", 0.13, "µg"),
         opioid("HYDROcodone", 1),
         opioid("HYDROmorphone", 5),
@@ -122,10 +138,11 @@ morphine_equivalents = score(
         opioid("TraMADol", 0.2),
     ],
     alternatives={
-        "CDC 2016": {
+        "CDC 2016 (superseded by CDC 2022)": {
             "HYDROmorphone": opioid("HYDROmorphone", 4),
             "Methadone": opioid("Methadone", None),
             "TraMADol": opioid("TraMADol", 0.1),
-        }
+        },
+        "the strength of a fentanyl patch covers the day": {"FentANYL patch": fentanyl_patch(all_day=True)},
     },
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from medcalc_assets.calculators.calculator import formula
 from medcalc_assets.calculators.inputs import Quantity
@@ -17,13 +18,20 @@ from medcalc_assets.calculators.measurements import (
     UREA_NITROGEN,
     WEIGHT,
 )
-from medcalc_assets.calculators.rules import derived
+from medcalc_assets.calculators.rules import Undefined, derived
 
 ANY_NUMBER = (-math.inf, math.inf)
 CALCIUM = Quantity("Calcium", "mg/dL", aliases=("ca",), substance="calcium", plausible=(3, 25))
 
 
-@formula(7, "Calcium Correction for Hypoalbuminemia", "Payne RB et al. BMJ 1973;4:643", CALCIUM, ALBUMIN, unit="mg/dL")
+@formula(
+    7,
+    "Calcium Correction for Hypoalbuminemia",
+    "editorial, BMJ 1977;1:598, whose 0.8 per g/dL became the convention, after Payne RB et al. BMJ 1973;4:643 (1 per g/dL)",
+    CALCIUM,
+    ALBUMIN,
+    unit="mg/dL",
+)
 def corrected_calcium(calcium: float, albumin: float) -> float:
     """calcium + 0.8 · (4 − albumin in g/dL)"""
     return calcium + 0.8 * (4 - albumin)
@@ -39,7 +47,7 @@ def corrected_calcium(calcium: float, albumin: float) -> float:
     alternatives={"Katz MA. N Engl J Med 1973;289:843": {"factor": 0.016}},
 )
 def corrected_sodium(sodium: float, glucose: float, factor: float = 0.024) -> float:
-    """sodium + 0.024 · (glucose in mg/dL − 100)"""
+    """sodium + {factor} · (glucose in mg/dL − 100)"""
     return sodium + factor * (glucose - 100)
 
 
@@ -82,7 +90,13 @@ def free_water_deficit(body_water: float, weight: float, sodium: float) -> float
     return body_water * weight * (sodium / 140 - 1)
 
 
-@formula(22, "Maintenance Fluids Calculations", "Holliday MA, Segar WE. Pediatrics 1957;19:823", WEIGHT, unit="mL/h")
+@formula(
+    22,
+    "Maintenance Fluids Calculations",
+    "the hourly (4-2-1) form of Holliday MA, Segar WE. Pediatrics 1957;19:823",
+    WEIGHT,
+    unit="mL/h",
+)
 def maintenance_fluids(weight: float) -> float:
     """4 mL/h per kg for the first 10 kg, 2 per kg for the next 10, 1 per kg above 20"""
     return 4 * min(weight, 10) + 2 * min(max(weight - 10, 0), 10) + max(weight - 20, 0)
@@ -117,7 +131,13 @@ def albumin_corrected_anion_gap(gap: float, albumin: float) -> float:
     return gap + 2.5 * (4 - albumin)
 
 
-WRENN = "Wrenn K. Ann Emerg Med 1990;19:1310, (gap − 12) − (24 − bicarbonate)"
+def less_bicarbonate_deficit(gap: float, bicarbonate: float) -> float:
+    """(gap − 12) − (24 − bicarbonate)"""
+    return (gap - 12) - (24 - bicarbonate)
+
+
+WRENN = {"Wrenn K. Ann Emerg Med 1990;19:1310, (gap − 12) − (24 − bicarbonate)": {"function": less_bicarbonate_deficit}}
+ACIDOTIC_BICARBONATE = replace(BICARBONATE, applies=(-math.inf, 24, "no acidosis, so that the ratio has no meaning"))
 
 
 @formula(
@@ -128,11 +148,11 @@ WRENN = "Wrenn K. Ann Emerg Med 1990;19:1310, (gap − 12) − (24 − bicarbona
     BICARBONATE,
     unit="mEq/L",
     range=ANY_NUMBER,
-    alternatives={WRENN: {"less_bicarbonate_deficit": True}},
+    alternatives=WRENN,
 )
-def delta_gap(gap: float, bicarbonate: float, less_bicarbonate_deficit: bool = False) -> float:
+def delta_gap(gap: float, bicarbonate: float) -> float:
     """anion gap − 12"""
-    return gap - 12 - (24 - bicarbonate if less_bicarbonate_deficit else 0)
+    return gap - 12
 
 
 @formula(
@@ -143,11 +163,17 @@ def delta_gap(gap: float, bicarbonate: float, less_bicarbonate_deficit: bool = F
     BICARBONATE,
     unit="mEq/L",
     range=ANY_NUMBER,
-    alternatives={WRENN: {"less_bicarbonate_deficit": True}},
+    alternatives=WRENN,
 )
-def albumin_corrected_delta_gap(gap: float, bicarbonate: float, less_bicarbonate_deficit: bool = False) -> float:
+def albumin_corrected_delta_gap(gap: float, bicarbonate: float) -> float:
     """albumin corrected anion gap − 12"""
-    return gap - 12 - (24 - bicarbonate if less_bicarbonate_deficit else 0)
+    return gap - 12
+
+
+def ratio(gap: float, bicarbonate: float) -> float:
+    if bicarbonate == 24:
+        raise Undefined("bicarbonate is 24, so the ratio has no value")
+    return (gap - 12) / (24 - bicarbonate)
 
 
 @formula(
@@ -157,10 +183,11 @@ def albumin_corrected_delta_gap(gap: float, bicarbonate: float, less_bicarbonate
     anion_gap.body,
     BICARBONATE,
     range=ANY_NUMBER,
+    inputs=[ACIDOTIC_BICARBONATE],
 )
 def delta_ratio(gap: float, bicarbonate: float) -> float:
     """(anion gap − 12) / (24 − bicarbonate)"""
-    return (gap - 12) / (24 - bicarbonate)
+    return ratio(gap, bicarbonate)
 
 
 @formula(
@@ -170,7 +197,8 @@ def delta_ratio(gap: float, bicarbonate: float) -> float:
     albumin_corrected_anion_gap.body,
     BICARBONATE,
     range=ANY_NUMBER,
+    inputs=[ACIDOTIC_BICARBONATE],
 )
 def albumin_corrected_delta_ratio(gap: float, bicarbonate: float) -> float:
     """(albumin corrected anion gap − 12) / (24 − bicarbonate)"""
-    return (gap - 12) / (24 - bicarbonate)
+    return ratio(gap, bicarbonate)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from medcalc_assets.calculators.calculator import MISREAD_CELSIUS, Defect, score
+from medcalc_assets.calculators.calculator import IN_MG_PER_DL, MISREAD_CELSIUS, Defect, score
 from medcalc_assets.calculators.inputs import Quantity, flag
 from medcalc_assets.calculators.measurements import (
     AGE,
@@ -48,7 +48,7 @@ centor = score(
         present("Exudate or swelling on tonsils", 1, "exudate"),
         present("Tender/swollen anterior cervical lymph nodes", 1, "nodes"),
         above(TEMPERATURE, 38),
-        present("Cough Absent", 1, "no_cough"),
+        present("Cough Absent", 1, "no_cough", title="Absence of cough"),
     ],
     defects=[
         Defect(
@@ -94,11 +94,12 @@ curb_65 = score(
     range=(0, 5),
     criteria=[
         present("Confusion"),
-        above(UREA_NITROGEN, 19),
+        above(UREA_NITROGEN, 19, si=7),
         at_least(RESPIRATORY_RATE, 30),
         any_of(below(SYSTOLIC, 90), at_most(DIASTOLIC, 60)),
         at_least(AGE, 65),
     ],
+    conversion_defect=IN_MG_PER_DL,
 )
 
 pneumonia_severity_index = score(
@@ -112,7 +113,7 @@ pneumonia_severity_index = score(
         one_of(SEX, "Female", -10),
         present("Nursing home resident", 10, "nursing_home"),
         present("Neoplastic disease", 30, "neoplasm", "cancer"),
-        present("Liver disease severity", 20, "liver"),
+        present("Liver disease severity", 20, "liver", title="Liver disease"),
         present(HEART_FAILURE, 10),
         present("Cerebrovascular disease history", 10, "cerebrovascular", "stroke"),
         present("Renal disease", 10, "renal"),
@@ -122,9 +123,9 @@ pneumonia_severity_index = score(
         bands(TEMPERATURE, {"<35": 15, "35-39.9": 0, "≥40": 15}),
         at_least(HEART_RATE, 125, 10),
         below(PH, 7.35, 30),
-        at_least(UREA_NITROGEN, 30, 20),
+        at_least(UREA_NITROGEN, 30, 20, si=11),
         below(SODIUM, 130, 20),
-        at_least(GLUCOSE, 250, 10),
+        at_least(GLUCOSE, 250, 10, si=14),
         below(HEMATOCRIT, 30, 10),
         below(PAO2, 60, 10),
         present("Pleural effusion on x-ray", 10, "effusion"),

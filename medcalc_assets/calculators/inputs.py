@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -39,19 +40,38 @@ class Problem(NamedTuple):
         return f"{self.entity}: {self.message}"
 
 
+def numeral(value: float, layout: str = ".6g") -> str:
+    return f"{value + 0:{layout}}".replace("-", "−")  # + 0: there is no −0
+
+
+def quoted(raw: Any) -> str:
+    """An entity as it is, in as few words as a message bears."""
+    try:
+        return f"{raw!r:.60}"
+    except ValueError:  # Python writes out no integer of more than 4300 digits
+        return "a number of thousands of digits"
+
+
 @dataclass(frozen=True, kw_only=True)
-class Input:
-    """One thing a calculator asks for. `key` is its name in the data; `aliases` are for the command line."""
+class Input(ABC):
+    """One thing a calculator asks for. `key` is its name in the data; `aliases` are for the command line.
+
+    `title` is its name for a reader, where the key is not. `absent` says what its absence counts as, where the default
+    does not; `among` names the group of which it is one, where the absence of one is not worth a line.
+    """
 
     key: str = field(kw_only=False)
     aliases: tuple[str, ...] = ()
     default: Any = REQUIRED
     kind: ClassVar[Literal["number", "boolean", "category", "date", "dose"]]
     unit: str = ""
+    title: str = ""
+    absent: str = ""
+    among: str = ""
 
     @property
     def name(self) -> str:
-        return self.key
+        return self.title or self.key
 
     def inputs(self) -> tuple[Self]:
         return (self,)
@@ -83,9 +103,9 @@ class Input:
     def shown(self, value: Any) -> str:
         return "not given" if value is None else str(value)
 
+    @abstractmethod
     def read(self, raw: Any) -> Any:
         """The value of the entity `raw`; raises Unusable."""
-        raise NotImplementedError
 
     def parsed(self, text: str) -> Any:
         """An entity from text typed by a person; raises Unusable."""
@@ -102,7 +122,9 @@ class Quantity(Input):
 
     `possible` is what can be at all (outside: unusable), `plausible` what has been seen alive (outside: worth a look).
     `exceeds` names an input that a plausible value lies above. `whole`: completed units count (an age in years).
+    `applies`: from where to where the rule makes sense of it, and what there is to say elsewhere.
     `miswritten`: units that the data write by mistake, and what they mean.
+    `si`: the unit of amount in which sources print limits of their own, not quite those in `unit`.
     """
 
     unit: str = field(default="", kw_only=False)
@@ -110,7 +132,9 @@ class Quantity(Input):
     possible: tuple[float, float] = (ABOVE_ZERO, LARGEST)
     plausible: tuple[float, float] = (-LARGEST, LARGEST)
     exceeds: str | None = None
+    applies: tuple[float, float, str] = (-LARGEST, LARGEST, "")
     whole: bool = False
+    si: str = ""
     miswritten: Mapping[str, str] = field(default_factory=dict, hash=False)
     kind = "number"
 
@@ -131,21 +155,41 @@ class Quantity(Input):
     def _checked(self, raw: Any, converted: Any) -> float:
         number, unit = raw if type(raw) in (list, tuple) and len(raw) == 2 else (raw, self.unit)
         if type(number) not in (float, int) or type(unit) is not str:
-            raise Unusable(f"{raw!r:.60} is no number" + (f" in {self.unit}" if self.unit else ""))
+            raise Unusable(f"{quoted(raw)} is no number" + (f" in {self.unit}" if self.unit else ""))
         try:
             value: float = float(number) if unit == self.unit else converted(float(number), unit)
-        except (WrongUnit, OverflowError) as error:
+        except WrongUnit as error:
             raise Unusable(str(error)) from error
+        except OverflowError as error:
+            raise Unusable("the number is too large") from error
         if not self.possible[0] <= value <= self.possible[1]:
             raise Unusable(f"{self.shown(value)} is impossible")
         return float(value // 1) if self.whole else value
 
-    def implausible(self, values: Values) -> str | None:
-        """Why the value in `values` is hard to believe, if it is."""
+    @property
+    def in_si(self) -> InSI:
+        return InSI(self)
+
+    def read_in_si(self, raw: Any) -> float | None:
+        """The value in `si`, if the entity is given as an amount."""
+        if type(raw) not in (list, tuple) or raw[1] == self.unit:
+            return None
+        try:
+            return conversion(raw[1], self.si)(float(raw[0]))
+        except WrongUnit:
+            return None
+
+    def implausible(self, values: Values, raw: Any) -> str | None:
+        """Why the value in `values`, read from `raw`, is worth a second look, if it is."""
         value = values[self.key]
         low, high = self.plausible
         if not low <= value <= high:
             return f"{self.shown(value)} is outside {low:g} to {high:g}, the range seen alive"
+        if self.miswritten and type(raw) in (list, tuple) and raw[1] in self.miswritten:
+            return f"{raw[0]:g} {raw[1]} read as {self.shown(value)}"
+        low, high, elsewhere = self.applies
+        if not low <= value <= high:
+            return f"{self.shown(value)}, {elsewhere}"
         if self.exceeds is not None:
             other = values.get(self.exceeds)
             if other is not None and value <= other:
@@ -154,19 +198,46 @@ class Quantity(Input):
 
     def notes(self, raw: Any) -> str | None:
         if type(raw) in (list, tuple):
-            meant = self.miswritten.get(raw[1])
-            return f"'{raw[1]}' read as {meant}" if meant else conversion(raw[1], self.unit, self.substance).note
+            return None if raw[1] in self.miswritten else conversion(raw[1], self.unit, self.substance).note
         return f"no unit given, taken as {self.unit}" if self.unit else None
 
     def shown(self, value: Any) -> str:
-        return "not given" if value is None else f"{value:.6g} {self.unit}".strip()
+        return "not given" if value is None else f"{numeral(value)} {self.unit}".strip()
 
     def parsed(self, text: str) -> Any:
-        match = re.fullmatch(r"([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)\s*(.*)", text.strip())
+        match = re.fullmatch(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*(.*)", text.strip().replace("−", "-"))
         if not match:
-            raise Unusable(f"{text!r:.60} is no number" + (f" in {self.unit}" if self.unit else ""))
+            raise Unusable(f"{quoted(text)} is no number" + (f" in {self.unit}" if self.unit else ""))
         number, unit = float(match[1]), match[2]
         return [number, unit] if unit else number
+
+
+@dataclass(frozen=True)
+class InSI:
+    """A quantity as given in its unit of amount; None where it is given otherwise."""
+
+    quantity: Quantity
+
+    @property
+    def name(self) -> str:
+        return self.quantity.name
+
+    @property
+    def unit(self) -> str:
+        return self.quantity.si
+
+    @property
+    def key(self) -> str:
+        return f"{self.quantity.key} in {self.unit}"
+
+    def of(self, values: Values) -> Any:
+        return values.get(self.key)
+
+    def shown(self, value: Any) -> str:
+        return "not given" if value is None else f"{numeral(value)} {self.unit}"
+
+    def inputs(self) -> tuple[Quantity]:
+        return (self.quantity,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,10 +259,13 @@ class Choice(Input):
             value = self.spellings.get(raw.strip().casefold())
             if value is not None:
                 return value
-        raise Unusable(f"{raw!r:.60} is none of {', '.join(map(str, self.permitted))}")
+        raise Unusable(f"{quoted(raw)} is none of {', '.join(map(self.shown, self.permitted))}")
 
     def parsed(self, text: str) -> str:
-        return next((value for value, points in self.points.items() if points is not None and f"{points:g}" == text), text)
+        by_points = (value for value, points in self.points.items() if points is not None and f"{points:g}" == text)
+        text = next(by_points, text)
+        self.read(text)
+        return text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +282,8 @@ class Flag(Choice):
         return {True: "present", False: "absent"}.get(value, "not given")
 
     def notes(self, raw: Any) -> str | None:
-        return None if type(raw) is bool else f"{raw!r} read as {self.shown(self.read(raw))}"
+        plain = type(raw) is bool or raw.strip().casefold() in YES_NO
+        return None if plain else f"{quoted(raw)} read as {self.shown(self.read(raw))}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,7 +305,7 @@ class Day(Input):
                 return datetime.strptime(raw, layout).date()  # noqa: DTZ007 - a calendar day has no time zone
             except (ValueError, TypeError):
                 continue
-        raise Unusable(f"{raw!r:.60} is no date that exists (MM/DD/YYYY)")
+        raise Unusable(f"{quoted(raw)} is no date that exists (MM/DD/YYYY)")
 
     def shown(self, value: Any) -> str:
         return "not given" if value is None else f"{value:%m/%d/%Y}"
@@ -247,16 +322,13 @@ YES_NO = {
 }
 
 
-def flag(key: str, *aliases: str, also: Mapping[str, bool] | None = None, default: bool | None = False) -> Flag:
+def flag(key: str, *aliases: str, title: str = "", also: Mapping[str, bool] | None = None, default: Any = False) -> Flag:
     """A finding; `also` gives further spellings that occur in the data."""
-    return Flag(key, aliases=aliases, spellings=YES_NO | dict(also or {}), default=default)
+    return Flag(key, aliases=aliases, title=title, spellings=YES_NO | dict(also or {}), default=default)
 
 
-def category(
-    key: str, *values: str, aliases: Iterable[str] = (), also: Mapping[str, str] | None = None, default: Any = REQUIRED
-) -> Category:
-    spellings = {value.casefold(): value for value in values} | dict(also or {})
-    return Category(key, aliases=tuple(aliases), spellings=spellings, default=default)
+def category(key: str, *values: str, also: Mapping[str, str] | None = None, **more: Any) -> Category:
+    return Category(key, spellings={value.casefold(): value for value in values} | dict(also or {}), **more)
 
 
 @dataclass(slots=True)
@@ -287,7 +359,7 @@ class Reader:
     def read(self, entities: Mapping[str, object]) -> Reading:
         values = self._defaults.copy()
         problems: list[Problem] = []
-        given: set[str] = set()
+        given: dict[str, Any] = {}
         if not isinstance(entities, Mapping):
             return Reading({}, values, self._required, (Problem("entities", "are no mapping of names to values"),))
         for name, raw in entities.items():
@@ -298,19 +370,20 @@ class Reader:
             elif source.key in given:
                 problems.append(Problem(source.key, "given twice"))
             elif raw is not None:
-                given.add(source.key)
+                given[source.key] = raw
                 try:
                     values[source.key] = source.read(raw)
                 except ValueError as error:
                     problems.append(Problem(source.key, str(error)))
         missing = tuple(key for key in self._required if key not in given)
-        return Reading(entities, values, missing, tuple(problems), self._implausible(values))
-
-    def _implausible(self, values: Values) -> tuple[Problem, ...]:
-        found = (
-            (key, quantity.implausible(values)) for key, quantity in self._quantities.items() if values[key] is not None
-        )
-        return tuple(Problem(key, message) for key, message in found if message)
+        implausible: list[Problem] = []
+        for key, quantity in self._quantities.items():
+            if values[key] is not None:
+                if message := quantity.implausible(values, given.get(key)):
+                    implausible.append(Problem(key, message))
+                if quantity.si and (amount := quantity.read_in_si(given.get(key))) is not None:
+                    values[quantity.in_si.key] = amount
+        return Reading(entities, values, missing, tuple(problems), tuple(implausible))
 
     def as_released(self, reading: Reading) -> Reading:
         """The same instance with the unit conversions of v1.0; the reading itself where they make no difference."""
@@ -318,25 +391,35 @@ class Reader:
         for name, raw in reading.entities.items():
             source = self._by_name.get(name)
             if isinstance(source, Quantity) and source.released_differently and isinstance(raw, list | tuple):
+                if source.si:
+                    changed[source.in_si.key] = None  # v1.0 knows the limits of one unit only
                 with suppress(KeyError, ValueError):  # a unit that v1.0 does not know
                     changed[source.key] = source.read_as_released(raw)
         return replace(reading, values=reading.values | changed) if changed else reading
 
-    def assumptions(self, reading: Reading) -> tuple[str, ...]:
-        """What was taken for granted where the entities do not say it."""
+    def assumptions(self, reading: Reading, counted: Iterable[Input]) -> tuple[str, ...]:
+        """What was taken for granted of the inputs that are `counted`, where the entities do not say it."""
         stated = ((self.find(str(name)), raw) for name, raw in reading.entities.items())
         given = {source.key: raw for source, raw in stated if source and raw is not None}
         unusable = {problem.entity for problem in reading.problems}
-        found: list[str] = []
-        for source in self.inputs:
+        found: dict[str, dict[str, None]] = {}
+        for source in counted:
             if source.key in given:
-                if source.key not in unusable and (note := source.notes(given[source.key])):
-                    found.append(f"{source.key}: {note}")
-            elif source.default is None:
-                found.append(f"{source.key}: not given, not counted")
-            elif not source.required:
-                found.append(f"{source.key}: not given, taken as {source.shown(source.default)}")
-        return tuple(found)
+                note = None if source.key in unusable else source.notes(given[source.key])
+            elif source.required:
+                note = None
+            else:
+                usual = "not counted" if source.default is None else f"taken as {source.shown(source.default)}"
+                note = f"not given, {source.absent or usual}"
+            if note:
+                group = source.name if source.key in given else source.among or source.name
+                found.setdefault(note, {})[group] = None
+        return tuple(f"{', '.join(names)}: {note}" for note, names in found.items())
+
+    def name(self, key: str) -> str:
+        """The name for a reader of what the data call `key`."""
+        source = self._by_name.get(key)
+        return source.name if source else key
 
     def unknown(self, name: str) -> str:
         close = get_close_matches(name.casefold(), self._by_name, n=1)

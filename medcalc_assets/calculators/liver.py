@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from medcalc_assets.calculators.calculator import Defect, formula, score
+from medcalc_assets.calculators.calculator import IN_MG_PER_DL, Defect, formula, score
 from medcalc_assets.calculators.inputs import Quantity, flag
 from medcalc_assets.calculators.measurements import (
-    AGE,
+    ADULT_AGE,
     ALBUMIN,
     BILIRUBIN,
     CREATININE,
@@ -19,6 +19,7 @@ from medcalc_assets.calculators.measurements import (
 from medcalc_assets.calculators.rules import bands, derived, graded
 
 ASCITES = {"absent": 1, "slight": 2, "moderate": 3}
+MICROMOLES_OF_BILIRUBIN: dict[str, float | None] = {"<34": 1, "34-50": 2, ">50": 3}
 ENCEPHALOPATHY = {"No Encephalopathy": 1, "Grade 0": 1, "Grade 1-2": 2, "Grade 3-4": 3}
 
 child_pugh = score(
@@ -28,7 +29,7 @@ child_pugh = score(
     slug="child_pugh",
     range=(5, 15),
     criteria=[
-        bands(BILIRUBIN, {"<2": 1, "2-3": 2, ">3": 3}),
+        bands(BILIRUBIN, {"<2": 1, "2-3": 2, ">3": 3}, si=MICROMOLES_OF_BILIRUBIN),
         bands(ALBUMIN, {"<2.8": 3, "2.8-3.5": 2, ">3.5": 1}),
         bands(INR, {"<1.7": 1, "1.7-2.3": 2, ">2.3": 3}),
         graded("Ascites", ASCITES, unstated=1),
@@ -45,13 +46,14 @@ child_pugh = score(
         ),
         Defect(
             "gives a bilirubin of exactly 2 no point and one of exactly 3 too many",
-            {"Bilirubin": bands(BILIRUBIN, {"<2": 1, "2": 0, ">2": 2, "≥3": 3})},
+            {"Bilirubin": bands(BILIRUBIN, {"<2": 1, "2": 0, ">2": 2, "≥3": 3}, si=MICROMOLES_OF_BILIRUBIN)},
         ),
         Defect(
             "puts an albumin of exactly 2.8 into the band below",
             {"Albumin": bands(ALBUMIN, {"≤2.8": 3, ">2.8": 2, ">3.5": 1})},
         ),
     ],
+    conversion_defect=IN_MG_PER_DL,
 )
 
 AST = Quantity("Aspartate aminotransferase", "U/L", aliases=("ast",), plausible=(1, 50000))
@@ -62,7 +64,7 @@ ALT = Quantity("Alanine aminotransferase", "U/L", aliases=("alt",), plausible=(1
     19,
     "Fibrosis-4 (FIB-4) Index for Liver Fibrosis",
     "Sterling RK et al. Hepatology 2006;43:1317",
-    AGE,
+    ADULT_AGE,
     AST,
     ALT,
     PLATELETS,
@@ -81,23 +83,41 @@ def MELD_CREATININE(creatinine: float, dialysis: bool, hemodialysis: bool) -> fl
     return 4.0 if dialysis or hemodialysis else min(max(creatinine, 1.0), 4.0)
 
 
+@derived("bilirubin for MELD", "mg/dL", BILIRUBIN)
+def MELD_BILIRUBIN(bilirubin: float) -> float:
+    """at least 1"""
+    return max(bilirubin, 1.0)
+
+
+@derived("INR for MELD", "", INR)
+def MELD_INR(inr: float) -> float:
+    """at least 1"""
+    return max(inr, 1.0)
+
+
+@derived("sodium for MELD", "mEq/L", SODIUM)
+def MELD_SODIUM(sodium: float) -> float:
+    """from 125 to 137"""
+    return min(max(sodium, 125.0), 137.0)
+
+
+@derived("MELD(i)", "", MELD_CREATININE, MELD_BILIRUBIN, MELD_INR)
+def MELD_I(creatinine: float, bilirubin: float, inr: float, nearest: float = 0.1) -> float:
+    """10 · (0.957 ln creatinine + 0.378 ln bilirubin + 1.12 ln INR + 0.643, to the nearest {nearest})"""
+    log_hazard = 0.957 * math.log(creatinine) + 0.378 * math.log(bilirubin) + 1.12 * math.log(inr) + 0.643
+    return round(log_hazard / nearest) * (10 * nearest)
+
+
 @formula(
     23,
     "MELD Na (UNOS/OPTN)",
-    "Kim WR et al. N Engl J Med 2008;359:1018; OPTN Policy 9.1, 2016",
-    MELD_CREATININE,
-    BILIRUBIN,
-    INR,
-    SODIUM,
+    "OPTN Policy 9.1.D, 2016 (replaced by MELD 3.0 in 2023), after Kim WR et al. N Engl J Med 2008;359:1018",
+    MELD_I,
+    MELD_SODIUM,
     range=(6, 40),
-    defects=[Defect("rounds MELD(i) / 10 to a whole number", {"decimals": 0})],
+    defects=[Defect("rounds MELD(i) / 10 to a whole number", {"nearest": 1})],
 )
-def meld_na(creatinine: float, bilirubin: float, inr: float, sodium: float, decimals: int = 1) -> float:
-    """MELD(i) = 10 · (0.957 ln creatinine + 0.378 ln bilirubin + 1.12 ln INR + 0.643, to one decimal), each at least 1;
-    above 11, MELD(i) + 1.32 · (137 − sodium) − 0.033 · MELD(i) · (137 − sodium), sodium from 125 to 137; from 6 to 40"""
-    log_hazard = 0.957 * math.log(creatinine) + 0.378 * math.log(max(bilirubin, 1)) + 1.12 * math.log(max(inr, 1)) + 0.643
-    meld = 10 * round(log_hazard, decimals)
-    if meld > 11:
-        low_sodium = 137 - min(max(sodium, 125), 137)
-        meld += 1.32 * low_sodium - 0.033 * meld * low_sodium
-    return min(max(round(meld), 6), 40)
+def meld_na(meld: float, sodium: float) -> float:
+    """MELD(i), above 11 + 1.32 · (137 − sodium) − 0.033 · MELD(i) · (137 − sodium); whole, from 6 to 40"""
+    low_sodium = 137 - sodium if meld > 11 else 0
+    return min(max(round(meld + 1.32 * low_sodium - 0.033 * meld * low_sodium), 6), 40)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from medcalc_assets.calculators.inputs import LARGEST, Quantity, category, flag
 
 ZERO_OR_MORE = (0.0, LARGEST)
 PERCENT = (0.0, 100.0)
 
 AGE = Quantity("age", "years", whole=True, possible=(0, 130), plausible=(0, 120))
-SEX = category("sex", "Male", "Female", also={"m": "Male", "f": "Female"})
+ADULT_AGE = replace(AGE, applies=(18, LARGEST, "but the equation is made for adults"))
+SEX = category("sex", "Male", "Female", also={"m": "Male", "man": "Male", "f": "Female", "woman": "Female"})
 WEIGHT = Quantity("weight", "kg", plausible=(0.3, 635))
 HEIGHT = Quantity("height", "cm", plausible=(20, 272))
 BODY_MASS_INDEX = Quantity("Body Mass Index (BMI)", "kg/m²", aliases=("bmi",), plausible=(8, 120))
@@ -26,12 +29,12 @@ POTASSIUM = Quantity("Potassium", "mEq/L", aliases=("k",), substance="potassium"
 CHLORIDE = Quantity("Chloride", "mEq/L", aliases=("cl",), substance="chloride", plausible=(50, 170))
 BICARBONATE = Quantity("Bicarbonate", "mEq/L", aliases=("hco3",), substance="bicarbonate", plausible=(1, 70))
 ALBUMIN = Quantity("Albumin", "g/dL", aliases=("alb",), plausible=(0.3, 7.5))
-CREATININE = Quantity("creatinine", "mg/dL", aliases=("cr",), substance="creatinine", plausible=(0.1, 30))
+CREATININE = Quantity("creatinine", "mg/dL", aliases=("cr",), substance="creatinine", plausible=(0.1, 30), si="µmol/L")
 UREA_NITROGEN = Quantity(
-    "Blood Urea Nitrogen (BUN)", "mg/dL", aliases=("bun",), substance="urea nitrogen", plausible=(1, 300)
+    "Blood Urea Nitrogen (BUN)", "mg/dL", aliases=("bun",), substance="urea nitrogen", plausible=(1, 300), si="mmol/L"
 )
-GLUCOSE = Quantity("Glucose", "mg/dL", aliases=("glu",), substance="glucose", plausible=(10, 3000))
-BILIRUBIN = Quantity("Bilirubin", "mg/dL", aliases=("bili",), substance="bilirubin", plausible=(0.03, 80))
+GLUCOSE = Quantity("Glucose", "mg/dL", aliases=("glu",), substance="glucose", plausible=(10, 3000), si="mmol/L")
+BILIRUBIN = Quantity("Bilirubin", "mg/dL", aliases=("bili",), substance="bilirubin", plausible=(0.03, 80), si="µmol/L")
 TOTAL_CHOLESTEROL = Quantity(
     "Total cholesterol",
     "mg/dL",
@@ -45,14 +48,16 @@ HDL_CHOLESTEROL = Quantity(
 )
 INR = Quantity("international normalized ratio", aliases=("inr",), plausible=(0.5, 30))
 PH = Quantity("pH", possible=(0, 14), plausible=(6.3, 8))
-PAO2 = Quantity("Partial pressure of oxygen (PaO₂) for Apache II", "mm Hg", aliases=("pao2",), plausible=(10, 760))
+PAO2 = Quantity(
+    "Partial pressure of oxygen (PaO₂) for Apache II", "mm Hg", title="PaO₂", aliases=("pao2",), plausible=(10, 760)
+)
 FIO2 = Quantity("FiO₂", "%", aliases=("fio2",), possible=PERCENT, plausible=(20, 100))
 HEMATOCRIT = Quantity("Hematocrit", "%", aliases=("hct",), possible=PERCENT, plausible=(5, 80))
 PLATELETS = Quantity("Platelet count", "/µL", aliases=("plt", "platelets"), plausible=(500, 5e6))
 WHITE_CELLS = Quantity("White blood cell count", "/µL", aliases=("wbc",), possible=ZERO_OR_MORE, plausible=(10, 1e6))
 GLASGOW_COMA_SCORE = Quantity("Glasgow Coma Score", aliases=("gcs",), possible=(3, 15))
 
-HEART_FAILURE = flag("Congestive Heart Faliure", "chf", "heart_failure")
+HEART_FAILURE = flag("Congestive Heart Faliure", "chf", "heart_failure", title="Congestive heart failure")
 HYPERTENSION = flag("Hypertension history", "hypertension", "htn")
 TRANSIENT_ISCHEMIC_ATTACK = flag("Transient Ischemic Attacks History", "tia")
 PREVIOUS_DVT = flag("Previously documented Deep Vein Thrombosis", "previous_dvt", "dvt")

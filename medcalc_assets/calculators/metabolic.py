@@ -7,6 +7,7 @@ from math import inf
 from medcalc_assets.calculators.calculator import formula
 from medcalc_assets.calculators.inputs import Quantity
 from medcalc_assets.calculators.measurements import GLUCOSE, HDL_CHOLESTEROL, TOTAL_CHOLESTEROL
+from medcalc_assets.calculators.rules import Undefined
 
 INSULIN = Quantity("Insulin", "µIU/mL", plausible=(0.1, 2000))
 TRIGLYCERIDES = Quantity("Triglycerides", "mg/dL", aliases=("tg",), substance="triglyceride", plausible=(5, 15000))
@@ -37,5 +38,5 @@ def homa_ir(insulin: float, glucose: float) -> float:
 def ldl_calculated(total: float, hdl: float, triglycerides: float) -> float:
     """total cholesterol − HDL cholesterol − triglycerides / 5, up to 400 mg/dL of triglycerides"""
     if triglycerides > 400:
-        raise ValueError("the rule does not hold above 400 mg/dL of triglycerides")
+        raise Undefined("the rule does not hold above 400 mg/dL of triglycerides")
     return total - hdl - triglycerides / 5

@@ -7,10 +7,10 @@ from math import pow
 from medcalc_assets.calculators.body_size import adjusted_body_weight, body_mass_index, ideal_body_weight
 from medcalc_assets.calculators.calculator import Defect, formula
 from medcalc_assets.calculators.inputs import Quantity, category
-from medcalc_assets.calculators.measurements import AGE, CREATININE, SEX, SODIUM, WEIGHT
+from medcalc_assets.calculators.measurements import ADULT_AGE, CREATININE, SEX, SODIUM, WEIGHT
 from medcalc_assets.calculators.rules import derived
 
-RACE = category("Race", "Black", "White", "Other", default="not given")
+RACE = category("Race", "Black", "White", "Other", default="not given", absent="no race term")
 
 
 @derived("weight for clearance", "kg", body_mass_index.body, WEIGHT, ideal_body_weight.body, adjusted_body_weight.body)
@@ -24,9 +24,10 @@ def CLEARANCE_WEIGHT(body_mass_index: float, actual: float, ideal: float, adjust
 @formula(
     2,
     "Creatinine Clearance (Cockcroft-Gault Equation)",
-    "Cockcroft DW, Gault MH. Nephron 1976;16:31; weight as in Winter MA et al. Pharmacotherapy 2012;32:604",
+    "Cockcroft DW, Gault MH. Nephron 1976;16:31; weight after Winter MA et al. Pharmacotherapy 2012;32:604, where taking "
+    "the lower of ideal and actual weight is the convention of the benchmark",
     SEX,
-    AGE,
+    ADULT_AGE,
     CREATININE,
     CLEARANCE_WEIGHT,
     unit="mL/min",
@@ -41,14 +42,14 @@ def creatinine_clearance(sex: str, age: float, creatinine: float, weight: float)
     "CKD-EPI Equations for Glomerular Filtration Rate",
     "Inker LA et al. N Engl J Med 2021;385:1737",
     SEX,
-    AGE,
+    ADULT_AGE,
     CREATININE,
     unit="mL/min/1.73 m²",
     defects=[Defect("takes κ of women, 0.7, for men with a creatinine up to 0.9 mg/dL", {"male_kappa_when_low": 0.7})],
 )
 def ckd_epi_gfr(sex: str, age: float, creatinine: float, male_kappa_when_low: float = 0.9) -> float:
-    """142 · min(Scr/κ, 1)^α · max(Scr/κ, 1)^−1.2 · 0.9938^age · (1.012 for a woman); women κ 0.7 and α −0.241,
-    men κ 0.9 and α −0.302"""
+    """142 · (creatinine/κ)^a · 0.9938^age · (1.012 for a woman); women: κ 0.7, a −0.241 up to 0.7 mg/dL, above it −1.2;
+    men: κ {male_kappa_when_low}, a −0.302 up to 0.9 mg/dL, above it κ 0.9, a −1.2"""
     kappa, alpha, factor = (0.7, -0.241, 1.012) if sex == "Female" else (0.9, -0.302, 1.0)
     if creatinine > kappa:
         return 142 * pow(creatinine / kappa, -1.2) * pow(0.9938, age) * factor
@@ -62,14 +63,14 @@ def ckd_epi_gfr(sex: str, age: float, creatinine: float, male_kappa_when_low: fl
     "MDRD GFR Equation",
     "Levey AS et al. Ann Intern Med 2006;145:247 (four variables, IDMS-traceable creatinine)",
     SEX,
-    AGE,
+    ADULT_AGE,
     CREATININE,
     RACE,
     unit="mL/min/1.73 m²",
-    alternatives={"without the race coefficient (NKF-ASN 2021)": {"if_black": 1.0}},
+    alternatives={"without the race coefficient": {"if_black": 1.0}},
 )
 def mdrd_gfr(sex: str, age: float, creatinine: float, race: str, if_black: float = 1.212) -> float:
-    """175 · creatinine^−1.154 · age^−0.203 · (0.742 for a woman) · (1.212 if Black)"""
+    """175 · creatinine^−1.154 · age^−0.203 · (0.742 for a woman) · ({if_black:g} if Black)"""
     factor = (0.742 if sex == "Female" else 1) * (if_black if race == "Black" else 1)
     return 175 * pow(creatinine, -1.154) * pow(age, -0.203) * factor
 

@@ -7,16 +7,19 @@ is absent stays absent (`None`) until a rule cannot do without it.
 from __future__ import annotations
 
 import math
+import operator
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from inspect import Parameter, signature
 from typing import Any, NamedTuple, Protocol, Self
 
-from medcalc_assets.calculators.inputs import REQUIRED, Category, Flag, Input, Problem, Values, flag
+from medcalc_assets.calculators.inputs import REQUIRED, Category, Flag, Input, InSI, Problem, Quantity, Values, flag, numeral
 
 
 class Undefined(ArithmeticError):
-    """A formula has no value at these inputs (a division by zero, a logarithm of nothing)."""
+    """A formula has no value at these inputs, in words for a clinician."""
 
 
 class Step(NamedTuple):
@@ -41,13 +44,21 @@ class Term(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Formula:
-    """`function` of the values of `terms`, in order, and of `constants` by name. Its docstring is the formula in words."""
+    """`function` of the values of `terms`, in order, and of `constants` by name.
+
+    Its docstring is the formula in words, with `{name}` where a constant belongs that another convention exchanges.
+    """
 
     name: str
     unit: str
     function: Callable[..., Any]
     terms: tuple[Term, ...]
     constants: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def words(self) -> str:
+        """The formula in words, with the constants that it computes with."""
+        return " ".join((self.function.__doc__ or "").split()).format(**{**_constants(self.function), **self.constants})
 
     def of(self, values: Values) -> Any:
         """Its value; None if an input is absent. Raises Undefined."""
@@ -56,17 +67,24 @@ class Formula:
             return None
         try:
             return self.function(*found, **self.constants)
+        except Undefined:
+            raise
         except (ArithmeticError, ValueError) as error:
-            with_ = ", ".join(f"{t.name} {t.shown(v)}" for t, v in zip(self.terms, found, strict=True))
-            raise Undefined(f"{self.name} is undefined ({error}) with {with_}") from error
+            raise Undefined(f"no value with {_found(self.terms, values)}") from error
 
-    def but(self, constants: Mapping[str, Any]) -> Self:
-        """The same formula with some constants exchanged."""
-        return replace(self, constants={**self.constants, **constants})
+    def but(self, changes: Mapping[str, Any]) -> Self:
+        """The same formula with its `function` or `unit` exchanged, or terms or constants by name, also those within."""
+        within = {name: change for name, change in changes.items() if name not in ("function", "unit")}
+        function = changes.get("function", self.function)
+        constants = {name: change for name, change in within.items() if name in _constants(function)}
+        terms = (changes.get(t.name) or (t.but(within) if isinstance(t, Formula) else t) for t in self.terms)
+        unit = changes.get("unit", self.unit)
+        return replace(self, unit=unit, function=function, terms=tuple(terms), constants={**self.constants, **constants})
 
     def shown(self, value: Any) -> str:
         if isinstance(value, float | int):
-            return f"{value:.6g} {self.unit}".strip()
+            weeks = f" ({value // 7:g} weeks, {value % 7:g} days)" if self.unit == "days" else ""
+            return f"{numeral(value)} {self.unit}{weeks}".strip()
         return "not given" if value is None else f"{value:%m/%d/%Y}"
 
     def inputs(self) -> Iterable[Input]:
@@ -76,12 +94,16 @@ class Formula:
         """Why there is no value: the inputs that are absent."""
         return tuple(i.key for i in self.inputs() if values[i.key] is None), ()
 
-    def steps(self, values: Values) -> list[Step]:
-        inner = [step for term in self.terms if isinstance(term, Formula) for step in term.steps(values)]
-        words = " ".join((self.function.__doc__ or "").split())
-        found = ", ".join(f"{term.name} {term.shown(term.of(values))}" for term in self.terms)
-        own = Step(f"{self.name}: {words}", found, self.shown(self.of(values)))
-        return list(dict.fromkeys([*inner, own]))
+    def steps(self, values: Values, unusable: Collection[str] = ()) -> list[Step]:
+        """As far as it can be computed without the inputs that are `unusable`."""
+        steps = _inner_steps(self.terms, values, unusable)
+        try:
+            value = self.of(values)
+        except Undefined:
+            value = None
+        if value is not None and not any(i.key in unusable for i in self.inputs()):
+            steps.append(Step(f"{self.name}: {self.words}", _found(self.terms, values), self.shown(value)))
+        return list(dict.fromkeys(steps))
 
 
 def derived(name: str, unit: str, *terms: Term) -> Callable[[Callable[..., Any]], Formula]:
@@ -93,11 +115,25 @@ def inputs_of(terms: Iterable[Term]) -> Iterable[Input]:
     return (i for term in terms for i in term.inputs())
 
 
+def _constants(function: Callable[..., Any]) -> dict[str, Any]:
+    parameters = signature(function).parameters.items()
+    return {name: parameter.default for name, parameter in parameters if parameter.default is not Parameter.empty}
+
+
+def _found(terms: Iterable[Term], values: Values) -> str:
+    return ", ".join(f"{term.name}: {term.shown(term.of(values))}" for term in terms)
+
+
+def _inner_steps(terms: Iterable[Term], values: Values, unusable: Collection[str]) -> list[Step]:
+    return [step for term in terms if isinstance(term, Formula) for step in term.steps(values, unusable)]
+
+
 @dataclass(frozen=True, eq=False)
 class Criterion:
     """One line of a score: what it asks, and what that gives, in words; and the points that it gives to values.
 
-    The points are None where what it asks for is absent, or cannot be scored.
+    The points are None where what it asks for is absent, or cannot be scored. `branch` is the part that applies to
+    values, where not all of it does.
     """
 
     name: str
@@ -105,10 +141,15 @@ class Criterion:
     gives: str
     terms: tuple[Term, ...]
     points: Callable[[Values], float | None]
+    branch: Callable[[Values], Criterion] | None = None
 
     @property
     def rule(self) -> str:
         return f"{self.asks}: {self.gives}" if self.asks else self.gives
+
+    def applied(self, values: Values) -> Criterion:
+        """What of it applies to values."""
+        return self.branch(values) if self.branch else self
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +186,7 @@ class Score:
         problems: list[Problem] = []
         for criterion in self.criteria:
             if criterion.points(values) is None:
-                inputs = tuple(inputs_of(criterion.terms))
+                inputs = tuple(inputs_of(criterion.applied(values).terms))
                 lacks = [i.key for i in inputs if values[i.key] is None]
                 absent += lacks
                 if not lacks:
@@ -153,36 +194,45 @@ class Score:
         return tuple(absent), tuple(problems)
 
     def shown(self, value: Any) -> str:
-        return f"{value:g} {self.unit}"
+        return f"{numeral(value, 'g')} {self.unit.removesuffix('s') if value == 1 else self.unit}"
 
-    def steps(self, values: Values) -> list[Step]:
-        return [
-            Step(
-                criterion.rule,
-                ", ".join(f"{term.name} {term.shown(term.of(values))}" for term in criterion.terms),
-                f"{criterion.points(values):+g}",
-            )
-            for criterion in self.criteria
-        ]
+    def steps(self, values: Values, unusable: Collection[str] = ()) -> list[Step]:
+        """The criteria that can be scored without the inputs that are `unusable`; not those of which nothing is given."""
+        steps: list[Step] = []
+        for criterion in self.criteria:
+            with suppress(Undefined):
+                applied = criterion.applied(values)
+                if any(i.key in unusable for i in inputs_of(applied.terms)):
+                    continue
+                points = applied.points(values)
+                nothing_given = applied.terms and all(term.of(values) is None for term in applied.terms)
+                if points is not None and not (points == 0 and nothing_given):
+                    steps += _inner_steps(applied.terms, values, unusable)
+                    steps.append(Step(applied.rule, _found(applied.terms, values), signed(points)))
+        return steps
 
 
-def present(finding: str | Flag, points: float = 1, *aliases: str) -> Criterion:
-    """A finding that scores where it is present."""
-    source = flag(finding, *aliases) if isinstance(finding, str) else finding
+def signed(points: float) -> str:
+    return numeral(points, "+g")
+
+
+def present(finding: str | Flag, points: float = 1, *aliases: str, title: str = "", asks: str = "") -> Criterion:
+    """A finding that scores where it is present. `asks`: how the score asks for it, if not by its name."""
+    source = flag(finding, *aliases, title=title) if isinstance(finding, str) else finding
     key = source.key
-    return Criterion(key, key, f"{points:+g}", (source,), lambda v: points if v[key] else 0)
+    return Criterion(key, asks or source.name, signed(points), (source,), lambda v: points if v[key] else 0)
 
 
 def not_denied(source: Flag, points: float = 1) -> Criterion:
     """A finding that scores unless it is expressly absent."""
-    key = source.key
-    return Criterion(key, f"{key}, or not said", f"{points:+g}", (source,), lambda v: 0 if v[key] is False else points)
+    key, asks = source.key, f"{source.name}, or not said"
+    return Criterion(key, asks, signed(points), (source,), lambda v: 0 if v[key] is False else points)
 
 
 def one_of(source: Category, value: str, points: float = 1) -> Criterion:
     """A category that scores where it is `value`."""
     key = source.key
-    return Criterion(key, f"{key} {value}", f"{points:+g}", (source,), lambda v: points if v[key] == value else 0)
+    return Criterion(key, f"{source.name} {value}", signed(points), (source,), lambda v: points if v[key] == value else 0)
 
 
 def given(term: Term) -> Criterion:
@@ -192,50 +242,81 @@ def given(term: Term) -> Criterion:
 
 
 def always(points: float) -> Criterion:
-    return Criterion("", "", f"{points:+g}", (), lambda v: points)
+    return Criterion("", "", signed(points), (), lambda v: points)
 
 
-def above(term: Term, limit: float, points: float = 1) -> Criterion:
-    return _compared(term, ">", limit, points, lambda x: x > limit)
+def above(term: Term, limit: float, points: float = 1, si: float | None = None) -> Criterion:
+    return _compared(term, ">", operator.gt, limit, points, si)
 
 
-def at_least(term: Term, limit: float, points: float = 1) -> Criterion:
-    return _compared(term, "≥", limit, points, lambda x: x >= limit)
+def at_least(term: Term, limit: float, points: float = 1, si: float | None = None) -> Criterion:
+    return _compared(term, "≥", operator.ge, limit, points, si)
 
 
 def below(term: Term, limit: float, points: float = 1) -> Criterion:
-    return _compared(term, "<", limit, points, lambda x: x < limit)
+    return _compared(term, "<", operator.lt, limit, points)
 
 
 def at_most(term: Term, limit: float, points: float = 1) -> Criterion:
-    return _compared(term, "≤", limit, points, lambda x: x <= limit)
+    return _compared(term, "≤", operator.le, limit, points)
 
 
-def _compared(term: Term, sign: str, limit: float, points: float, met: Callable[[Any], bool]) -> Criterion:
+def _compared(
+    term: Term, sign: str, met: Callable[[Any, Any], bool], limit: float, points: float, si: float | None = None
+) -> Criterion:
     of = term.of
 
     def judged(values: Values) -> float | None:
         value = of(values)
-        return points if value is not None and met(value) else 0
+        return points if value is not None and met(value, limit) else 0
 
-    return Criterion(term.name, f"{term.name} {sign} {limit:g} {term.unit}".strip(), f"{points:+g}", (term,), judged)
+    asks = f"{term.name} {sign} {limit:g} {term.unit}".strip()
+    own = Criterion(term.name, asks, signed(points), (term,), judged)
+    return own if si is None else _by_unit(own, term, lambda amount: _compared(amount, sign, met, si, points))
 
 
-def bands(term: Term, points: Mapping[str, float | None]) -> Criterion:
+def _by_unit(own: Criterion, term: Term, of_amount: Callable[[InSI], Criterion]) -> Criterion:
+    """The same criterion, with the limits that the source prints for amounts where the value is given as an amount."""
+    if not isinstance(term, Quantity):
+        raise TypeError(f"{term.name} is no quantity that can be given as an amount")
+    amount = term.in_si
+    printed = of_amount(amount)
+
+    def by_unit(values: Values) -> Criterion:
+        return own if amount.of(values) is None else printed
+
+    return replace(own, points=lambda v: by_unit(v).points(v), branch=lambda v: by_unit(v).applied(v))
+
+
+def bands(term: Term, points: Mapping[str, float | None], si: Mapping[str, float | None] | None = None) -> Criterion:
     """Points by the band in which a value lies, written as in the literature: `{"<2": 1, "2-3": 2, ">3": 3}`.
 
     Bands have no gaps: each reaches up to where the next one begins, so that with "10-11.9" and "12-12.9" the value
-    11.95 lies in the first. `>3` begins just above 3, which then belongs to the band below.
+    11.95 lies in the first. `>3` begins just above 3, which then belongs to the band below. `si`: as printed for
+    amounts, where these bands are not quite the same.
     """
-    table = sorted(((_lower_edge(band), score) for band, score in points.items()), key=lambda row: row[0])
-    edges, scores = [edge for edge, _ in table][1:], [score for _, score in table]
+    order = sorted(points, key=_lower_edge)
+    edges, tops = [_lower_edge(band) for band in order[1:]], [_upper_edge(band) for band in order]
+    scores = [points[band] for band in order]
     of = term.of
 
     def judged(values: Values) -> float | None:
         value = of(values)
         return None if value is None else scores[bisect_right(edges, value)]
 
-    return Criterion(term.name, f"{term.name} in {term.unit}".removesuffix(" in "), _listed(points), (term,), judged)
+    def applied(values: Values) -> Criterion:
+        value = of(values)
+        if value is None or value <= tops[bisect_right(edges, value)]:
+            return own
+        between = f"{own.gives}; {term.shown(value)} is between two bands and counts in the lower"
+        return replace(own, gives=between, branch=None)
+
+    own = Criterion(term.name, _in_unit(term), _listed(points), (term,), judged, applied)
+    return own if si is None else _by_unit(own, term, lambda amount: bands(amount, si))
+
+
+def _in_unit(term: Term) -> str:
+    return f"{term.name} in {term.unit}" if term.unit else term.name
 
 
 def _lower_edge(band: str) -> float:
@@ -246,10 +327,18 @@ def _lower_edge(band: str) -> float:
     return float(band.lstrip("≥").partition("-")[0])
 
 
+def _upper_edge(band: str) -> float:
+    """The last value that the band is printed to hold; where it has no end, or ends before the next one, any."""
+    if band[0] in "<>≥":
+        return math.inf
+    return float(band.lstrip("≤").rpartition("-")[2])
+
+
 def graded(
     key: str,
     points: Mapping[str, float | None],
     *aliases: str,
+    title: str = "",
     unstated: float | None = None,
     also: Mapping[str, Any] | None = None,
 ) -> Criterion:
@@ -258,21 +347,33 @@ def graded(
     The category must be stated, unless there are points for it `unstated`.
     """
     spellings = {value.casefold(): value for value in points} | dict(also or {})
-    gives, default = _listed(points), REQUIRED
+    default, absent = REQUIRED, ""
     if unstated is not None:
-        default = "not mentioned"
+        as_what = next((f"{value} " for value, score in points.items() if score == unstated), "")
+        default, absent = "not given", f"counted as {as_what}({signed(unstated)})"
         points = {**points, default: unstated}
-    source = Category(key, aliases=aliases, spellings=spellings, points=points, default=default)
-    return Criterion(key, key, gives, (source,), lambda v: points[v[key]])
+    source = Category(key, aliases=aliases, title=title, spellings=spellings, points=points, default=default, absent=absent)
+    return Criterion(key, source.name, _listed(points), (source,), lambda v: points[v[key]])
 
 
 def _listed(points: Mapping[str, float | None]) -> str:
-    return ", ".join(f"{k} cannot be scored" if score is None else f"{k} {score:+g}" for k, score in points.items())
+    return ", ".join(f"{k} cannot be scored" if score is None else f"{k} {signed(score)}" for k, score in points.items())
 
 
 def value_of(term: Term) -> Criterion:
     """A number that counts as it is (the age in years)."""
-    return Criterion(term.name, f"{term.name} in {term.unit}".removesuffix(" in "), "as many", (term,), term.of)
+    return Criterion(term.name, _in_unit(term), "1 point each", (term,), term.of)
+
+
+def short_of(full: float, term: Term) -> Criterion:
+    """A number that counts by as much as it lacks."""
+    of = term.of
+
+    def judged(values: Values) -> float | None:
+        value = of(values)
+        return None if value is None else full - value
+
+    return Criterion(term.name, term.name, f"1 point for each below {full:g}", (term,), judged)
 
 
 def any_of(*criteria: Criterion, points: float = 1, name: str = "") -> Criterion:
@@ -281,7 +382,7 @@ def any_of(*criteria: Criterion, points: float = 1, name: str = "") -> Criterion
     return Criterion(
         name or criteria[0].name,
         " or ".join(c.asks for c in criteria),
-        f"{points:+g}",
+        signed(points),
         _terms_of(criteria),
         lambda v: points if any(judge(v) for judge in judges) else 0,
     )
@@ -294,14 +395,35 @@ def worst_of(*criteria: Criterion, name: str) -> Criterion:
     def judged(values: Values) -> float | None:
         return max((points for judge in judges if (points := judge(values)) is not None), default=None)
 
-    return Criterion(name, f"{name}, the worst of", "; ".join(c.rule for c in criteria), _terms_of(criteria), judged)
+    def of(parts: Sequence[Criterion], branch: Callable[[Values], Criterion] | None = None) -> Criterion:
+        rules = "; ".join(c.rule for c in parts)
+        return Criterion(name, f"{name}, the worst of", rules, _terms_of(parts), judged, branch)
+
+    def applied(values: Values) -> Criterion:
+        parts = [c.applied(values) for c in criteria if any(term.of(values) is not None for term in c.terms)]
+        return of(parts or criteria)
+
+    return of(criteria, applied)
 
 
 def either(condition: Criterion, then: Criterion, otherwise: Criterion, *, name: str = "") -> Criterion:
     """One criterion or another, as a third decides."""
     decide, yes, no = condition.points, then.points, otherwise.points
-    gives = f"if {condition.asks}, {then.rule}; else {otherwise.rule}"
-    return Criterion(name, name, gives, _terms_of((condition, then, otherwise)), lambda v: yes(v) if decide(v) else no(v))
+
+    def applied(values: Values) -> Criterion:
+        met = decide(values)
+        part = (then if met else otherwise).applied(values)
+        gives = f"{condition.asks}: {'yes' if met else 'no'}; {part.rule}"
+        return Criterion(name, name, gives, _terms_of((condition, part)), part.points)
+
+    return Criterion(
+        name,
+        name,
+        f"if {condition.asks}, {then.rule}; else {otherwise.rule}",
+        _terms_of((condition, then, otherwise)),
+        lambda v: yes(v) if decide(v) else no(v),
+        applied,
+    )
 
 
 def _terms_of(criteria: Iterable[Criterion]) -> tuple[Term, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from medcalc_assets.calculators.calculator import Result
+from medcalc_assets.calculators.inputs import Problem, Reader, quoted
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&$#@]|:(?=//)|(?<=www)\.)")
 _BLOCK = re.compile(r"^(\d*)([-+=.)])")
@@ -18,31 +19,31 @@ def markdown(result: Result) -> str:
     reading, body = result.reading, result.rule.body
     reader = result.rule.reader
     used = [
-        (i.key, _raw(raw), i.shown(reading.values[i.key]) if reading.values[i.key] is not None else "not usable")
+        (i.name, _raw(raw), i.shown(reading.values[i.key]) if reading.values[i.key] is not None else "not usable")
         for name, raw in (reading.entities.items() if isinstance(reading.entities, Mapping) else ())
         if (i := reader.find(str(name)))
     ]
     answer = "not computable" if result.value is None else body.shown(result.value.date or result.value.number)
     blocks = [
         f"**{escaped(body.name)}**, {escaped(result.rule.name)}",
+        f"{'Source' if result.rule.name == 'published' else 'Published rule'}: {escaped(result.rule.source)}",
         table(("Entity", "As given", "Used as"), used),
         table(("Step", "Found", "Gives"), result.steps),
         f"**Answer: {escaped(answer)}**",
-        bullets("Missing", result.missing),
-        bullets("Cannot be used", result.problems),
-        bullets("Hard to believe", result.implausible),
+        bullets("Missing", map(reader.name, result.missing)),
+        bullets("Cannot be used", (_short(_named(reader, problem)) for problem in result.problems)),
+        bullets("Worth a second look", (_named(reader, problem) for problem in result.implausible)),
         bullets("Taken for granted", result.assumptions),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
 def escaped(text: object) -> str:
-    """`text` on one line, of bearable length, with nothing that markdown, HTML or a terminal would act on."""
-    line = " ".join(str(text).split())
-    return _inert(line if len(line) <= 500 else line[:500] + " …")
+    """`text` on one line, with nothing that markdown, HTML or a terminal would act on."""
+    return _inert(" ".join(str(text).split()))
 
 
-def quoted(text: object) -> str:
+def block_quoted(text: object) -> str:
     """All of `text`, line by line, as a block quote with nothing that markdown, HTML or a terminal would act on."""
     lines = (_BLOCK.sub(r"\1\\\2", _inert(" ".join(line.split()))) for line in str(text).splitlines())
     return "\n".join(f"> {line}  " if line else ">" for line in lines)
@@ -53,7 +54,18 @@ def _inert(line: str) -> str:
 
 
 def _raw(raw: Any) -> str:
-    return " ".join(map(str, raw)) if isinstance(raw, list | tuple) else str(raw)
+    try:
+        return _short(" ".join(map(str, raw)) if isinstance(raw, list | tuple) else str(raw))
+    except ValueError:  # an integer of more digits than Python writes out
+        return quoted(raw)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 500 else text[:500] + " …"
+
+
+def _named(reader: Reader, problem: Problem) -> str:
+    return f"{reader.name(problem.entity)}: {problem.message}"
 
 
 def table(head: tuple[str, ...], rows: Iterable[Iterable[str]]) -> str:

@@ -19,6 +19,8 @@ COMMANDS = {
     "export": "chain",
     "calculators": "chain",
     "calc": "chain",
+    "estimate": "chain",
+    "models": "chain",
     "trace": "release",
     "release": "release",
     "diff": "release",
@@ -41,7 +43,13 @@ def setting(name: str, variable: str, description: str) -> Callable[[Any], Any]:
 home = setting("--home", "MEDCALC_HOME", "Folder of the warehouse; ./data by default.")
 source = setting("--source", "MEDCALC_SOURCE", "demo (the default), hf, hf:train, or a CSV or Parquet file of v1.0.")
 published = setting("--published", "MEDCALC_PUBLISHED", "Folder with the authors' published files.")
-auditor = setting("--auditor", "MEDCALC_AUDITOR", "Whose votes count: simulated, published or none.")
+auditor = setting(
+    "--auditor", "MEDCALC_AUDITOR", "Whose votes count: simulated, published, none, or a model id such as gemini-2.5-pro."
+)
+tools = setting("--tools", "MEDCALC_TOOLS", "What Gemini may use: search,code (the default), search, code or none.")
+voting = setting("--voting", "MEDCALC_VOTING", "adaptive (the default: until it is settled) or full (always five).")
+mode = setting("--mode", "MEDCALC_MODE", "online (the default) or batch (half the price, within a day).")
+max_usd = setting("--max-usd", "MEDCALC_MAX_USD", "What the calls of this run may cost; no limit by default.")
 
 
 def reports_errors(command: Callable[..., None]) -> Callable[..., None]:

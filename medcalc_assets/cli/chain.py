@@ -1,6 +1,8 @@
 """Run the chain, read its figures, export the labels, compute one answer."""
 
+import logging
 import os
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
@@ -10,17 +12,36 @@ import click
 import dagster as dg
 import polars as pl
 from filelock import FileLock
+from rich.console import Console
 from rich.markdown import Markdown
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
 from medcalc_assets.auditors import simulated
+from medcalc_assets.auditors.calls import estimate
+from medcalc_assets.auditors.client import available_models
+from medcalc_assets.auditors.prices import known_price
+from medcalc_assets.auditors.protocol import as_seen
+from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets.calculators import BY_SLUG, CALCULATORS, Calculator, markdown, parse_inputs
 from medcalc_assets.calculators.inputs import Category
-from medcalc_assets.cli import FAILED, auditor, console, home, published, reports_errors, source
+from medcalc_assets.cli import (
+    FAILED,
+    auditor,
+    console,
+    home,
+    max_usd,
+    mode,
+    published,
+    reports_errors,
+    source,
+    tools,
+    voting,
+)
 from medcalc_assets.definitions import assemble
-from medcalc_assets.defs.settings import Settings
+from medcalc_assets.defs.settings import BUDGET, Settings
+from medcalc_assets.defs.stage import of_partitions
 from medcalc_assets.labels.adjudication import REASONS
 from medcalc_assets.labels.agreement import compare_with_physicians, proportion
 from medcalc_assets.labels.attribution import CAUSES
@@ -35,16 +56,21 @@ CHECK_FAILED = 3
 LABEL = columns("label")
 HEADINGS = {
     "calculator": "calculator",
-    "instances": "instances",
-    "contradicted": "contradicted",
-    "flagged": "audit_flags",
-    "confident": "high_confidence",
-    "likely errors": "likely errors",
-    "changed": "changed",
+    "all": "instances",
+    "contra": "contradicted",
+    "flags": "audit_flags",
+    "conf": "high_confidence",
+    "errors": "likely errors",
+    "new": "changed",
     "N/A": "not_computable",
-    "ambiguous": "ambiguous",
-    "unresolved": "unresolved",
+    "ambig": "ambiguous",
+    "open": "unresolved",
 }
+"""Short, so that the names of the calculators fit a terminal of 80 columns; LEGEND says what they mean."""
+LEGEND = (
+    "contra: contradicted by their own entities. flags: of Phase 1. conf: high-confidence relabels. errors: likely errors. "
+    "new: changed labels. ambig: ambiguous. open: unresolved."
+)
 NOT_FOR_CARE = "For the upkeep of benchmarks, not for the care of patients."
 VERDICTS = {
     "reproduced": "reproduced by the published rule",
@@ -59,6 +85,10 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 @source
 @published
 @auditor
+@tools
+@voting
+@mode
+@max_usd
 @click.option("--calculator", "-c", "keys", multiple=True, help="Only this partition; may be repeated. All 55 by default.")
 @reports_errors
 def run(keys: tuple[str, ...]) -> None:
@@ -68,6 +98,7 @@ def run(keys: tuple[str, ...]) -> None:
     Examples:
       medcalc run
       medcalc run -c glasgow_coma_score -c child_pugh
+      medcalc run --source hf --auditor gemini-2.5-pro --max-usd 100
     """
     settings = Settings.from_environment()
     definitions = assemble(settings)
@@ -80,11 +111,12 @@ def run(keys: tuple[str, ...]) -> None:
     )
     chosen = [KEYS.index(key) for key in set(keys or KEYS)]
     chain, figures = (definitions.resolve_job_def(name) for name in ("chain", "figures"))
-    runs = [(chain, _range_tags(KEYS[first], KEYS[last])) for first, last in _contiguous(chosen)] + [(figures, {})]
+    runs = [(chain, of_partitions(KEYS[first], KEYS[last])) for first, last in _contiguous(chosen)] + [(figures, {})]
+    one_budget = {BUDGET: uuid.uuid4().hex}
     failed_checks: list[dg.AssetCheckEvaluation] = []
     with instance_of_dagster() as instance, _progress(sum(len(job.nodes) for job, _ in runs)) as hook:
         for job, tags in runs:
-            result = job.with_hooks({hook}).execute_in_process(instance=instance, tags=tags, run_config=QUIET)
+            result = job.with_hooks({hook}).execute_in_process(instance=instance, tags=tags | one_budget, run_config=QUIET)
             failed_checks += [check for check in result.get_asset_check_evaluations() if not check.passed]
     for check in failed_checks:
         found = {name: value.value for name, value in check.metadata.items()}
@@ -93,6 +125,54 @@ def run(keys: tuple[str, ...]) -> None:
     console.print("\nNext: [bold]medcalc export[/] writes the labels, [bold]make ui[/] shows the chain in the Dagster UI.")
     if any(check.severity == dg.AssetCheckSeverity.ERROR for check in failed_checks):
         raise SystemExit(CHECK_FAILED)
+
+
+@click.command("estimate")
+@home
+@source
+@auditor
+@tools
+@voting
+@mode
+@reports_errors
+def show_estimate() -> None:
+    """Reckon what the votes of a Gemini model would still take, before any call is made.
+
+    \b
+    Example:
+      medcalc estimate --source hf --auditor gemini-2.5-pro
+    """
+    settings = Settings.from_environment()
+    gemini = settings.gemini(settings.auditor_that_counts)
+    instances = pl.concat(settings.benchmark.instances())
+    grid = Grid(
+        "phase", "instances", "settled", "calls", "cost in USD", title=f"Votes of {gemini.name}", title_justify="left"
+    )
+    estimates = {task.name: estimate(gemini, task, as_seen(task.sees, instances)) for task in (AUDIT, RELABEL)}
+    for name, found in estimates.items():
+        cost = "unknown" if found.usd_least is None else f"{found.usd_least:,.2f} to {found.usd_most:,.2f}"
+        calls = f"{found.calls_least:,} to {found.calls_most:,}"
+        grid.add_row(name, f"{found.instances:,}", f"{found.settled:,}", calls, cost)
+    console.print(grid)
+    for name, found in estimates.items():
+        basis = "assumed" if found.is_assumed else "the mean so far"
+        console.print(
+            f"{name}: {found.output_tokens:,.0f} output tokens a call ({basis}); failed attempts are not foreseen."
+        )
+    if any(found.usd_least is None for found in estimates.values()):
+        console.print(f"The price of {escape(gemini.name)} is unknown: add it to medcalc_assets/auditors/prices.toml.")
+
+
+@click.command("models")
+@reports_errors
+def list_models() -> None:
+    """List the Gemini models that your key may use, with what they cost."""
+    grid = Grid("model", "version", "input", "output", title="US dollars a million tokens", title_justify="left")
+    for name, facts in sorted(available_models().items()):
+        cost = known_price(name)
+        shown = (f"{cost.input:.2f}", f"{cost.output:.2f}") if cost else ("unknown", "unknown")
+        grid.add_row(name, facts.get("version", ""), *shown)
+    console.print(grid)
 
 
 @click.command()
@@ -190,7 +270,7 @@ def _show_summary() -> None:
     contested = total["contested_numbers"] + total["contested_dates"] + total["contested_abstentions"]
     confident, everything = total["high_confidence"], total["instances"]
     kinds = dict(scores.filter(auditor=auditor)["relabel_kind"].value_counts().iter_rows())
-    audited = flags.filter(pl.col("status") != "not_audited").height
+    audited = flags.filter(pl.col("status") != "not_audited", auditor=auditor).height
 
     if auditor == simulated.NAME:
         console.print(
@@ -253,13 +333,15 @@ def _show_summary() -> None:
         f"{total['ambiguous']:,} are ambiguous, {total['unresolved']:,} are unresolved."
     )
 
-    by_calculator = Grid(title="By calculator", title_justify="left")
+    by_calculator = Grid(title="By calculator", title_justify="left", box=None, padding=(0, 1, 0, 0))
     for heading in HEADINGS:
-        by_calculator.add_column(heading, justify="left" if heading == "calculator" else "right")
+        is_name = heading == "calculator"
+        by_calculator.add_column(heading, justify="left" if is_name else "right", no_wrap=is_name)
     for row in figures.iter_rows(named=True):
         row["likely errors"] = row["contested_numbers"] + row["contested_dates"] + row["contested_abstentions"]
         by_calculator.add_row(row["calculator"], *(str(row[column] or "·") for column in list(HEADINGS.values())[1:]))
     console.print(by_calculator)
+    console.print(LEGEND, style="dim")
 
 
 def _counts(values: pl.Series) -> str:
@@ -282,15 +364,11 @@ def _contiguous(positions: Iterable[int]) -> Iterator[tuple[int, int]]:
         yield members[0], members[-1]
 
 
-def _range_tags(first: str, last: str) -> dict[str, str]:
-    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
-
-
 def run_partitions(job: dg.JobDefinition, settings: Settings, instance: dg.DagsterInstance) -> None:
     """Run a job for every calculator that has maintained labels."""
     made = settings.warehouse.read(tables.MAINTAINED_LABELS, columns=["calculator"])["calculator"].unique()
     for first, last in _contiguous(map(KEYS.index, made)):
-        job.execute_in_process(instance=instance, tags=_range_tags(KEYS[first], KEYS[last]), run_config=QUIET)
+        job.execute_in_process(instance=instance, tags=of_partitions(KEYS[first], KEYS[last]), run_config=QUIET)
 
 
 @contextmanager
@@ -315,7 +393,7 @@ def instance_of_dagster() -> Iterator[dg.DagsterInstance]:
 def _progress(steps: int) -> Iterator[dg.HookDefinition]:
     """A bar with the time left; the hook moves it on at every step that succeeds."""
     shown = (TextColumn("{task.description:24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*shown, TextColumn("left"), TimeRemainingColumn(), console=console) as bar:
+    with Progress(*shown, TextColumn("left"), TimeRemainingColumn(), console=console) as bar, _logged_to(bar.console):
         task = bar.add_task("starting", total=steps)
 
         @dg.success_hook
@@ -323,3 +401,17 @@ def _progress(steps: int) -> Iterator[dg.HookDefinition]:
             bar.update(task, advance=1, description=context.op.name)
 
         yield advance
+
+
+@contextmanager
+def _logged_to(shown: Console) -> Iterator[None]:
+    """What the auditors report of their calls is printed above the bar."""
+    handler = logging.Handler()
+    handler.emit = lambda record: shown.print(record.getMessage(), markup=False, highlight=False)  # type: ignore[method-assign]
+    auditors, level = logging.getLogger("medcalc_assets.auditors"), logging.INFO
+    auditors.addHandler(handler)
+    auditors.setLevel(level)
+    try:
+        yield
+    finally:
+        auditors.removeHandler(handler)

@@ -11,6 +11,7 @@ from medcalc_assets.demo import benchmark
 from medcalc_assets.labels.adjudication import SUSPECT_DATE
 from medcalc_assets.labels.voting import RUNS, SUPERMAJORITY
 from medcalc_assets.partitions import KEYS
+from medcalc_assets.source import INSTANCES
 from medcalc_assets.storage.tables import CATALOG, INSTANCE_KEYS, PARTITION_COLUMN, SCHEMA, TABLES, Table
 from medcalc_assets.storage.warehouse import WRITTEN
 
@@ -39,7 +40,10 @@ class Check:
             check_name=self.name,
             passed=not rows,
             severity=dg.AssetCheckSeverity.WARN if self.warns else dg.AssetCheckSeverity.ERROR,
-            metadata={"offending rows": len(rows), "for example": dg.MetadataValue.json(rows[:EXAMPLES])},
+            metadata={
+                "offending rows": len(rows),
+                **({"for example": dg.MetadataValue.json(rows[:EXAMPLES])} if rows else {}),
+            },
         )
 
 
@@ -77,7 +81,18 @@ def every_vote_accounted_for(table: Table, answer: str) -> Check:
         f"Each instance has {RUNS} votes of an auditor, numbered from 0, and a vote has an answer unless it failed.",
         f"""SELECT uid, auditor, list(run_index ORDER BY run_index) AS runs FROM {table.name} GROUP BY ALL
         HAVING runs != {list(range(RUNS))}
-            OR bool_or((status = 'ok') != ({answer} IS NOT NULL) OR status NOT IN ('ok', 'failed'))""",
+            OR bool_or((status = 'ok') != ({answer} IS NOT NULL) OR status NOT IN ('ok', 'failed', 'not_cast'))""",
+    )
+
+
+def served_as_asked(table: Table) -> Check:
+    return Check(
+        table.name,
+        "served_model_is_the_one_asked_for",
+        "The model that answered is the one that was asked, or a version of it.",
+        f"""SELECT uid, auditor, model_version FROM {table.name}
+        WHERE model_version IS NOT NULL AND NOT starts_with(model_version, auditor)""",
+        warns=True,
     )
 
 
@@ -87,11 +102,12 @@ def tally(table: str, votes: str, counted: str, expected: str) -> Check:
         "counts_are_those_of_the_votes",
         "The counts are those of the votes, counted again.",
         f"""SELECT uid, auditor FROM {table} AS t LEFT JOIN (
-            SELECT uid, auditor, count(*) FILTER (status = 'ok') AS usable, {counted} AS counted FROM {votes} GROUP BY ALL
+            SELECT uid, auditor, count(*) FILTER (status = 'ok') AS usable,
+                   count(*) FILTER (status = 'not_cast') AS spared, {counted} AS counted FROM {votes} GROUP BY ALL
         ) USING (uid, auditor)
         WHERE auditor != 'published'
           AND (n_votes != coalesce(usable, 0) OR {expected} OR (t.status IN ('likely_error', 'passed', 'high_confidence')
-          AND n_votes < {SUPERMAJORITY}))""",
+          AND n_votes + spared < {SUPERMAJORITY}))""",
     )
 
 
@@ -104,6 +120,15 @@ TYPES_OF_ANSWER = [
     if column.endswith("_kind")
 ]
 CHAIN_CHECKS = [
+    Check(
+        "raw_medcalc",
+        "row_count_of_the_release",
+        "All partitions together have as many instances as a split of the release: a file may be cut off between two rows.",
+        f"""SELECT count(*) AS instances FROM raw_medcalc WHERE source != 'demo'
+        HAVING count(*) NOT IN (0, {", ".join(map(str, INSTANCES.values()))})
+           AND (SELECT count(*) FROM {WRITTEN} WHERE table_name = 'raw_medcalc') = {len(KEYS)}""",
+        warns=True,
+    ),
     Check(
         "raw_medcalc",
         "limits_accept_the_label",
@@ -135,6 +160,8 @@ CHAIN_CHECKS = [
     ),
     every_vote_accounted_for(TABLES["audit_votes"], "verdict"),
     every_vote_accounted_for(TABLES["relabel_votes"], "answer_kind"),
+    served_as_asked(TABLES["audit_votes"]),
+    served_as_asked(TABLES["relabel_votes"]),
     tally(
         "audit_flags",
         "audit_votes",
@@ -217,6 +244,14 @@ PAPER = {
 """The figures of arXiv:2512.19691 for the test split."""
 
 FIGURE_CHECKS = [
+    Check(
+        "physician_agreement",
+        "intervals_hold_their_figures",
+        "Agreement and sMAPE lie within their intervals, and no more labels agree than were compared.",
+        """SELECT label_set FROM physician_agreement WHERE n_agree > n OR smape_n > n
+           OR agreement NOT BETWEEN agreement_low - 1e-9 AND agreement_high + 1e-9
+           OR smape NOT BETWEEN smape_low - 1e-9 AND smape_high + 1e-9""",
+    ),
     Check(
         "benchmark_summary",
         "figures_add_up",

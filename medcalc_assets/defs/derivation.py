@@ -47,7 +47,7 @@ def audited(instances: pl.DataFrame) -> pl.DataFrame:
 
 def _audit(calculator_id: int, entities: str, *label: Any) -> dict[str, Any]:
     audit = audit_derivation(CALCULATORS[calculator_id], json.loads(entities), Label(*label))
-    conventions = {PUBLISHED: audit.published.value} | {other.name: other.value for other in audit.alternatives}
+    conventions = {PUBLISHED: audit.published.value} | {other.name: other.value for other in audit.conventions}
     return {
         "verdict": audit.verdict,
         "likely_error": audit.likely_error,

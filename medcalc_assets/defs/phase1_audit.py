@@ -4,24 +4,30 @@ import dagster as dg
 import polars as pl
 
 from medcalc_assets.auditors import protocol, simulated
-from medcalc_assets.auditors.protocol import Derivation, votes_frame
-from medcalc_assets.defs.settings import Settings
-from medcalc_assets.defs.stage import columns, describe, stage
+from medcalc_assets.auditors.protocol import Derivation, as_seen, columns_of, votes_frame
+from medcalc_assets.auditors.tasks import AUDIT, version
+from medcalc_assets.defs.settings import Settings, to_be_asked
+from medcalc_assets.defs.stage import CALLS, columns, describe, stage
 from medcalc_assets.labels import voting
 from medcalc_assets.labels.voting import audit_verdicts
 from medcalc_assets.storage.tables import AUDIT_FLAGS, AUDIT_VOTES, INSTANCE_KEYS
 
 
 @dg.asset(
-    **stage("audit_votes", "phase1_audit", protocol, simulated),
-    ins={"raw_medcalc": columns(*INSTANCE_KEYS, "note", "question", "entities", "label_text", "explanation")},
+    **stage("audit_votes", "phase1_audit", protocol, simulated, version(AUDIT.prompt_sha256)),
+    ins={"raw_medcalc": columns(*INSTANCE_KEYS, *columns_of(Derivation)[1:])},
 )
-def audit_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    auditor = settings.caster_of_votes()
-    derivations = [Derivation(*row) for row in raw_medcalc.drop("calculator_id", "calculator").iter_rows()]
-    votes = auditor.audit(derivations) if auditor else []
-    frame = votes_frame(AUDIT_VOTES, settings.auditor_that_counts, votes, raw_medcalc)
-    describe(context, frame, settings.auditor_that_counts, failed=(pl.col("status") == "failed").sum())
+def audit_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
+    """The votes of earlier auditors stay: they are read from the ledger, which asks for nothing."""
+    asked, earlier = settings.casters_of_votes("audit", context.run)
+    # Nobody to vote, no notes to read.
+    instances = (raw_medcalc if asked or earlier else raw_medcalc.clear()).collect()
+    derivations = as_seen(Derivation, instances)
+    votes = {auditor.name: auditor.audit(derivations) for auditor in earlier}
+    if asked:
+        votes[asked.name] = asked.audit(as_seen(Derivation, to_be_asked(instances, context.run)))
+    frame = votes_frame(AUDIT_VOTES, votes, instances)
+    describe(context, frame, settings.auditor_that_counts, **CALLS)
     return frame
 
 
@@ -29,15 +35,15 @@ def audit_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, se
 def audit_flags(
     context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, audit_votes: pl.DataFrame, settings: Settings
 ) -> pl.DataFrame:
-    """An instance that the auditor has not voted on is `not_audited`, which is not `passed`."""
+    """An instance that an auditor has not voted on is `not_audited`, which is not `passed`."""
+    counts = settings.auditor_that_counts
+    auditors = pl.DataFrame({"auditor": sorted({counts, *audit_votes["auditor"]})})
     flags = (
-        raw_medcalc.join(audit_verdicts(audit_votes), on="uid", how="left")
-        .with_columns(
-            pl.col("auditor").fill_null(settings.auditor_that_counts),
-            pl.col("n_votes", "n_flags").fill_null(0),
-            pl.col("status").fill_null("not_audited"),
-        )
-        .cast(AUDIT_FLAGS.polars_schema)
+        raw_medcalc.join(auditors, how="cross")
+        .join(audit_verdicts(audit_votes), on=["uid", "auditor"], how="left")
+        .with_columns(pl.col("n_votes", "n_flags").fill_null(0), pl.col("status").fill_null("not_audited"))
+        .select(pl.col(name).cast(dtype) for name, dtype in AUDIT_FLAGS.polars_schema.items())
     )
-    describe(context, flags, settings.auditor_that_counts, likely_errors=(pl.col("status") == "likely_error").sum())
+    flagged = (pl.col("status") == "likely_error") & (pl.col("auditor") == counts)
+    describe(context, flags, counts, likely_errors=flagged.sum())
     return flags

@@ -4,24 +4,30 @@ import dagster as dg
 import polars as pl
 
 from medcalc_assets.auditors import protocol, published, simulated
-from medcalc_assets.auditors.protocol import Question, votes_frame
-from medcalc_assets.defs.settings import Settings
-from medcalc_assets.defs.stage import columns, describe, stage
+from medcalc_assets.auditors.protocol import Question, as_seen, columns_of, votes_frame
+from medcalc_assets.auditors.tasks import RELABEL, version
+from medcalc_assets.defs.settings import Settings, to_be_asked
+from medcalc_assets.defs.stage import CALLS, columns, describe, stage
 from medcalc_assets.labels import value, voting
 from medcalc_assets.labels.voting import consensus
 from medcalc_assets.storage.tables import INSTANCE_KEYS, RELABEL_VOTES, RELABELS
 
 
 @dg.asset(
-    **stage("relabel_votes", "phase2_relabel", protocol, simulated),
-    ins={"raw_medcalc": columns(*INSTANCE_KEYS, "note", "question")},
+    **stage("relabel_votes", "phase2_relabel", protocol, simulated, version(RELABEL.prompt_sha256)),
+    ins={"raw_medcalc": columns(*INSTANCE_KEYS, *columns_of(Question)[1:])},
 )
-def relabel_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    auditor = settings.caster_of_votes()
-    questions = [Question(*row) for row in raw_medcalc.drop("calculator_id", "calculator").iter_rows()]
-    votes = auditor.relabel(questions) if auditor else []
-    frame = votes_frame(RELABEL_VOTES, settings.auditor_that_counts, votes, raw_medcalc)
-    describe(context, frame, settings.auditor_that_counts, failed=(pl.col("status") == "failed").sum())
+def relabel_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
+    """The votes of earlier auditors stay: they are read from the ledger, which asks for nothing."""
+    asked, earlier = settings.casters_of_votes("relabel", context.run)
+    # Nobody to vote, no notes to read.
+    instances = (raw_medcalc if asked or earlier else raw_medcalc.clear()).collect()
+    questions = as_seen(Question, instances)
+    votes = {auditor.name: auditor.relabel(questions) for auditor in earlier}
+    if asked:
+        votes[asked.name] = asked.relabel(as_seen(Question, to_be_asked(instances, context.run)))
+    frame = votes_frame(RELABEL_VOTES, votes, instances)
+    describe(context, frame, settings.auditor_that_counts, **CALLS)
     return frame
 
 
@@ -32,9 +38,18 @@ def relabel_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, 
 def relabels(
     context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, relabel_votes: pl.DataFrame, settings: Settings
 ) -> pl.DataFrame:
-    """The published relabels stand beside the consensus of the votes, each under its auditor's name."""
-    agreed = raw_medcalc.select(INSTANCE_KEYS).join(consensus(relabel_votes), on="uid").cast(RELABELS.polars_schema)
-    found = [agreed.select(RELABELS.names)]
+    """The published relabels stand beside the consensus of the votes, each under its auditor's name.
+
+    An auditor who has voted on any instance of a calculator has a row for all of them.
+    """
+    voters = relabel_votes.select("calculator", "auditor").unique()
+    agreed = (
+        raw_medcalc.select(INSTANCE_KEYS)
+        .join(voters, on="calculator")
+        .join(consensus(relabel_votes), on=["uid", "auditor"], how="left")
+        .with_columns(pl.col("n_votes", "n_agree").fill_null(0), pl.col("status").fill_null("not_relabelled"))
+    )
+    found = [agreed.select(pl.col(name).cast(dtype) for name, dtype in RELABELS.polars_schema.items())]
     if files := settings.published_files:
         found.append(files.relabels(raw_medcalc, context.partition_keys))
     frame = pl.concat(found)

@@ -49,7 +49,12 @@ def physician_answers(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFra
         answers = pl.concat([files.physician_answers(raw_medcalc, context.partition_keys), answers])
     elif settings.benchmark.is_demo:
         answers = pl.concat([settings.simulated_auditor().physician_answers(raw_medcalc), answers])
-    describe(context, answers, None, reviewers=pl.col("reviewer").n_unique())
+    describe(
+        context,
+        answers,
+        simulated.NAME if settings.benchmark.is_demo else None,
+        reviewers=pl.col("reviewer").n_unique(),
+    )
     return answers
 
 

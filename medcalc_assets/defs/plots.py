@@ -1,4 +1,4 @@
-"""Pictures for the UI, as markdown metadata."""
+"""Pictures for the UI, as markdown metadata. Each names the auditor whose relabels it shows."""
 
 import base64
 import io
@@ -7,23 +7,32 @@ import dagster as dg
 import polars as pl
 from matplotlib.figure import Figure
 
-CONTESTED, AGREED, DEFERRED = "#c2410c", "#94a3b8", "#e2e8f0"
+CONTESTED, AGREED, DEFERRED, INK = "#c2410c", "#94a3b8", "#e2e8f0", "#1e293b"
 
 
-def disagreement_by_calculator(figures: pl.DataFrame) -> dg.MarkdownMetadataValue:
-    """The share of each calculator's instances that are likely errors, agree, or have no high-confidence relabel."""
+def disagreement_by_calculator(figures: pl.DataFrame, auditor: str) -> dg.MarkdownMetadataValue:
+    """Of each calculator's labels, the share that are likely errors, agree, or have no high-confidence relabel.
+
+    Marks show the share that Phase 1 flags, and the share that its own entities contradict.
+    """
     contested = pl.sum_horizontal("contested_numbers", "contested_dates", "contested_abstentions")
     shares = figures.select(
         "calculator",
         contested=100 * contested / pl.col("instances"),
-        agreed=100 * (pl.col("high_confidence") - contested) / pl.col("instances"),
+        confident=100 * pl.col("high_confidence") / pl.col("instances"),
+        flagged=100 * pl.col("audit_flags") / pl.col("instances"),
+        contradicted=100 * pl.col("contradicted") / pl.col("instances"),
     ).sort("contested", "calculator", descending=[False, True])
-    figure = Figure(figsize=(8, 1.2 + 0.2 * len(shares)), layout="constrained")
+    names = shares["calculator"]
+    figure = Figure(figsize=(8, 1.6 + 0.2 * len(shares)), layout="constrained")
     axes = figure.subplots()
-    axes.barh(shares["calculator"], 100, color=DEFERRED, label="no high-confidence relabel")
-    axes.barh(shares["calculator"], shares["contested"] + shares["agreed"], color=AGREED, label="relabel agrees")
-    axes.barh(shares["calculator"], shares["contested"], color=CONTESTED, label="likely error")
-    axes.set(xlim=(0, 100), xlabel="% of instances")
+    axes.barh(names, 100, color=DEFERRED, label="no high-confidence relabel")
+    axes.barh(names, shares["confident"], color=AGREED, label="relabel agrees")
+    axes.barh(names, shares["contested"], color=CONTESTED, label="likely error")
+    for share, mark, name in (("flagged", "o", "flagged by Phase 1"), ("contradicted", "D", "own entities contradict")):
+        some = shares.filter(pl.col(share) > 0)
+        axes.plot(some[share], some["calculator"], mark, color=INK, markersize=4, fillstyle="none", label=name)
+    axes.set(xlim=(-1, 101), xlabel=f"% of instances; relabels of: {auditor}")
     axes.margins(y=0.01)
     axes.tick_params(axis="y", labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
@@ -31,7 +40,7 @@ def disagreement_by_calculator(figures: pl.DataFrame) -> dg.MarkdownMetadataValu
     return _image(figure, "Share of each calculator's labels that are likely errors")
 
 
-def released_against_recomputed(scores: pl.DataFrame) -> dg.MarkdownMetadataValue:
+def released_against_recomputed(scores: pl.DataFrame, auditor: str) -> dg.MarkdownMetadataValue:
     """Released against recomputed numbers, both on a symmetric log scale."""
     numbers = scores.filter(comparison="relative")
     figure = Figure(figsize=(6, 6), layout="constrained")
@@ -41,10 +50,10 @@ def released_against_recomputed(scores: pl.DataFrame) -> dg.MarkdownMetadataValu
         axes.scatter(
             part["label_number"], part["relabel_number"], s=14, color=color, alpha=0.7, label=f"{name} ({len(part)})"
         )
-    axes.axline((0, 0), slope=1, color="#475569", linewidth=0.8)
+    axes.axline((0, 0), slope=1, color=INK, linewidth=0.6)
     axes.set_xscale("symlog")
     axes.set_yscale("symlog")
-    axes.set(xlabel="released label", ylabel="recomputed label")
+    axes.set(xlabel="released label", ylabel=f"recomputed label ({auditor})")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return _image(figure, "Released against recomputed labels")

@@ -69,8 +69,8 @@ def benchmark_summary(
     context.add_asset_metadata(
         {
             "auditor": auditor,
-            "disagreement by calculator": disagreement_by_calculator(figures),
-            "released against recomputed": released_against_recomputed(disagreement_scores.filter(auditor=auditor)),
+            "disagreement by calculator": disagreement_by_calculator(figures, auditor),
+            "released against recomputed": released_against_recomputed(disagreement_scores.filter(auditor=auditor), auditor),
         }
     )
     return figures

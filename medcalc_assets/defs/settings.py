@@ -1,12 +1,20 @@
 """The settings of the project, all from the environment, as a Dagster resource."""
 
+import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from medcalc_assets.auditors import published, simulated
-from medcalc_assets.auditors.protocol import Auditor
+from medcalc_assets.auditors.client import TOOLS
+from medcalc_assets.auditors.flow import Limits
+from medcalc_assets.auditors.gemini import EarlierAuditor, GeminiAuditor
+from medcalc_assets.auditors.ledger import Ledger, Setup
+from medcalc_assets.auditors.protocol import Auditor, sample
 from medcalc_assets.auditors.published import Published
 from medcalc_assets.auditors.simulated import SimulatedAuditor
 from medcalc_assets.demo.benchmark import truth
@@ -17,6 +25,10 @@ from medcalc_assets.source import Source
 from medcalc_assets.storage.warehouse import Warehouse, home_folder
 
 NO_AUDITOR = "none"
+GEMINI = "gemini-"
+ASKED_AUDITOR, MAX_USD, BUDGET, SAMPLE = (f"medcalc/{name}" for name in ("auditor", "max_usd", "budget", "sample"))
+"""Tags of a run: whom to ask for votes, what that may cost, the name under which runs share this limit, and of how many
+instances a calculator, if not of all."""
 
 
 class SettingsError(MedcalcError):
@@ -35,6 +47,29 @@ class Settings(dg.ConfigurableResource):  # type: ignore[type-arg]
     published: str
     auditor: str
 
+    # How Gemini is asked. "" is the default of each.
+    tools: str = ""
+    """MEDCALC_TOOLS: `search,code` (the default), one of them, or `none`. Mind the terms of grounding with Google Search."""
+    voting: str = ""
+    """MEDCALC_VOTING: `adaptive` (the default: until it is settled) or `full` (always five)."""
+    mode: str = ""
+    """MEDCALC_MODE: `online` (the default) or `batch` (half the price, within a day)."""
+    max_usd: str = ""
+    """MEDCALC_MAX_USD: what the calls of a run may cost; no limit by default."""
+    at_once: str = ""
+    """MEDCALC_AT_ONCE: how many calls are under way at most."""
+    requests_per_minute: str = ""
+    tokens_per_minute: str = ""
+    """MEDCALC_REQUESTS_PER_MINUTE, MEDCALC_TOKENS_PER_MINUTE: what the key allows; no limit by default."""
+    watch: str = ""
+    """MEDCALC_WATCH: which models are watched, as a pattern; `gemini-*-pro*` by default."""
+    reaudit_max_usd: str = ""
+    reaudit_sample: str = ""
+    """MEDCALC_REAUDIT_MAX_USD: what a re-audit with a new model may cost; there is none without it.
+    MEDCALC_REAUDIT_SAMPLE: of how many instances a calculator it is; of all by default."""
+    ledger: str = ""
+    """MEDCALC_LEDGER: URL of the ledger of calls; an SQLite file in `home` by default."""
+
     @classmethod
     def from_environment(cls) -> "Settings":
         return cls(
@@ -42,6 +77,11 @@ class Settings(dg.ConfigurableResource):  # type: ignore[type-arg]
             source=os.environ.get("MEDCALC_SOURCE") or "demo",
             published=os.environ.get("MEDCALC_PUBLISHED") or "",
             auditor=os.environ.get("MEDCALC_AUDITOR") or "",
+            **{
+                name: os.environ.get(f"MEDCALC_{name.upper()}", "")
+                for name, field in cls.model_fields.items()
+                if not field.is_required()
+            },
         )
 
     @property
@@ -73,17 +113,70 @@ class Settings(dg.ConfigurableResource):  # type: ignore[type-arg]
             return simulated.NAME
         return published.NAME if self.published else NO_AUDITOR
 
-    def caster_of_votes(self) -> Auditor | None:
-        """The auditor to ask for votes; None for `none`, and for `published`, whose votes are not public.
+    def casters_of_votes(self, task: str, run: dg.DagsterRun) -> tuple[Auditor | None, Sequence[Auditor]]:
+        """The auditor to ask for votes, if there is one, and the others whose votes on this task are at hand.
 
-        Raises SettingsError for an auditor that there is not, and for `simulated` votes on anything but the demo.
+        Asked is the one named by the run's tag `medcalc/auditor`, else the one that counts. Raises SettingsError for an
+        auditor that there is not, and for `simulated` votes on anything but the demo.
         """
-        name = self.auditor_that_counts
-        if name in (NO_AUDITOR, published.NAME):
-            return None
-        if name != simulated.NAME:
-            raise SettingsError(f"MEDCALC_AUDITOR is {name!r}: it may be simulated, published or none.")
-        return self.simulated_auditor()
+        name = run.tags.get(ASKED_AUDITOR, self.auditor_that_counts)
+        asked: Auditor | None = None
+        if name == simulated.NAME:
+            asked = self.simulated_auditor()
+        elif name.startswith(GEMINI):
+            asked = self.gemini(name, run.tags.get(BUDGET, run.run_id), run.tags.get(MAX_USD))
+        elif name not in (NO_AUDITOR, published.NAME):
+            raise SettingsError(
+                f"MEDCALC_AUDITOR is {name!r}: it may be simulated, published, none, or the id of a Gemini model such as "
+                "gemini-2.5-pro."
+            )
+        others: list[Auditor] = [self.simulated_auditor()] if name != simulated.NAME == self.auditor_that_counts else []
+        # The last setup of an auditor replaces its earlier ones.
+        earlier = {setup.auditor: setup for setup in self._setups(task)}
+        return asked, others + [EarlierAuditor(self.calls, earlier[other]) for other in sorted(earlier) if other != name]
+
+    @property
+    def watched(self) -> str:
+        return self.watch or "gemini-*-pro*"
+
+    def gemini(self, model: str, run: str = "none", max_usd: str | None = None) -> GeminiAuditor:
+        """The auditor of this model id. Raises SettingsError for a setting that is not usable."""
+        if not model.startswith(GEMINI):
+            raise SettingsError(f"MEDCALC_AUDITOR is {model!r}: give the id of a Gemini model, such as gemini-2.5-pro.")
+        tools = {"": ("search", "code"), "none": ()}.get(self.tools, tuple(self.tools.split(",")))
+        if unknown := set(tools) - set(TOOLS):
+            raise SettingsError(
+                f"MEDCALC_TOOLS names {', '.join(sorted(unknown))}: it may name search and code, or be none."
+            )
+        limits = {name: self._number(name) for name in ("at_once", "requests_per_minute", "tokens_per_minute")}
+        return GeminiAuditor(
+            model,
+            self.calls,
+            run=run,
+            tools=tools,
+            voting=self._one_of("voting", "adaptive", "full"),
+            mode=self._one_of("mode", "online", "batch"),
+            max_usd=self._number("max_usd", max_usd),
+            limits=Limits(**{name: int(limit) for name, limit in limits.items() if limit}),
+        )
+
+    @property
+    def calls(self) -> Ledger:
+        """The ledger of all calls that were ever made."""
+        if not self.ledger:
+            Path(self.home).mkdir(parents=True, exist_ok=True)
+        return Ledger(self.ledger or f"sqlite:///{self._ledger_file}")
+
+    @property
+    def has_calls(self) -> bool:
+        return bool(self.ledger) or self._ledger_file.exists()
+
+    @property
+    def _ledger_file(self) -> Path:
+        return Path(self.home) / "ledger.sqlite"
+
+    def _setups(self, task: str) -> list[Setup]:
+        return self.calls.setups(task) if self.has_calls else []
 
     def simulated_auditor(self) -> SimulatedAuditor:
         if not self.benchmark.is_demo:
@@ -92,3 +185,24 @@ class Settings(dg.ConfigurableResource):  # type: ignore[type-arg]
                 f"{self.source!r}. Set MEDCALC_AUDITOR to published or none."
             )
         return SimulatedAuditor(truth())
+
+    def _one_of(self, name: str, *choices: str) -> Any:
+        value = getattr(self, name) or choices[0]
+        if value not in choices:
+            raise SettingsError(f"MEDCALC_{name.upper()} is {value!r}: it may be {' or '.join(choices)}.")
+        return value
+
+    def _number(self, name: str, value: str | None = None) -> float | None:
+        value = value or getattr(self, name)
+        try:
+            number = float(value) if value else None
+        except ValueError:
+            number = math.nan
+        if number is not None and not 0 < number < math.inf:
+            raise SettingsError(f"MEDCALC_{name.upper()} is {value!r}: give a number above 0, or leave it unset.")
+        return number
+
+
+def to_be_asked(instances: pl.DataFrame, run: dg.DagsterRun) -> pl.DataFrame:
+    """The instances that a run asks an auditor about: all of them, or the sample that the run's tags name."""
+    return sample(instances, int(run.tags[SAMPLE])) if SAMPLE in run.tags else instances

@@ -20,6 +20,7 @@ GROUPS = (
     "derivation",
     "phase1_audit",
     "phase2_relabel",
+    "auditors",
     "disagreement",
     "phase3_adjudication",
     "release",
@@ -27,13 +28,26 @@ GROUPS = (
 """The groups of the assets, in the order of the chain."""
 
 
-def stage(name: str, group: str, *code: ModuleType, **metadata: Any) -> dict[str, Any]:
-    """The arguments of `dg.asset` for the table of this name. `code` is what its content depends on, besides its inputs.
+ASKED = pl.col("calls") > 0
+CALLS = {
+    "failed votes": (pl.col("status") == "failed").sum(),
+    "calls": pl.col("calls").sum(),
+    "calls saved": (pl.col("status") == "not_cast").sum(),
+    "input tokens": pl.col("input_tokens").sum(),
+    "output tokens": pl.col("output_tokens").sum(),
+    "cost in USD": pl.when(~pl.col("cost_usd").filter(ASKED).is_null().any()).then(pl.col("cost_usd").filter(ASKED).sum()),
+}
+"""What votes took, by partition: figures for `describe`. The cost is null where that of any call is unknown."""
+
+
+def stage(name: str, group: str, *code: ModuleType | str, **metadata: Any) -> dict[str, Any]:
+    """The arguments of `dg.asset` for the table of this name. `code` is what its content depends on, besides its inputs:
+    modules, and versions of what is no module.
 
     Any number of partitions is one run: 55 runs would cost minutes of starting up.
     """
     table = TABLES[name]
-    sources = "".join([table.ddl, *(file.read_text() for module in code for file in _files(module))])
+    sources = "".join([table.ddl, *(text for part in code for text in _texts(part))])
     partitioned = {"partitions_def": BY_CALCULATOR, "backfill_policy": dg.BackfillPolicy.single_run()}
     return {
         "name": name,
@@ -61,10 +75,12 @@ def stage(name: str, group: str, *code: ModuleType, **metadata: Any) -> dict[str
     }
 
 
-def _files(module: ModuleType) -> list[Path]:
-    """The source of a module, or of all modules of a package."""
-    path = Path(inspect.getfile(module))
-    return sorted(path.parent.glob("*.py")) if path.name == "__init__.py" else [path]
+def _texts(part: ModuleType | str) -> list[str]:
+    """The source of a module, or of all modules of a package; a version as it is."""
+    if isinstance(part, str):
+        return [part]
+    path = Path(inspect.getfile(part))
+    return [file.read_text() for file in (sorted(path.parent.glob("*.py")) if path.name == "__init__.py" else [path])]
 
 
 def columns(*names: str) -> dg.AssetIn:
@@ -78,13 +94,20 @@ def so_far(*names: str) -> dg.AssetIn:
 
 
 def describe(context: dg.AssetExecutionContext, frame: pl.DataFrame, auditor: str | None, **figures: pl.Expr) -> None:
-    """Attach to each partition its row count, whose votes it was made from, and its figures."""
+    """Attach to each partition its row count, whose votes it was made from, and its figures; a null one is unknown."""
     counts = frame.group_by(PARTITION_COLUMN).agg(pl.len().alias("dagster/partition_row_count"), **figures)
     by_partition = {row.pop(PARTITION_COLUMN): row for row in counts.iter_rows(named=True)}
     nothing = dict.fromkeys(counts.columns[1:], 0)
     for key in context.partition_keys:
-        metadata = by_partition.get(key, nothing) | ({"auditor": auditor} if auditor else {})
+        found = by_partition.get(key, nothing)
+        metadata = {name: "unknown" if figure is None else figure for name, figure in found.items()}
+        metadata |= {"auditor": auditor} if auditor else {}
         context.add_asset_metadata(metadata, partition_key=key)
+
+
+def of_partitions(first: str, last: str) -> dict[str, str]:
+    """The tags of a run of a contiguous range of partitions."""
+    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
 
 
 def ordered(partitions: list[str]) -> list[str]:

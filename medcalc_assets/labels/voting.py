@@ -1,29 +1,98 @@
 """From single votes to a verdict: the supermajorities of arXiv:2512.19691, sections 3 and 4.2."""
 
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Sequence
+from itertools import product
+from typing import TypeVar
+
 import polars as pl
 
-from medcalc_assets.labels.value import columns
+from medcalc_assets.labels.value import Label, columns, number
 
 RUNS = 5
 SUPERMAJORITY = 4
+MINORITY = RUNS - SUPERMAJORITY
+"""As many votes as may be lost or lost to the other side."""
 
 USABLE = pl.col("status") == "ok"
+Numbers = TypeVar("Numbers", pl.Series, pl.Expr)
+NOT_CAST = "not_cast"
+"""The status of a vote that was not asked for, because those before it had settled the outcome."""
+
+
+def audit_settled(votes: Sequence[Hashable | None]) -> str | None:
+    """Phase 1: why no further vote can change the verdict, or None while one can.
+
+    Votes are `likely_error`, `passed` or None (failed), in the order of casting. Two failed votes settle it as well:
+    fewer than 4 usable ones decide nothing.
+    """
+    if votes.count("likely_error") >= SUPERMAJORITY:
+        return f"{SUPERMAJORITY} flags"
+    if votes.count(None) > MINORITY:
+        return f"{MINORITY + 1} failed votes, too few are left to decide"
+    if votes.count("passed") > MINORITY:
+        return f"{MINORITY + 1} passes"
+    return None
+
+
+def relabel_settled(votes: Sequence[Hashable | None]) -> str | None:
+    """Phase 2: why no further vote can change the consensus, or None while one can.
+
+    Votes are ballots (equal iff the answers are) or None (failed), in the order of casting.
+    """
+    most = max(Counter(vote for vote in votes if vote is not None).values(), default=0)
+    if most >= SUPERMAJORITY:
+        return f"{SUPERMAJORITY} equal answers"
+    # Without any answer, one more still tells "deferred" from "not relabelled".
+    if most and most + RUNS - len(votes) < SUPERMAJORITY:
+        return f"no answer can reach {SUPERMAJORITY}"
+    return None
+
+
+def fewest_to_settle(
+    settled: Callable[[Sequence[Hashable | None]], str | None],
+    votes: Sequence[Hashable | None],
+    outcomes: Collection[Hashable],
+) -> int:
+    """How many more votes it takes at the least until the outcome is settled; all that are left, if fewer cannot.
+
+    That many may be asked for at once, and none of them in vain.
+    """
+    left = RUNS - len(votes)
+    can_settle = (n for n in range(1, left) if any(settled([*votes, *more]) for more in product(outcomes, repeat=n)))
+    return next(can_settle, left)
+
+
+def ballot(answer: Label) -> Label:
+    """The answer as votes are counted: equal ballots are the same answer."""
+    return answer if answer.number is None else number(at_two_decimals(pl.Series([answer.number])).item())
+
+
+def at_two_decimals(numbers: Numbers) -> Numbers:
+    """Rounded half away from zero. Adding zero makes -0.0 the same answer as 0.0."""
+    return numbers.round(2, mode="half_away_from_zero") + 0.0
 
 
 def audit_verdicts(votes: pl.DataFrame) -> pl.DataFrame:
     """Phase 1, by instance and auditor: `n_votes` (usable), `n_flags` and `status`.
 
-    `likely_error` iff at least 4 of the 5 votes say so; `passed` once at least 2 usable votes of 4 or more say it is
-    right, so that no further vote could change it; else `undecided`. A failed vote is no vote.
+    `likely_error` iff at least 4 of the 5 votes say so; `passed` once at least 2 usable votes say it is right and fewer
+    than 2 have failed, so that no further vote could change it; else `undecided`. A failed vote is no vote; one that was
+    not cast, since the outcome was settled, is not a failed one.
     """
     n_votes, n_flags = pl.col("n_votes"), pl.col("n_flags")
+    could_be_had = n_votes + pl.col("n_not_cast")
     return (
         votes.group_by("uid", "auditor")
-        .agg(n_votes=USABLE.sum(), n_flags=(USABLE & (pl.col("verdict") == "likely_error")).sum())
+        .agg(
+            n_votes=USABLE.sum(),
+            n_flags=(USABLE & (pl.col("verdict") == "likely_error")).sum(),
+            n_not_cast=(pl.col("status") == NOT_CAST).sum(),
+        )
         .with_columns(
             status=pl.when(n_flags >= SUPERMAJORITY)
             .then(pl.lit("likely_error"))
-            .when(n_votes >= SUPERMAJORITY, n_votes - n_flags > RUNS - SUPERMAJORITY)
+            .when(could_be_had >= SUPERMAJORITY, n_votes - n_flags > MINORITY)
             .then(pl.lit("passed"))
             .otherwise(pl.lit("undecided"))
         )
@@ -41,10 +110,7 @@ def consensus(votes: pl.DataFrame) -> pl.DataFrame:
     relabel = dict(zip(columns("relabel"), answer, strict=True))
     agreed = pl.col("n_agree") >= SUPERMAJORITY
     return (
-        votes.with_columns(
-            # Adding zero makes -0.0 the same answer as 0.0.
-            pl.col("answer_number").round(2, mode="half_away_from_zero") + 0.0
-        )
+        votes.with_columns(at_two_decimals(pl.col("answer_number")))
         .group_by("uid", "auditor", *answer)
         .agg(n_agree=USABLE.sum())
         .sort("n_agree", "answer_kind", *answer[1:], descending=True, nulls_last=True)

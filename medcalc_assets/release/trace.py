@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from medcalc_assets.calculators import CALCULATORS, Rule
-from medcalc_assets.calculators.working import bullets, escaped, markdown, quoted, table
+from medcalc_assets.calculators.working import block_quoted, bullets, escaped, markdown, table
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.adjudication import REASONS, TIERS
 from medcalc_assets.labels.attribution import CAUSES
@@ -82,7 +82,7 @@ def _headline(rows: Rows) -> str:
 
 
 def _question(instance: Mapping[str, Any]) -> str:
-    return f"{quoted(instance['question'])}\n\nThe note:\n\n{quoted(instance['note'])}"
+    return f"{block_quoted(instance['question'])}\n\nThe note:\n\n{block_quoted(instance['note'])}"
 
 
 def _as_released(instance: Mapping[str, Any]) -> str:
@@ -94,7 +94,7 @@ def _as_released(instance: Mapping[str, Any]) -> str:
             table(
                 ("Entity", "As released"), ((name, json.dumps(raw, ensure_ascii=False)) for name, raw in entities.items())
             ),
-            f"and with this explanation:\n\n{quoted(instance['explanation'])}",
+            f"and with this explanation:\n\n{block_quoted(instance['explanation'])}",
         ]
     )
 
@@ -153,7 +153,7 @@ def _votes(votes: Iterable[Mapping[str, Any]], answer: Any) -> Iterator[str]:
         prompt = f", prompt {vote['prompt_sha256'][:12]}" if vote["prompt_sha256"] else ""
         yield f"### {escaped(vote['auditor'])}, vote {vote['run_index'] + 1}: {said}{model}{prompt}"
         if vote["rationale"]:
-            yield quoted(vote["rationale"])
+            yield block_quoted(vote["rationale"])
         if vote["sources"]:
             yield bullets("Sources", (_source(source) for source in json.loads(vote["sources"])))
 
@@ -198,7 +198,7 @@ def _adjudications(rows: Rows, instance: Mapping[str, Any]) -> str:
         answers.append(f"### {escaped(row['reviewer'])}{when}: **{answer}**, typed as {escaped(row['answer_text'])}")
         for name in ("assumptions", "time_point", "guideline", "rationale", "confidence"):
             if row[name]:
-                answers.append(f"{name.replace('_', ' ').capitalize()}:\n\n{quoted(row[name])}")
+                answers.append(f"{name.replace('_', ' ').capitalize()}:\n\n{block_quoted(row[name])}")
     agreed = [
         f"The physicians' label is **{shown(from_row(row, 'physician'), instance)}**: {row['n_agree']} of "
         f"{row['n_answers']} agree ({escaped(row['reviewer'])})."

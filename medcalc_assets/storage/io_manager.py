@@ -14,7 +14,8 @@ class DuckDBIOManager(dg.ConfigurableIOManager):
     """Stores a polars DataFrame (or an iterable of them, for tables larger than memory) as the asset's declared table.
 
     An input may ask for some columns only (`AssetIn(metadata={"columns": [...]})`), and an unpartitioned asset for
-    whatever has been written of a partitioned one (`AssetIn(metadata={"partial": True})`).
+    whatever has been written of a partitioned one (`AssetIn(metadata={"partial": True})`). An input annotated as a
+    LazyFrame is read when it is collected, and not at all if it never is.
     """
 
     home: str
@@ -31,11 +32,12 @@ class DuckDBIOManager(dg.ConfigurableIOManager):
         rows = self.warehouse.write(table, frames, partitions)
         context.add_output_metadata({"dagster/row_count": rows, "dagster/table_name": table.full_name})
 
-    def load_input(self, context: dg.InputContext) -> pl.DataFrame:
-        wanted = context.definition_metadata
+    def load_input(self, context: dg.InputContext) -> pl.DataFrame | pl.LazyFrame:
+        wanted, table = context.definition_metadata, TABLES[context.asset_key.path[-1]]
         whole = wanted.get("partial") or not context.has_asset_partitions
-        return self.warehouse.read(
-            TABLES[context.asset_key.path[-1]],
-            None if whole else context.asset_partition_keys,
-            wanted.get("columns"),
-        )
+        partitions = None if whole else context.asset_partition_keys
+        columns = wanted.get("columns") or table.names
+        if context.dagster_type.typing_type is pl.LazyFrame:
+            schema = {name: table.polars_schema[name] for name in columns}
+            return pl.defer(lambda: self.warehouse.read(table, partitions, columns), schema=schema)
+        return self.warehouse.read(table, partitions, columns)

@@ -92,16 +92,18 @@ VOTE = (
     Column("model_version", "VARCHAR", "The model as served; null where no model is behind the vote.", nullable=True),
     Column("prompt_sha256", "VARCHAR", "Hash of prompt, answer schema and parser; null without a prompt.", nullable=True),
     Column("run_index", "INTEGER", "Which of the auditor's independent runs, from 0."),
-    Column("status", "VARCHAR", "`ok`, or `failed`: a failed vote is no vote, and no abstention."),
+    Column("status", "VARCHAR", "`ok`, `failed` (no vote, and no abstention) or `not_cast` (the others settled it)."),
 )
 
 CALL = (
-    Column("rationale", "VARCHAR", "What the auditor gave as reason, or why the vote failed.", nullable=True),
+    Column("rationale", "VARCHAR", "The auditor's reason, or why the vote failed or was not cast.", nullable=True),
     Column("sources", "VARCHAR", "JSON list of the sources that the auditor cited.", nullable=True),
-    Column("input_tokens", "BIGINT", "Tokens sent; null where nothing was sent.", nullable=True),
-    Column("output_tokens", "BIGINT", "Tokens received, thoughts included.", nullable=True),
-    Column("cost_usd", "DOUBLE", "Price of the call in US dollars; null where it is unknown.", nullable=True),
-    Column("latency_seconds", "DOUBLE", "From request to answer.", nullable=True),
+    Column("searched", "BOOLEAN", "Whether it searched, where it was asked to; null where it was not.", nullable=True),
+    Column("calls", "INTEGER", "Requests made for this vote, those that failed included.", nullable=True),
+    Column("input_tokens", "BIGINT", "Tokens sent in all calls; null where nothing was sent.", nullable=True),
+    Column("output_tokens", "BIGINT", "Tokens received in all calls, thoughts included.", nullable=True),
+    Column("cost_usd", "DOUBLE", "Price of all calls in US dollars; null where it is unknown.", nullable=True),
+    Column("latency_seconds", "DOUBLE", "From request to answer, over all calls.", nullable=True),
 )
 
 
@@ -172,7 +174,8 @@ AUDIT_VOTES = Table(
     (
         *INSTANCE,
         *VOTE,
-        Column("verdict", "VARCHAR", "`likely_error` or `passed`; null if the vote failed.", nullable=True),
+        Column("verdict", "VARCHAR", "`likely_error` or `passed`; null without a vote.", nullable=True),
+        Column("error_type", "VARCHAR", "`feature_extraction`, `aggregation_logic` or `not_answerable`.", nullable=True),
         *CALL,
     ),
     key=("uid", "auditor", "run_index"),
@@ -194,7 +197,13 @@ AUDIT_FLAGS = Table(
 RELABEL_VOTES = Table(
     "relabel_votes",
     "Phase 2: one blind answer a row, computed from note and question alone.",
-    (*INSTANCE, *VOTE, *typed("answer", "The answer; all null if the vote failed"), *CALL),
+    (
+        *INSTANCE,
+        *VOTE,
+        *typed("answer", "The answer; all null without a vote"),
+        Column("assumptions", "VARCHAR", "JSON: time point, guideline and other assumptions of the answer.", nullable=True),
+        *CALL,
+    ),
     key=("uid", "auditor", "run_index"),
 )
 
@@ -210,6 +219,61 @@ RELABELS = Table(
         Column("status", "VARCHAR", "`high_confidence`, `deferred` (no supermajority) or `not_relabelled`."),
     ),
     key=("uid", "auditor"),
+)
+
+LLM_CALLS = Table(
+    "llm_calls",
+    "Every request to a model and what became of it, one attempt a row; request and raw answer are in the ledger.",
+    (
+        *INSTANCE,
+        Column("request_id", "VARCHAR", "Which vote the request was for: part of the hash under which the ledger has it."),
+        Column("attempt", "INTEGER", "Which attempt at this vote, from 1."),
+        Column("task", "VARCHAR", "`audit` or `relabel`."),
+        Column("auditor", "VARCHAR", "The model asked for."),
+        Column("run_index", "INTEGER", "Which of the auditor's independent votes, from 0."),
+        Column("prompt_sha256", "VARCHAR", "Hash of prompt and answer schema."),
+        Column("sampling", "VARCHAR", "JSON of the sampling parameters."),
+        Column("tools", "VARCHAR", "The tools offered: `search`, `code`."),
+        Column("mode", "VARCHAR", "`online` or `batch`."),
+        Column("run", "VARCHAR", "The run that made the call."),
+        Column("requested_at", "TIMESTAMP WITH TIME ZONE", "When; of a batch, when its result was first looked for."),
+        Column("latency_seconds", "DOUBLE", "From request to answer."),
+        Column("http_status", "INTEGER", "Null where there was no answer.", nullable=True),
+        Column("fault", "VARCHAR", "Why the answer is of no use; null if it is a vote.", nullable=True),
+        Column("finish_reason", "VARCHAR", "As reported.", nullable=True),
+        Column("model_version", "VARCHAR", "The model as served.", nullable=True),
+        Column("response_id", "VARCHAR", "As reported.", nullable=True),
+        Column("input_tokens", "BIGINT", "Tokens sent, those of tools included; null where not reported.", nullable=True),
+        Column("output_tokens", "BIGINT", "Tokens received, thoughts included; null where not reported.", nullable=True),
+        Column("searches", "VARCHAR", "JSON list of the searches made."),
+        Column("code_runs", "INTEGER", "Pieces of code that the model ran."),
+        Column("code_failures", "INTEGER", "Those of them that failed."),
+        Column("cost_usd", "DOUBLE", "Price in US dollars, searches included; null where it is unknown.", nullable=True),
+    ),
+    key=("request_id", "attempt"),
+)
+
+AUDITOR_DRIFT = Table(
+    "auditor_drift",
+    "What other auditors flag and relabel otherwise than the one that counts, by calculator.",
+    (
+        *INSTANCE[1:],
+        Column("auditor", "VARCHAR", "The other auditor."),
+        Column("reference", "VARCHAR", "The auditor that counts."),
+        Column("audited", "INTEGER", "Instances on whose label both have a verdict."),
+        Column("flagged_by_both", "INTEGER", "Likely errors to both."),
+        Column("passed_by_both", "INTEGER", "Passed by both."),
+        Column("flags_gained", "INTEGER", "Likely errors to the other auditor only."),
+        Column("flags_lost", "INTEGER", "Likely errors to the reference only."),
+        Column("flag_kappa", "DOUBLE", "Cohen's kappa of the flags; null where chance explains all.", nullable=True),
+        Column("relabelled", "INTEGER", "Instances that both have answered."),
+        Column("relabels_kept", "INTEGER", "High-confidence relabels of both, with the same value."),
+        Column("relabels_changed", "INTEGER", "High-confidence relabels of both, with different values."),
+        Column("relabels_gained", "INTEGER", "High-confidence relabels of the other auditor only."),
+        Column("relabels_lost", "INTEGER", "High-confidence relabels of the reference only."),
+    ),
+    key=("calculator_id", "auditor"),
+    partitioned=False,
 )
 
 DISAGREEMENT_SCORES = Table(
@@ -371,7 +435,8 @@ LABEL_RELEASES = Table(
 
 BENCHMARK_SUMMARY = Table(
     "benchmark_summary",
-    "The figures of the whole chain, one row a calculator: the numbers behind `medcalc summary` and the plots.",
+    "The figures of the whole chain, one row a calculator: the numbers behind `medcalc summary`. Under Metadata, *Show "
+    "Markdown* shows them as plots.",
     (
         *INSTANCE[1:],
         Column("auditor", "VARCHAR", "Whose votes and relabels were counted."),
@@ -404,6 +469,8 @@ TABLES = {
         AUDIT_FLAGS,
         RELABEL_VOTES,
         RELABELS,
+        LLM_CALLS,
+        AUDITOR_DRIFT,
         DISAGREEMENT_SCORES,
         ADJUDICATION_QUEUE,
         PHYSICIAN_ANSWERS,

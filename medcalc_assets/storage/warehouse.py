@@ -18,6 +18,8 @@ from medcalc_assets.errors import MedcalcError
 from medcalc_assets.storage.tables import CATALOG, PARTITION_COLUMN, SCHEMA, TABLES, TYPES, Table
 
 FILE = "medcalc.duckdb"
+ROWS = 8_192
+"""How many rows are read at once."""
 WRITTEN = f"{CATALOG}.{SCHEMA}.written_partitions"
 """Which partitions of which table have been written, so that an empty partition is told from a missing one."""
 
@@ -174,11 +176,11 @@ class Warehouse:
                 )
             chosen = ", ".join(f'"{name}"' for name in columns or table.names)
             where, parameters = _where(partitions)
-            frame: pl.DataFrame = connection.sql(
-                f"SELECT {chosen} FROM {table.full_name} {where} ORDER BY {', '.join(table.key)}",
-                params=parameters,
-            ).pl()
-        return frame
+            # Batch by batch and sorted here: DuckDB would hold all of it, a whole benchmark's notes, a second time.
+            rows = connection.sql(f"SELECT {chosen} FROM {table.full_name} {where}", params=parameters).to_arrow_reader(ROWS)
+            nothing = pl.DataFrame(schema={name: table.polars_schema[name] for name in columns or table.names})
+            frame = pl.concat([nothing, *(pl.DataFrame(batch) for batch in rows)])
+        return frame.sort(name for name in table.key if name in frame.columns)
 
 
 def _new_rows(table: Table) -> str:

@@ -1,4 +1,5 @@
 import pytest
+from dagster import DagsterRun
 
 from medcalc_assets.auditors.protocol import Derivation, Question
 from medcalc_assets.auditors.simulated import SimulatedAuditor
@@ -28,13 +29,13 @@ def test_a_simulated_audit_flags_what_differs_from_the_truth():
 def test_simulated_votes_are_refused_on_real_data():
     settings = Settings(home="x", source="real.csv", published="", auditor="simulated")
     with pytest.raises(SettingsError, match="knows the truth of the demo only"):
-        settings.caster_of_votes()
+        settings.casters_of_votes("audit", DagsterRun("job"))
 
 
 def test_an_unknown_auditor_is_refused():
     settings = Settings(home="x", source="demo", published="", auditor="oracle")
-    with pytest.raises(SettingsError, match="'oracle': it may be simulated, published or none"):
-        settings.caster_of_votes()
+    with pytest.raises(SettingsError, match="'oracle': it may be simulated, published, none, or the id"):
+        settings.casters_of_votes("audit", DagsterRun("job"))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,10 @@ def test_a_label_that_the_published_rule_gives_is_reproduced():
 def test_a_label_that_only_the_rule_of_the_release_gives_is_a_likely_error_and_says_why():
     audit = audit_derivation(CALCULATORS[21], GCS, number(18))
     assert (audit.verdict, audit.likely_error, audit.release_rule_reproduces) == ("contradicted", True, True)
-    assert audit.explanation == "The release adds the verbal response twice; the published rule gives 14."
+    assert audit.explanation == (
+        "The release adds the verbal response twice; the published rule gives 14. "
+        "Worth a second look: label: 18 is outside 3 to 15, the range of the answer."
+    )
     assert [p.entity for p in audit.implausible] == ["label"]
 
 
@@ -37,8 +40,46 @@ def test_a_label_that_follows_another_convention_is_contradicted_but_no_likely_e
     entities = {"Methadone Dose": [20, "mg"], "Methadone Dose Per Day": [3, "per day"]}
     audit = audit_derivation(CALCULATORS[49], entities, number(600))
     assert (audit.verdict, audit.likely_error) == ("contradicted", False)
-    assert "another convention (CDC 2016)" in audit.explanation
-    assert [(a.name, a.value, a.reaches_label) for a in audit.alternatives] == [("CDC 2016", number(600), True)]
+    assert "another convention (CDC 2016 (superseded by CDC 2022))" in audit.explanation
+    (other,) = audit.alternatives
+    assert (other.name, other.value, other.reaches_label) == ("CDC 2016 (superseded by CDC 2022)", number(600), True)
+
+
+def test_a_reproduced_label_on_an_implausible_input_says_so():
+    entities = {"Temperature": [37, "°C"], "Heart Rate or Pulse": 80, "respiratory rate": 16}
+    audit = audit_derivation(CALCULATORS[51], {**entities, "White blood cell count": [9440, "L"]}, number(1))
+    assert audit.verdict == "reproduced"
+    assert "White blood cell count: 0.00944 /µL is outside 10 to 1e+06, the range seen alive" in audit.explanation
+
+
+def test_the_audit_gives_every_rule_its_value():
+    entities = {"Methadone Dose": [20, "mg"], "Methadone Dose Per Day": [3, "per day"]}
+    audit = audit_derivation(CALCULATORS[49], entities, number(282))
+    assert (audit.published.value, audit.as_released.value) == (number(282), number(282))
+    assert [(c.value, c.reaches_label, c.differs) for c in audit.conventions] == [
+        (number(600), False, True),
+        (number(282), True, False),
+    ]
+    assert [c.name for c in audit.alternatives] == ["CDC 2016 (superseded by CDC 2022)"]
+
+
+IN_MG_PER_DL = "converts amounts to mg/dL, with rounding, before it compares them with limits"
+
+
+@pytest.mark.parametrize(("micromoles", "points", "decisive"), [(33.5, 5, [IN_MG_PER_DL]), (34, 6, [])])
+def test_an_amount_near_an_edge_is_explained_by_its_conversion_alone(micromoles, points, decisive):
+    entities = {"Bilirubin": [micromoles, "µmol/L"], "Albumin": [4, "g/dL"], "international normalized ratio": 1}
+    audit = audit_derivation(CALCULATORS[15], entities, number(points))
+    assert audit.verdict == "reproduced"
+    assert [d.name for d in audit.decisive_defects] == decisive
+
+
+def test_the_audit_gives_the_defects_that_change_the_answer_whatever_the_label():
+    audit = audit_derivation(CALCULATORS[21], GCS, number(14))
+    assert [(d.name, d.value, d.reaches_label) for d in audit.decisive_defects] == [
+        ("adds the verbal response twice", number(18), False)
+    ]
+    assert audit.defects == ()
 
 
 def test_a_convention_that_differs_is_reported_even_where_the_label_is_reproduced():
@@ -90,7 +131,7 @@ def test_the_working_shows_conversion_criteria_answer_and_assumptions():
     entities = {"age": [20, "years"], "Temperature": [102.2, "degrees fahreinheit"], "Cough Absent": True}
     text = markdown(CALCULATORS[20].published.evaluate(entities))
     assert "| Temperature | 102.2 degrees fahreinheit | 39 °C |" in text
-    assert "| Temperature \\> 38 °C: +1 | Temperature 39 °C | +1 |" in text
+    assert "| Temperature \\> 38 °C: +1 | Temperature: 39 °C | +1 |" in text
     assert "**Answer: 2 points**" in text
     assert "read as 'degrees fahrenheit'" in text
     assert "not given, taken as absent" in text
@@ -99,7 +140,7 @@ def test_the_working_shows_conversion_criteria_answer_and_assumptions():
 def test_the_working_of_a_formula_shows_what_lies_between():
     entities = {"sex": "Male", "weight": [123, "kg"], "height": [70, "in"]}
     text = markdown(CALCULATORS[62].published.evaluate(entities))
-    assert "| sex Male, height 177.8 cm | 73 kg |" in text
+    assert "| sex: Male, height: 177.8 cm | 73 kg |" in text
     assert "**Answer: 93 kg**" in text
 
 

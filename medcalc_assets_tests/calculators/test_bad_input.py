@@ -1,12 +1,13 @@
 """Whatever is wrong with entities is said about them: never a traceback, never a guessed value."""
 
 import math
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medcalc_assets.calculators import CALCULATORS, audit_derivation, markdown
+from medcalc_assets.calculators import CALCULATORS, audit_derivation, markdown, parse_inputs
 from medcalc_assets.labels.value import NA, number
 
 CREATININE = {"sex": "Male", "age": [50, "years"], "creatinine": [1.0, "mg/dL"]}
@@ -42,8 +43,9 @@ def test_a_missing_required_input_is_named(id, entities, missing):
         (3, {"creatinine": [0, "mg/dL"]}, "creatinine", "impossible"),
         (3, {"creatinine": [math.nan, "mg/dL"]}, "creatinine", "impossible"),
         (3, {"creatinine": [math.inf, "mg/dL"]}, "creatinine", "impossible"),
-        (3, {"creatinine": [10**400, "mg/dL"]}, "creatinine", "too large"),
-        (3, {"creatinine": 10**5000}, "creatinine", ""),
+        (3, {"creatinine": [10**400, "mg/dL"]}, "creatinine", "the number is too large"),
+        (3, {"creatinine": 10**5000}, "creatinine", "the number is too large"),
+        (3, {"sex": 10**5000}, "sex", "a number of thousands of digits is none of Male, Female"),
         (3, {"creatinine": ["1.0", "mg/dL"]}, "creatinine", "no number"),
         (3, {"creatinine": [True, "mg/dL"]}, "creatinine", "no number"),
         (3, {"creatinine": "high"}, "creatinine", "no number"),
@@ -59,6 +61,7 @@ def test_an_unusable_entity_is_named_with_what_is_wrong(id, change, entity, word
     assert result.value is None
     assert [p.entity for p in result.problems] == [entity]
     assert words in result.problems[0].message
+    assert "not computable" in markdown(result)
 
 
 @pytest.mark.parametrize("finding", ["maybe", 1, None.__class__, [True]])
@@ -88,11 +91,51 @@ def test_a_date_beyond_the_calendar_is_a_problem(last_menses, cycle):
 
 
 @pytest.mark.parametrize("id", [64, 67])
-def test_a_delta_ratio_at_a_bicarbonate_of_24_divides_by_zero(evaluate, id):
-    result = evaluate(id, "na=140, cl=100, hco3=24" + (", albumin=4" if id == 67 else ""))
+def test_a_delta_ratio_has_no_value_at_a_bicarbonate_of_24_and_no_meaning_above(evaluate, id):
+    rest = "na=140, cl=100" + (", albumin=4" if id == 67 else "")
+    result = evaluate(id, f"{rest}, hco3=24")
     assert result.value is None
-    assert "division by zero" in result.problems[0].message
-    assert "Bicarbonate 24 mEq/L" in result.problems[0].message
+    assert result.problems[0].message == "bicarbonate is 24, so the ratio has no value"
+    assert not result.implausible
+    above = evaluate(id, f"{rest}, hco3=28")
+    assert above.value is not None
+    assert [str(p) for p in above.implausible] == ["Bicarbonate: 28 mEq/L, no acidosis, so that the ratio has no meaning"]
+
+
+@pytest.mark.parametrize(
+    ("id", "entities"),
+    [
+        (9, "sex=Male, age=0, creatinine=1"),
+        (43, "pao2=50, fio2=0, platelets=200000, bili=1, cr=1"),
+        (6, "weight=1e300, height=1e-300"),
+        (13, "lmp=12/31/9999, cycle=28"),
+        (13, "lmp=01/01/2023, cycle=1e300"),
+        (30, "na=1e308, bun=1e308, glucose=1"),
+        (46, "sex=Male, age=55, tc=1e300, hdl=45, sbp=1e300"),
+    ],
+)
+def test_a_problem_is_said_in_clinical_words_and_names_the_calculator_once(evaluate, id, entities):
+    result = evaluate(id, entities)
+    assert result.value is None
+    message = str(result.problems[0])
+    assert message.count(CALCULATORS[id].name) == 1
+    assert not re.search("math|domain|range error|too large to|zero|finite|convert|Python|ordinal", message), message
+
+
+@pytest.mark.parametrize("id", [2, 3, 9, 19])
+def test_a_child_is_computed_by_an_equation_for_adults_but_said(evaluate, id):
+    rest = "weight=40, height=150, " if id == 2 else ""
+    rest += "ast=20, alt=20, platelets=200000" if id == 19 else "sex=Male, creatinine=0.5"
+    child, adult = (evaluate(id, f"{rest}, age={age}") for age in (17, 18))
+    assert child.value is not None
+    assert [str(p) for p in child.implausible] == ["age: 17 years, but the equation is made for adults"]
+    assert not adult.implausible
+
+
+def test_a_patch_in_mg_is_read_as_its_strength_but_said(evaluate):
+    result = evaluate(49, "fentanyl_patch=25mg, fentanyl_patch_per_day=1")
+    assert result.value == number(60)
+    assert [str(p) for p in result.implausible] == ["FentANYL patch Dose: 25 mg read as 25 µg/h"]
 
 
 @pytest.mark.parametrize(("age", "years"), [("18 months", 1), ("23.9 months", 1), ("24 months", 2), ("700 days", 1)])
@@ -141,8 +184,30 @@ def test_what_was_never_seen_alive_is_computed_but_said(id, change, words):
 def test_what_is_taken_for_granted_is_recorded(evaluate):
     result = CALCULATORS[20].published.evaluate({"age": [20, "years"], "Temperature": [39, "degrees celsisus"]})
     assert "Temperature: 'degrees celsisus' read as 'degrees celsius'" in result.assumptions
-    assert "Cough Absent: not given, taken as absent" in result.assumptions
+    absent = "Exudate or swelling on tonsils, Tender/swollen anterior cervical lymph nodes, Absence of cough"
+    assert f"{absent}: not given, taken as absent" in result.assumptions
     assert "Sodium: no unit given, taken as mEq/L" in evaluate(39, "na=140, cl=100 mEq/L, hco3=24 mEq/L").assumptions
+
+
+@pytest.mark.parametrize(
+    ("id", "entities", "words"),
+    [
+        (28, "chronic=yes", "Surgery Type: not given, counted as Nonoperative (+5)"),
+        (15, "bili=1", "Ascites: not given, counted as absent (+1)"),
+        (9, "age=50", "Race: not given, no race term"),
+        (25, "age=50", "Number of Alcoholic Drinks Per Week: not given, not counted"),
+        (49, "codeine=30, codeine_per_day=2", "every other opioid: not given, not counted"),
+    ],
+)
+def test_what_an_absent_input_counts_as_is_said(evaluate, id, entities, words):
+    assert words in evaluate(id, entities).assumptions
+
+
+def test_an_input_that_never_counts_is_not_taken_for_granted(evaluate):
+    assert not any("PECARN" in line or "hematoma" in line for line in evaluate(33, "fever=yes").assumptions)
+    given = parse_inputs(CALCULATORS[28], ["age=50"])[0]
+    assert not any("Chronic Renal" in line for line in CALCULATORS[28].published.evaluate(given).assumptions)
+    assert any("Chronic Renal" in line for line in CALCULATORS[28].as_released.evaluate(given).assumptions)
 
 
 ENTITY = st.recursive(

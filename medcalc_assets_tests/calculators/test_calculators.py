@@ -64,11 +64,12 @@ def test_alternatives_and_defects_differ_from_the_published_rule_by_name(calcula
         (33, "fever=yes, no_cough=no", 1, [1]),
         (36, "age=20, sex=Male, bmi=20, dvt=yes, pe=yes", 3, [6]),
         (43, "pao2=50, fio2=50, platelets=200000, bili=1, cr=1", 2, [3]),
-        (49, "methadone=10, methadone_per_day=2", 94, [80]),
-        (49, "methadone=10, methadone_per_day=4", 188, [320]),
-        (49, "methadone=20, methadone_per_day=3", 282, [600]),
-        (49, "methadone=20.5, methadone_per_day=3", 289.05, [738]),
-        (49, "hydromorphone=10, hydromorphone_per_day=1, tramadol=50, tramadol_per_day=1", 60, [45]),
+        (49, "methadone=10, methadone_per_day=2", 94, [80, 94]),
+        (49, "methadone=10, methadone_per_day=4", 188, [320, 188]),
+        (49, "methadone=20, methadone_per_day=3", 282, [600, 282]),
+        (49, "methadone=20.5, methadone_per_day=3", 289.05, [738, 289.05]),
+        (49, "hydromorphone=10, hydromorphone_per_day=1, tramadol=50, tramadol_per_day=1", 60, [45, 60]),
+        (49, "fentanyl_patch=25, fentanyl_patch_per_day=3", 180, [180, 60]),
         (63, "na=140, cl=100, hco3=14", 14, [4]),
         (66, "na=140, cl=100, hco3=14, albumin=2", 19, [9]),
     ],
@@ -132,12 +133,38 @@ def test_points_stand_for_grades_on_the_command_line():
         (3, "creatinin=1", "creatinin"),
         (3, "creatinine=low", "creatinine"),
         (3, "cr=1,2", None),
+        (21, "eye=9", "Best eye response"),
+        (4, "chf=maybe", "Congestive Heart Faliure"),
         (24, "from=much", "input steroid"),
     ],
 )
 def test_an_argument_that_is_not_understood_is_named(id, argument, entity):
     given, problems = parse_inputs(CALCULATORS[id], [argument])
     assert [p.entity for p in problems] == [entity] if entity else CALCULATORS[id].published.evaluate(given).problems
+
+
+@pytest.mark.parametrize(
+    ("id", "argument", "value"),
+    [
+        (3, "creatinine=.9", 0.9),
+        (3, "age=50y", 50),
+        (3, "age=30mo", 2),
+        (3, "sex=woman", "Female"),
+        (3, "sex=F", "Female"),
+        (3, "sex=man", "Male"),
+        (21, "eye=nt", "not testable"),
+    ],
+)
+def test_what_a_person_types_in_a_hurry_is_understood(id, argument, value):
+    given, problems = parse_inputs(CALCULATORS[id], [argument])
+    assert not problems
+    reading = CALCULATORS[id].reader.read(given)
+    assert not reading.problems
+    assert [reading.values[key] for key in given] == [value]
+
+
+def test_drinks_that_are_not_given_are_not_counted(answer):
+    assert answer(25, "age=70") == answer(25, "age=70, drinks=7") == 1
 
 
 def test_an_argument_may_carry_its_unit():

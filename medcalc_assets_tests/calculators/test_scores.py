@@ -129,6 +129,15 @@ BANDS = {
 }  # fmt: skip
 
 
+# Where the source prints limits for amounts too, they hold for a value given as an amount.
+BANDS |= {
+    (15, "alb=4, inr=1", "bili"): BANDS[15, "alb=4, inr=1", "bili"]
+    | {"33.9µmol/L": 5, "34µmol/L": 6, "50µmol/L": 6, "51µmol/L": 7, "0.0502mmol/L": 7},
+    (17, "", "pre_operative_creatinine"): {2.0: 0, 2.01: 1, "177µmol/L": 0, "178umol/L": 1},
+    (45, "rr=20, sbp=120, dbp=80, age=20", "bun"): {19: 0, 20: 1, "7mmol/L": 0, "7.1mmol/L": 1},
+}  # fmt: skip
+
+
 def without(name: str, entities: str) -> str:
     return ", ".join(e for e in entities.split(", ") if not e.startswith(f"{name}="))
 
@@ -140,9 +149,9 @@ for name, edges in {
     "temp": {34.9: 15, 35: 0, 39.9: 0, 40: 15},
     "hr": {124: 0, 125: 10},
     "ph": {7.35: 0, 7.34: 30},
-    "bun": {29.9: 0, 30: 20},
+    "bun": {29.9: 0, 30: 20, "10.9mmol/L": 0, "11mmol/L": 20},
     "na": {130: 0, 129: 20},
-    "glucose": {249: 0, 250: 10},
+    "glucose": {249: 0, 250: 10, "13.9mmol/L": 0, "14mmol/L": 10},
     "hct": {30: 0, 29.9: 10},
     "pao2": {60: 0, 59: 10},
     "age": {50: 0, 80: 30},
@@ -154,9 +163,12 @@ SOFA = "pao2=84, fio2=21, platelets=150000, bili=1.1, gcs=15, cr=1.1, sbp=120, d
 for name, edges in {
     "pao2": {84: 0, 83.9: 1, 63: 1, 62.9: 2, 42: 2, 41.9: 3, 21: 3, 20.9: 4},
     "platelets": {150000: 0, 149999: 1, 100000: 1, 99999: 2, 50000: 2, 49999: 3, 20000: 3, 19999: 4},
-    "bili": {1.1: 0, 1.2: 1, 1.9: 1, 2.0: 2, 5.9: 2, 6: 3, 11.9: 3, 12: 4},
+    "bili": {1.1: 0, 1.2: 1, 1.9: 1, 2.0: 2, 5.9: 2, 6: 3, 11.9: 3, 12: 4}
+    | {"19µmol/L": 0, "20µmol/L": 1, "33µmol/L": 2, "101µmol/L": 2, "102µmol/L": 3, "204µmol/L": 3, "205µmol/L": 4},
     "gcs": {15: 0, 14: 1, 13: 1, 12: 2, 10: 2, 9: 3, 6: 3, 5: 4},
-    "cr": {1.1: 0, 1.2: 1, 1.9: 1, 2.0: 2, 3.4: 2, 3.5: 3, 4.9: 3, 5: 4},
+    "cr": {1.1: 0, 1.2: 1, 1.9: 1, 2.0: 2, 3.4: 2, 3.5: 3, 4.9: 3, 5: 4}
+    | {"109µmol/L": 0, "110µmol/L": 1, "170µmol/L": 1, "171µmol/L": 2, "299µmol/L": 2, "300µmol/L": 3, "440µmol/L": 3}
+    | {"441µmol/L": 4},
     "dbp": {45: 0, 44: 1},
 }.items():
     BANDS[43, without(name, SOFA), name] = edges

@@ -19,6 +19,8 @@ CHAIN = [
     "audit_flags",
     "relabel_votes",
     "relabels",
+    "llm_calls",
+    "auditor_drift",
     "disagreement_scores",
     "adjudication_queue",
     "physician_answers",
@@ -43,7 +45,7 @@ def specs():
 
 def test_the_chain_has_these_assets(specs):
     assert sorted(TABLES) == sorted([*CHAIN, *RELEASED])
-    assert sorted(specs) == sorted([*TABLES, *FILES])
+    assert sorted(specs) == sorted([*TABLES, *FILES, "gemini_models"])
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -112,8 +114,8 @@ def test_the_planted_errors_are_found(demo):
 def test_everything_made_from_simulated_votes_says_so(demo):
     for name, table in ((name, TABLES[name]) for name in CHAIN):
         for column in ("auditor", "reviewer", "reviewers"):
-            if column in table.names:
-                assert set(demo.read(name)[column]) == {"simulated"}, name
+            if column in table.names and not (rows := demo.read(name)).is_empty():
+                assert set(rows[column]) == {"simulated"}, name
 
 
 def test_the_same_input_is_the_same_version(start_chain):

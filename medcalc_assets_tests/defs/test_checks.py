@@ -6,6 +6,7 @@ from medcalc_assets.storage.tables import CATALOG, SCHEMA
 CHECKS = {(check.asset, check.name): check for check in (*CHAIN_CHECKS, *FIGURE_CHECKS)}
 
 HARM = {
+    ("raw_medcalc", "row_count_of_the_release"): "UPDATE raw_medcalc SET source = 'cut.csv'",
     ("raw_medcalc", "limits_accept_the_label"): "UPDATE raw_medcalc SET upper_number = upper_number + 1 WHERE uid = 1",
     ("raw_medcalc", "label_has_one_type"): "UPDATE raw_medcalc SET label_kind = 'na' WHERE uid = 1",
     ("derivation_audit", "no_orphan_uid"): "UPDATE derivation_audit SET uid = 9999 WHERE uid = 1",
@@ -33,6 +34,11 @@ HARM = {
     ("maintained_labels", "final_has_one_type"): "UPDATE maintained_labels SET final_number = NULL",
     ("audit_votes", "every_vote_accounted_for"): "DELETE FROM audit_votes WHERE uid = 2 AND run_index = 3",
     ("relabel_votes", "every_vote_accounted_for"): "UPDATE relabel_votes SET status = 'lost' WHERE uid = 3",
+    ("audit_votes", "served_model_is_the_one_asked_for"): "UPDATE audit_votes SET model_version = 'another' WHERE uid = 1",
+    (
+        "relabel_votes",
+        "served_model_is_the_one_asked_for",
+    ): "UPDATE relabel_votes SET model_version = 'another' WHERE uid = 1",
     ("audit_flags", "counts_are_those_of_the_votes"): "UPDATE audit_flags SET n_flags = 6 WHERE uid = 1",
     ("relabels", "counts_are_those_of_the_votes"): "UPDATE relabels SET n_votes = 6 WHERE uid = 1",
     ("relabels", "one_relabel_an_instance"): "DELETE FROM relabels WHERE uid = 2",
@@ -42,6 +48,7 @@ HARM = {
     ("maintained_labels", "one_label_an_instance"): "DELETE FROM maintained_labels WHERE uid = 6",
     ("maintained_labels", "no_change_without_a_reason"): "UPDATE maintained_labels SET reason = 'confirmed'",
     ("maintained_labels", "label_within_its_limits"): "UPDATE maintained_labels SET upper_number = NULL",
+    ("physician_agreement", "intervals_hold_their_figures"): "UPDATE physician_agreement SET agreement = agreement - 1",
     ("benchmark_summary", "figures_add_up"): "UPDATE benchmark_summary SET instances = 0",
     ("benchmark_summary", "figures_of_the_paper"): "UPDATE benchmark_summary SET auditor = 'published'",
 }

@@ -5,10 +5,20 @@ import polars as pl
 import pytest
 
 from medcalc_assets.labels.value import NA, as_columns, day, number
-from medcalc_assets.labels.voting import audit_verdicts, consensus
+from medcalc_assets.labels.voting import (
+    NOT_CAST,
+    RUNS,
+    audit_settled,
+    audit_verdicts,
+    ballot,
+    consensus,
+    fewest_to_settle,
+    relabel_settled,
+)
 from medcalc_assets.storage.tables import AUDIT_VOTES, RELABEL_VOTES
 
 FAILED = "failed"
+NO_VOTE = (FAILED, NOT_CAST)
 
 
 def verdict(*votes):
@@ -16,8 +26,8 @@ def verdict(*votes):
         {
             "uid": 1,
             "auditor": "a",
-            "status": [FAILED if vote == FAILED else "ok" for vote in votes],
-            "verdict": [None if vote == FAILED else vote for vote in votes],
+            "status": [vote if vote in NO_VOTE else "ok" for vote in votes],
+            "verdict": [None if vote in NO_VOTE else vote for vote in votes],
         },
         schema={name: AUDIT_VOTES.polars_schema[name] for name in ("uid", "auditor", "status", "verdict")},
     )
@@ -25,13 +35,13 @@ def verdict(*votes):
 
 
 def relabel(*answers):
-    labels = [None if answer == FAILED else answer for answer in answers]
+    labels = [None if answer in NO_VOTE else answer for answer in answers]
     names = ("uid", "auditor", "status", "answer_kind", "answer_number", "answer_date")
     frame = pl.DataFrame(
         {
             "uid": [1] * len(labels),
             "auditor": ["a"] * len(labels),
-            "status": ["ok" if label else FAILED for label in labels],
+            "status": [answer if answer in NO_VOTE else "ok" for answer in answers],
             **as_columns("answer", labels),
         },
         schema={name: RELABEL_VOTES.polars_schema[name] for name in names},
@@ -102,3 +112,98 @@ def test_without_a_usable_answer_nothing_is_relabelled():
 def test_a_deferred_relabel_has_no_value():
     row = relabel(number(1), number(1), number(1), number(2), number(2))
     assert (row["relabel_kind"], row["relabel_number"], row["n_agree"]) == (None, None, 3)
+
+
+def cast_until_settled(settled, votes):
+    """The votes of `votes` that adaptive voting casts, and the rest as not cast."""
+    ballots = [None if vote == FAILED else vote for vote in votes]
+    cast = next(n for n in range(RUNS + 1) if n == RUNS or settled(ballots[:n]))
+    return [*votes[:cast], *[NOT_CAST] * (RUNS - cast)], cast
+
+
+AUDITS = list(product(("likely_error", "passed", FAILED), repeat=RUNS))
+ANSWERS = [number(0.004), number(-0.001), number(1), NA, day(dt.date(2024, 1, 1)), number(2), FAILED]
+RELABELS = list(product(ANSWERS, repeat=RUNS))
+
+
+def test_adaptive_voting_has_the_verdict_of_all_five_audits():
+    """In every sequence of votes. Only failures that would have come after the end can differ: they decide nothing."""
+    calls = 0
+    for votes in AUDITS:
+        adaptive, cast = cast_until_settled(audit_settled, votes)
+        calls += cast
+        five, few = verdict(*votes)["status"], verdict(*adaptive)["status"]
+        if FAILED in votes[cast:]:
+            assert five in (few, "undecided"), votes
+        else:
+            assert five == few, votes
+    assert calls < RUNS * len(AUDITS)
+
+
+def test_adaptive_voting_has_the_consensus_of_all_five_answers():
+    """In every sequence of votes, with answers that differ in spelling, in type, and fail."""
+    frames, ballots = [], {answer: answer if answer == FAILED else ballot(answer) for answer in ANSWERS}
+    for uid, answers in enumerate(RELABELS):
+        adaptive, _ = cast_until_settled(relabel_settled, [ballots[answer] for answer in answers])
+        for auditor, votes in (("five", answers), ("few", adaptive)):
+            labels = [None if vote in NO_VOTE else vote for vote in votes]
+            status = [vote if vote in NO_VOTE else "ok" for vote in votes]
+            frames.append(
+                {"uid": [uid] * RUNS, "auditor": [auditor] * RUNS, "status": status, **as_columns("answer", labels)}
+            )
+    columns = {name: [value for frame in frames for value in frame[name]] for name in frames[0]}
+    schema = {name: RELABEL_VOTES.polars_schema[name] for name in columns}
+    found = consensus(pl.DataFrame(columns, schema=schema)).drop("n_votes", "n_agree").sort("uid")
+    five, few = (found.filter(auditor=auditor).drop("auditor") for auditor in ("five", "few"))
+    assert five.height == len(RELABELS)
+    assert five.equals(few)
+    assert set(five["status"]) == {"high_confidence", "deferred", "not_relabelled"}
+
+
+@pytest.mark.parametrize(
+    ("votes", "reason"),
+    [
+        (["likely_error"] * 4, "4 flags"),
+        (["passed", "passed"], "2 passes"),
+        (["likely_error", "likely_error", "passed", "likely_error", "passed"], "2 passes"),
+        ([None, None], "2 failed votes, too few are left to decide"),
+        ([None, "passed"], None),
+        (["likely_error"] * 3 + ["passed"], None),
+    ],
+)
+def test_an_audit_is_settled(votes, reason):
+    assert audit_settled(votes) == reason
+
+
+@pytest.mark.parametrize(
+    ("votes", "reason"),
+    [
+        ("aaaa", "4 equal answers"),
+        ("abc", "no answer can reach 4"),
+        ("abab", "no answer can reach 4"),
+        ("ab", None),
+        ("aab", None),
+        ([None, None, "a"], "no answer can reach 4"),
+        ([None, None, None, None], None),
+    ],
+)
+def test_a_relabel_is_settled(votes, reason):
+    assert relabel_settled(list(votes)) == reason
+
+
+def test_no_vote_that_is_asked_for_is_in_vain():
+    """Before the last of a wave, no sequence of outcomes is settled; and two passes, or three answers, begin it."""
+    audits, answers = ("likely_error", "passed"), (*"abcde", None)
+    assert fewest_to_settle(audit_settled, [], audits) == 2
+    assert fewest_to_settle(relabel_settled, [], answers) == 3
+    for settled, outcomes in ((audit_settled, audits), (relabel_settled, answers)):
+        for cast in range(RUNS):
+            for votes in product(outcomes, repeat=cast):
+                if not settled(votes):
+                    few = fewest_to_settle(settled, votes, outcomes)
+                    assert not any(settled([*votes, *more]) for n in range(few) for more in product(outcomes, repeat=n))
+
+
+def test_a_vote_that_was_not_cast_is_not_a_failed_one():
+    assert verdict("passed", "passed", NOT_CAST, NOT_CAST, NOT_CAST)["status"] == "passed"
+    assert verdict("passed", "passed", FAILED, FAILED, FAILED)["status"] == "undecided"

@@ -1,0 +1,117 @@
+"""What the ledger holds of the calls on some instances, as rows of `llm_calls`; and what further votes would take."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from medcalc_assets.auditors.gemini import GeminiAuditor
+from medcalc_assets.auditors.ledger import Ledger
+from medcalc_assets.auditors.prices import cost, known_price
+from medcalc_assets.auditors.protocol import Derivation, Question
+from medcalc_assets.auditors.replies import Reply, read
+from medcalc_assets.auditors.tasks import AUDIT, RELABEL, Task, instance_sha256
+from medcalc_assets.labels.voting import RUNS
+
+ASSUMED_OUTPUT_TOKENS = 4_000
+LATELY = 200
+ENOUGH = 20
+"""So many replies in the ledger replace the assumption."""
+
+
+def call_rows(ledger: Ledger, instances: Sequence[Derivation | Question]) -> Iterator[dict[str, Any]]:
+    """One row an attempt, whoever made it and whatever became of it, for instances that are still as they were then."""
+    present = {instance_sha256(instance) for instance in instances}
+    nth: Counter[str] = Counter()
+    for task in (AUDIT, RELABEL):
+        for setup in ledger.setups(task.name):
+            for attempt in ledger.attempts(setup):
+                if attempt.vote.instance in present:
+                    nth[attempt.vote.sha256] += 1
+                    yield _row(read(attempt), nth[attempt.vote.sha256])
+
+
+def _row(reply: Reply, nth: int) -> dict[str, Any]:
+    attempt, vote = reply.attempt, reply.attempt.vote
+    return {
+        "uid": vote.uid,
+        "request_id": vote.request_id,
+        "attempt": nth,
+        "task": vote.setup.task,
+        "auditor": vote.setup.auditor,
+        "run_index": vote.index,
+        "prompt_sha256": vote.setup.prompt_sha256,
+        "sampling": vote.setup.sampling,
+        "tools": vote.setup.tools,
+        "mode": attempt.mode,
+        "run": attempt.run,
+        "requested_at": attempt.requested_at,
+        "latency_seconds": attempt.seconds,
+        "http_status": attempt.status,
+        "fault": reply.fault,
+        "finish_reason": reply.finish_reason,
+        "model_version": reply.model_version,
+        "response_id": reply.response_id,
+        "input_tokens": reply.input_tokens,
+        "output_tokens": reply.output_tokens,
+        "searches": json.dumps(reply.queries, ensure_ascii=False),
+        "code_runs": reply.code_runs,
+        "code_failures": reply.code_failures,
+        "cost_usd": cost(reply),
+    }
+
+
+def served_lately(ledger: Ledger) -> dict[str, list[str]]:
+    """By model asked for, the versions that the last calls were answered by."""
+    replies = [read(attempt) for attempt in ledger.latest_attempts(LATELY)]
+    pairs = {(reply.attempt.vote.setup.auditor, reply.model_version) for reply in replies if reply.model_version}
+    return {asked: sorted(version for model, version in pairs if model == asked) for asked, _ in sorted(pairs)}
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What the votes still missing would take, from the luckiest to the unluckiest course of the voting.
+
+    Costs are None if the price is unknown. Failed attempts are not foreseen.
+    """
+
+    instances: int
+    settled: int
+    calls_least: int
+    calls_most: int
+    usd_least: float | None
+    usd_most: float | None
+    output_tokens: float
+    """Of a call: the mean in the ledger, or an assumption."""
+    is_assumed: bool
+
+
+def estimate(auditor: GeminiAuditor, task: Task, instances: Sequence[Any]) -> Estimate:
+    """Reckoned from the length of the requests, the output so far, and one search a call where it is asked for."""
+    casting = auditor.casting(task, instances)
+    outputs = [reply.output_tokens for reply in casting.replies() if reply.output_tokens is not None]
+    output = sum(outputs) / len(outputs) if len(outputs) >= ENOUGH else ASSUMED_OUTPUT_TOKENS
+    of_model = known_price(auditor.name)
+    open_ = [instance for instance in instances if casting.wanted(instance)]
+    least = [len(casting.wanted(instance)) for instance in open_]
+    most = [RUNS - len(casting.outcomes(instance)) for instance in open_]
+
+    def usd(calls: list[int]) -> float | None:
+        if of_model is None:
+            return None
+        requests = [casting.request(instance, 0) for instance in open_]
+        batch = auditor.mode == "batch"
+        each = [of_model.of(request.tokens, round(output), "search" in request.tools, batch) for request in requests]
+        return sum(number * usd_each for number, usd_each in zip(calls, each, strict=True))
+
+    return Estimate(
+        instances=len(instances),
+        settled=len(instances) - len(open_),
+        calls_least=sum(least),
+        calls_most=sum(most),
+        usd_least=usd(least),
+        usd_most=usd(most),
+        output_tokens=output,
+        is_assumed=len(outputs) < ENOUGH,
+    )

@@ -1,0 +1,375 @@
+"""The memory of all that was ever asked and answered: an SQLite file (or another SQL database) that is only appended to.
+
+An attempt is written before it is read. Whatever is known of it (tokens, cost, the answer) is computed from its bytes.
+"""
+
+import asyncio
+import datetime as dt
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, astuple, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from medcalc_assets.errors import MedcalcError
+
+VERSION = 1
+REQUEST_ID_LENGTH = 16
+MANY = 500
+"""How many keys are looked up at once: all databases take that many parameters."""
+
+metadata = sa.MetaData()
+VERSIONS = sa.Table("ledger_version", metadata, sa.Column("version", sa.Integer, primary_key=True))
+SETUPS = sa.Table(
+    "setups",
+    metadata,
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("task", "auditor", "prompt_sha256", "sampling", "tools")),
+)
+SETUP = [column for column in SETUPS.c if not column.primary_key]
+TEXTS = sa.Table(
+    "texts", metadata, sa.Column("sha256", sa.String(64), primary_key=True), sa.Column("text", sa.Text, nullable=False)
+)
+ATTEMPTS = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("vote", sa.String(64), nullable=False, index=True),
+    sa.Column("setup", sa.String(64), nullable=False, index=True),
+    sa.Column("instance", sa.String(64), nullable=False),
+    sa.Column("uid", sa.BigInteger, nullable=False),
+    sa.Column("vote_index", sa.Integer, nullable=False),
+    sa.Column("run", sa.Text, nullable=False, index=True),
+    sa.Column("mode", sa.Text, nullable=False),
+    sa.Column("requested_at", sa.DateTime, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("status", sa.Integer),
+    sa.Column("error", sa.Text),
+    sa.Column("body", sa.Text),
+)
+CLAIMS = sa.Table("claims", metadata, sa.Column("vote", sa.String(64), primary_key=True), sa.Column("owner", sa.Text))
+OWNERS = sa.Table("owners", metadata, sa.Column("owner", sa.Text, primary_key=True), sa.Column("beat", sa.Integer))
+BATCHES = sa.Table(
+    "batches",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("setup", sa.String(64), nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("votes", sa.JSON, nullable=False),
+    sa.Column("name", sa.Text),
+    sa.Column("done", sa.Boolean, nullable=False),
+)
+
+
+class LedgerError(MedcalcError):
+    """The ledger cannot be used. The message says why and what to do; what it holds is unharmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How a vote is asked for. Whatever is in here makes another call if it changes."""
+
+    task: str
+    auditor: str
+    prompt_sha256: str
+    sampling: str
+    tools: str
+
+    @property
+    def sha256(self) -> str:
+        return _sha256(*astuple(self))
+
+
+@dataclass(frozen=True, slots=True)
+class VoteKey:
+    """Which vote: setup, instance (its number, and the hash of its content) and index."""
+
+    setup: Setup
+    instance: str
+    uid: int
+    index: int
+
+    @property
+    def sha256(self) -> str:
+        return _sha256(self.setup.sha256, self.instance, str(self.index))
+
+    @property
+    def request_id(self) -> str:
+        """What marks the request, and must come back in the answer."""
+        return self.sha256[:REQUEST_ID_LENGTH]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One request and what came of it: an HTTP status and body, or the error that there was none."""
+
+    vote: VoteKey
+    run: str
+    mode: str
+    requested_at: dt.datetime
+    seconds: float
+    status: int | None = None
+    error: str | None = None
+    body: str | None = None
+
+    def row(self) -> dict[str, Any]:
+        names = ("run", "mode", "requested_at", "seconds", "status", "error", "body")
+        return {
+            "vote": self.vote.sha256,
+            "setup": self.vote.setup.sha256,
+            "instance": self.vote.instance,
+            "uid": self.vote.uid,
+            "vote_index": self.vote.index,
+            **{name: getattr(self, name) for name in names},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A wish to be the one who asks for a vote, and what that run has to write down first: prompt and instance."""
+
+    vote: VoteKey
+    owner: str
+    texts: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A job of the Batch API: our id for it, the run that announced it, the service's name for it, and its votes."""
+
+    id: str
+    owner: str
+    name: str | None
+    votes: list[str]
+
+
+Claimed = tuple[bool, list[Attempt]]
+"""Whether a claim is granted, and the attempts on its vote so far, whosever they are."""
+
+
+class Ledger:
+    """The database at this URL. Any number of processes may use it at once."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = sa.create_engine(url)
+        self._insert: Any = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[self.engine.dialect.name]
+        if self.engine.dialect.name == "sqlite":
+            sa.event.listen(self.engine, "connect", _prepare_sqlite)
+            sa.event.listen(self.engine, "begin", _begin_sqlite)
+        with self._writing() as connection:
+            metadata.create_all(connection)
+            versions = connection.scalars(sa.select(VERSIONS.c.version)).all()
+            if any(version > VERSION for version in versions):
+                raise LedgerError(
+                    f"{self._place} was written by a newer medcalc_assets (ledger version {max(versions)}, this one knows "
+                    f"{VERSION}). Upgrade medcalc_assets, or name another ledger in MEDCALC_LEDGER."
+                )
+            if not versions:
+                connection.execute(VERSIONS.insert().values(version=VERSION))
+
+    # -- what is known
+
+    def setups(self, task: str) -> list[Setup]:
+        """All setups that votes of this task were ever asked for with, the most recently used last."""
+        last_used = (
+            sa.select(ATTEMPTS.c.setup, sa.func.max(ATTEMPTS.c.id).label("last")).group_by(ATTEMPTS.c.setup).subquery()
+        )
+        query = sa.select(*SETUP).join(last_used, last_used.c.setup == SETUPS.c.sha256)
+        with self._reading() as connection:
+            return [Setup(*row) for row in connection.execute(query.where(SETUPS.c.task == task).order_by(last_used.c.last))]
+
+    def attempts(self, setup: Setup) -> Iterator[Attempt]:
+        """All attempts of this setup in order, streamed."""
+        with self._reading() as connection:
+            rows = connection.execution_options(yield_per=MANY).execute(
+                sa.select(ATTEMPTS).where(ATTEMPTS.c.setup == setup.sha256).order_by(ATTEMPTS.c.id)
+            )
+            for row in rows:
+                yield _attempt(row, VoteKey(setup, row.instance, row.uid, row.vote_index))
+
+    def attempts_of_run(self, run: str) -> Iterator[Attempt]:
+        """All attempts made by this run, for whatever setup."""
+        return self._of_any_setup(sa.select(ATTEMPTS, *SETUP).where(ATTEMPTS.c.run == run))
+
+    def latest_attempts(self, number: int) -> Iterator[Attempt]:
+        """The last attempts of all, for whatever setup, the latest first."""
+        return self._of_any_setup(sa.select(ATTEMPTS, *SETUP).order_by(ATTEMPTS.c.id.desc()).limit(number))
+
+    def _of_any_setup(self, query: sa.Select[Any]) -> Iterator[Attempt]:
+        with self._reading() as connection:
+            joined = query.join(SETUPS, SETUPS.c.sha256 == ATTEMPTS.c.setup)
+            for row in connection.execution_options(yield_per=MANY).execute(joined):
+                setup = Setup(row.task, row.auditor, row.prompt_sha256, row.sampling, row.tools)
+                yield _attempt(row, VoteKey(setup, row.instance, row.uid, row.vote_index))
+
+    # -- what is written
+
+    def write(self, claims: Sequence[Claim] = (), attempts: Sequence[Attempt] = ()) -> dict[str, Claimed]:
+        """Append the attempts and make the claims, in one transaction; returns what became of each claim, by vote."""
+        with self._writing() as connection:
+            if attempts:
+                connection.execute(ATTEMPTS.insert(), [attempt.row() for attempt in attempts])
+            if not claims:
+                return {}
+            self._insert_new(connection, SETUPS, [asdict(s) | {"sha256": s.sha256} for s in {c.vote.setup for c in claims}])
+            self._insert_new(
+                connection, TEXTS, [{"sha256": name, "text": text} for claim in claims for name, text in claim.texts.items()]
+            )
+            votes = {claim.vote.sha256: claim for claim in claims}
+            self._insert_new(connection, CLAIMS, [{"vote": vote, "owner": claim.owner} for vote, claim in votes.items()])
+            known: dict[str, list[Attempt]] = defaultdict(list)
+            holders: dict[str, str] = {}
+            for some in _chunks(list(votes)):
+                holders |= {
+                    row.vote: row.owner for row in connection.execute(sa.select(CLAIMS).where(CLAIMS.c.vote.in_(some)))
+                }
+                for row in connection.execute(sa.select(ATTEMPTS).where(ATTEMPTS.c.vote.in_(some)).order_by(ATTEMPTS.c.id)):
+                    known[row.vote].append(_attempt(row, votes[row.vote].vote))
+        return {vote: (holders[vote] == claim.owner, known[vote]) for vote, claim in votes.items()}
+
+    def beat(self, owner: str) -> dict[str, int]:
+        """Say that `owner` is alive. Returns the beats of all owners: one that stands still is dead."""
+        with self._writing() as connection:
+            self._insert_new(connection, OWNERS, [{"owner": owner, "beat": 0}])
+            connection.execute(OWNERS.update().where(OWNERS.c.owner == owner).values(beat=OWNERS.c.beat + 1))
+            return {row.owner: row.beat for row in connection.execute(sa.select(OWNERS))}
+
+    def forget(self, owner: str) -> None:
+        """Free the claims of a run that has ended, or died."""
+        with self._writing() as connection:
+            connection.execute(CLAIMS.delete().where(CLAIMS.c.owner == owner))
+            connection.execute(OWNERS.delete().where(OWNERS.c.owner == owner))
+
+    # -- batch jobs
+
+    def open_batches(self, setup: Setup) -> list[Batch]:
+        """Jobs that were announced and whose results have not been kept yet."""
+        with self._reading() as connection:
+            query = sa.select(BATCHES).where(BATCHES.c.setup == setup.sha256, ~BATCHES.c.done)
+            return [Batch(row.id, row.owner, row.name, row.votes) for row in connection.execute(query)]
+
+    def announce_batch(self, job: Batch, setup: Setup) -> None:
+        """Write down a job before it is created, so that no crash can hide it."""
+        with self._writing() as connection:
+            connection.execute(BATCHES.insert().values(**asdict(job), setup=setup.sha256, done=False))
+
+    def is_alive(self, owner: str) -> bool:
+        """Whether a run has said so, and has not been found dead since."""
+        with self._reading() as connection:
+            return connection.scalar(sa.select(OWNERS.c.owner).where(OWNERS.c.owner == owner)) is not None
+
+    def name_batch(self, id: str, name: str) -> None:
+        with self._writing() as connection:
+            connection.execute(BATCHES.update().where(BATCHES.c.id == id).values(name=name))
+
+    def close_batch(self, id: str, attempts: Sequence[Attempt]) -> None:
+        """Keep the results of a job, all or none, and be done with it."""
+        with self._writing() as connection:
+            still_open = connection.execute(BATCHES.update().where(BATCHES.c.id == id, ~BATCHES.c.done).values(done=True))
+            if attempts and still_open.rowcount:
+                connection.execute(ATTEMPTS.insert(), [attempt.row() for attempt in attempts])
+
+    # -- connections
+
+    def _insert_new(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            connection.execute(self._insert(table).on_conflict_do_nothing(), rows)
+
+    @property
+    def _place(self) -> str:
+        return f"The ledger {self.engine.url.render_as_string(hide_password=True)}"
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        with self._errors("read"), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        with self._errors("written"), self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _errors(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            raise LedgerError(
+                f"{self._place} cannot be {done}: {error.orig}. Every answer that it holds is safe. Free disk space or mend "
+                "the database, and run again: only what is missing is asked for."
+            ) from error
+
+
+class Writer:
+    """Writes to a ledger from an event loop: whatever is waiting goes into one transaction, in a thread."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self._waiting: list[tuple[Claim | Attempt, asyncio.Future[Any]]] = []
+        self._draining: asyncio.Task[None] | None = None
+
+    async def append(self, attempt: Attempt) -> None:
+        """Returns when the attempt is on disk."""
+        await self._write(attempt)
+
+    async def claim(self, claim: Claim) -> Claimed:
+        claimed: Claimed = await self._write(claim)
+        return claimed
+
+    async def _write(self, entry: Claim | Attempt) -> Any:
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append((entry, future))
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain())
+        return await future
+
+    async def _drain(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            claims = [entry for entry, _ in batch if isinstance(entry, Claim)]
+            attempts = [entry for entry, _ in batch if isinstance(entry, Attempt)]
+            try:
+                claimed = await asyncio.to_thread(self.ledger.write, claims, attempts)
+            except LedgerError as error:
+                results: Iterable[Any] = [error] * len(batch)
+            else:
+                results = [claimed[entry.vote.sha256] if isinstance(entry, Claim) else None for entry, _ in batch]
+            for (_, future), result in zip(batch, results, strict=True):
+                if future.done():
+                    continue
+                if isinstance(result, LedgerError):
+                    future.set_exception(result)
+                else:
+                    future.set_result(result)
+        self._draining = None
+
+
+def _attempt(row: sa.Row[Any], vote: VoteKey) -> Attempt:
+    names = ("run", "mode", "requested_at", "seconds", "status", "error", "body")
+    return Attempt(vote=vote, **{name: getattr(row, name) for name in names})
+
+
+def _chunks(items: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(items), MANY):
+        yield items[start : start + MANY]
+
+
+def _sha256(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # Transactions are begun by us (below): the driver's own would upgrade a read to a write, which can fail.
+    connection.isolation_level = None
+    connection.execute("PRAGMA busy_timeout = 60000")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # an answer that was paid for survives a power cut
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")

@@ -1,0 +1,81 @@
+"""What calls cost, from the dated table in `prices.toml`. A cost that is not known is None, never zero."""
+
+import datetime as dt
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from medcalc_assets.auditors.replies import Reply
+
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars a million tokens, and for searching: for the request that searches at all, or for every query."""
+
+    input: float
+    output: float
+    long_input: float
+    long_output: float
+    search_prompt: float
+    search_query: float
+    long_prompt_tokens: int
+    batch_discount: float
+
+    def of(self, input_tokens: int, output_tokens: int, searches: int, batch: bool = False) -> float:
+        long = input_tokens > self.long_prompt_tokens
+        tokens = input_tokens * (self.long_input if long else self.input)
+        tokens += output_tokens * (self.long_output if long else self.output)
+        search = self.search_prompt * bool(searches) + self.search_query * searches
+        return tokens / MILLION * (self.batch_discount if batch else 1.0) + search
+
+
+def price(model: str, day: dt.date) -> Price | None:
+    """The price of a model on a day, None if it is not in the table."""
+    table = _table()
+    entries = [entry for entry in table["price"] if entry["model"] == model.removeprefix("models/") and entry["from"] <= day]
+    if not entries:
+        return None
+    entry = max(entries, key=lambda entry: entry["from"])
+    return Price(
+        input=entry["input"],
+        output=entry["output"],
+        long_input=entry.get("long_input", entry["input"]),
+        long_output=entry.get("long_output", entry["output"]),
+        search_prompt=entry.get("search_prompt", 0.0),
+        search_query=entry.get("search_query", 0.0),
+        long_prompt_tokens=table["long_prompt_tokens"],
+        batch_discount=table["batch_discount"],
+    )
+
+
+def known_price(model: str) -> Price | None:
+    """The price of a model today."""
+    return price(model, dt.datetime.now(dt.UTC).date())
+
+
+def cost(reply: Reply) -> float | None:
+    """What an attempt cost. Refusals are free; None if its price, or what it used, is not known."""
+    attempt = reply.attempt
+    if attempt.status is not None and attempt.status != 200:
+        return 0.0
+    of_model = price(attempt.vote.setup.auditor, attempt.requested_at.date())
+    if of_model is None or reply.input_tokens is None or reply.output_tokens is None:
+        return None
+    searches = len(reply.queries) or int(reply.grounded)
+    return of_model.of(reply.input_tokens, reply.output_tokens, searches, batch=attempt.mode == "batch")
+
+
+def total(costs: Sequence[float | None]) -> float | None:
+    """The sum, None if any of them is unknown."""
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return tomllib.loads(files("medcalc_assets").joinpath("auditors", "prices.toml").read_text("utf-8"))

@@ -1,0 +1,144 @@
+"""The auditors themselves: their calls, how they differ, which models there are, and the re-audit when a new one ships."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+import medcalc_assets.auditors.calls
+import medcalc_assets.labels.drift
+from medcalc_assets.auditors.calls import call_rows, served_lately
+from medcalc_assets.auditors.client import available_models
+from medcalc_assets.auditors.prices import known_price
+from medcalc_assets.auditors.protocol import Derivation, Question, as_seen, columns_of
+from medcalc_assets.defs.settings import ASKED_AUDITOR, MAX_USD, SAMPLE, Settings
+from medcalc_assets.defs.stage import columns, describe, of_partitions, so_far, stage
+from medcalc_assets.labels.drift import drift, with_kappa
+from medcalc_assets.partitions import KEYS
+from medcalc_assets.storage.tables import AUDITOR_DRIFT, INSTANCE_KEYS, LLM_CALLS
+
+DAILY = 24 * 3600
+MODELS = dg.AssetKey("gemini_models")
+
+
+@dg.asset(
+    **stage("llm_calls", "auditors", medcalc_assets.auditors.calls),
+    ins={"raw_medcalc": columns(*INSTANCE_KEYS, *columns_of(Derivation)[1:])},
+    deps=["audit_votes", "relabel_votes"],
+)
+def llm_calls(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    """Of all auditors and runs, from the ledger; calls on an instance that has changed since are left out."""
+    instances: list[Derivation | Question] = [*as_seen(Derivation, raw_medcalc), *as_seen(Question, raw_medcalc)]
+    rows = list(call_rows(settings.calls, instances)) if settings.has_calls else []
+    names = rows[0] if rows else ["uid"]
+    frame = LLM_CALLS.of_instances(raw_medcalc, {name: [row[name] for row in rows] for name in names})
+    describe(
+        context, frame, None, faults=pl.col("fault").is_not_null().sum(), **{"served models": _distinct("model_version")}
+    )
+    return frame
+
+
+@dg.asset(
+    **stage("auditor_drift", "auditors", medcalc_assets.labels.drift),
+    ins={"audit_flags": so_far(), "relabels": so_far()},
+)
+def auditor_drift(
+    context: dg.AssetExecutionContext, audit_flags: pl.DataFrame, relabels: pl.DataFrame, settings: Settings
+) -> pl.DataFrame:
+    found = drift(audit_flags, relabels, settings.auditor_that_counts)
+    counts = pl.col(*(column.name for column in AUDITOR_DRIFT.columns if column.type == "INTEGER")).exclude("calculator_id")
+    totals = with_kappa(found.group_by("auditor", "reference").agg(counts.sum())).sort("auditor")
+    context.add_asset_metadata({"all calculators": dg.MarkdownMetadataValue(_markdown(totals))})
+    return found.select(pl.col(name).cast(dtype) for name, dtype in AUDITOR_DRIFT.polars_schema.items())
+
+
+@dg.observable_source_asset(
+    name=MODELS.path[-1],
+    group_name="auditors",
+    description="The Gemini models of the watched families (MEDCALC_WATCH) as the API lists them, and as served of late.",
+)
+def gemini_models(context: dg.OpExecutionContext, settings: Settings) -> dg.ObserveResult:
+    watched = {name: facts for name, facts in available_models().items() if fnmatch(name, settings.watched)}
+    metadata: dict[str, Any] = {"models": sorted(watched), "listed": dg.MetadataValue.json(watched)}
+    before = _observed(context.instance)
+    if before is not None:
+        metadata["new"] = sorted(set(watched) - set(before))
+        metadata["changed"] = sorted(name for name in watched if name in before and watched[name] != before[name])
+    metadata["served"] = dg.MetadataValue.json(served := served_lately(settings.calls) if settings.has_calls else {})
+    listed = json.dumps([watched, served], sort_keys=True)
+    return dg.ObserveResult(data_version=dg.DataVersion(hashlib.sha256(listed.encode()).hexdigest()), metadata=metadata)
+
+
+observe_models = dg.define_asset_job("observe_models", dg.AssetSelection.assets(MODELS))
+watch_models = dg.ScheduleDefinition(
+    name="watch_models",
+    job=observe_models,
+    cron_schedule="@daily",
+    description="Looks daily which models there are. Off until you switch it on; it needs a key.",
+)
+re_audit = dg.define_asset_job(
+    "re_audit",
+    dg.AssetSelection.assets("audit_votes", "audit_flags", "relabel_votes", "relabels", "llm_calls", "disagreement_scores"),
+    description="The votes of one more model beside those that count. The run's tags name it, and what it may cost.",
+)
+
+
+@dg.sensor(job=re_audit, minimum_interval_seconds=3600, default_status=dg.DefaultSensorStatus.STOPPED)
+def new_models(context: dg.SensorEvaluationContext, settings: Settings) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Re-audits all 55 calculators once with every model that is new among the watched. Off until you switch it on.
+
+    Models that were there when it was switched on are not new. A model waits until its price is known and
+    MEDCALC_REAUDIT_MAX_USD says what a re-audit may cost; MEDCALC_REAUDIT_SAMPLE makes it one of so many instances a
+    calculator.
+    """
+    models = _observed(context.instance)
+    if models is None:
+        yield dg.SkipReason("gemini_models was never observed: switch on the schedule watch_models, or observe it.")
+        return
+    audited = set(models) if context.cursor is None else set(json.loads(context.cursor))
+    new = sorted(set(models) - audited)
+    waiting = [model for model in new if not known_price(model)]
+    budget = settings.reaudit_max_usd
+    if new and not budget:
+        yield dg.SkipReason(f"{', '.join(new)}: set MEDCALC_REAUDIT_MAX_USD to what a re-audit may cost.")
+    elif waiting:
+        yield dg.SkipReason(f"The price of {', '.join(waiting)} is unknown: add it to auditors/prices.toml.")
+    for model in new:
+        if budget and model not in waiting:
+            tags = {ASKED_AUDITOR: model, MAX_USD: budget, **of_partitions(KEYS[0], KEYS[-1])}
+            tags |= {SAMPLE: settings.reaudit_sample} if settings.reaudit_sample else {}
+            yield dg.RunRequest(run_key=f"re-audit with {model}", tags=tags)
+            audited.add(model)
+    context.update_cursor(json.dumps(sorted(audited)))
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitored_jobs=[re_audit],
+    request_jobs=[dg.define_asset_job("figures_of_re_audit", dg.AssetSelection.assets("auditor_drift"))],
+    default_status=dg.DefaultSensorStatus.STOPPED,
+)
+def drift_of_new_models(context: dg.RunStatusSensorContext) -> dg.RunRequest:
+    """Compares the auditors again after a re-audit. Off until you switch it on."""
+    return dg.RunRequest(run_key=context.dagster_run.run_id)
+
+
+def _observed(instance: dg.DagsterInstance) -> dict[str, Any] | None:
+    """The watched models at the last observation, None if there was none."""
+    records = instance.fetch_observations(MODELS, limit=1).records
+    observation = records[0].asset_observation if records else None
+    listed = observation.metadata["listed"].value if observation else None
+    return dict(listed) if isinstance(listed, dict) else None
+
+
+def _distinct(name: str) -> pl.Expr:
+    return pl.col(name).drop_nulls().unique().sort().str.join(", ")
+
+
+def _markdown(frame: pl.DataFrame) -> str:
+    rows = [frame.columns, ["---"] * frame.width, *frame.with_columns(pl.col(pl.Float64).round(3)).rows()]
+    return "\n".join(f"| {' | '.join('' if cell is None else str(cell) for cell in row)} |" for row in rows)

@@ -1,0 +1,118 @@
+import asyncio
+
+import pytest
+
+from medcalc_assets.auditors.flow import Flow, Limits, Stopped
+
+
+def test_concurrency_grows_while_calls_succeed_and_no_further_than_allowed():
+    flow = Flow(Limits(at_once=20, at_first=4))
+    for expected in range(5, 21):
+        flow.succeeded()
+        assert flow.width == expected
+    flow.succeeded()
+    assert flow.width == 20
+
+
+def test_a_429_halves_it_once_for_all_calls_that_were_under_way():
+    flow = Flow(Limits(at_once=64, at_first=64))
+    for _ in range(10):
+        flow.throttled(started=0.0, pause=0.0)
+    assert flow.width == 32
+    for _ in range(32):
+        flow.succeeded()
+    assert 32.5 < flow.width < 33.5, "after that it grows by one a round"
+    flow.throttled(started=float("inf"), pause=0.0)
+    assert 16 < flow.width < 17
+
+
+def test_it_never_falls_below_one():
+    flow = Flow(Limits(at_once=2, at_first=2))
+    for _ in range(9):
+        flow.throttled(started=float("inf"), pause=0.0)
+    assert flow.width == 1
+
+
+def run(flow, calls, work):
+    async def one():
+        async with flow.call(tokens=100):
+            await work()
+
+    async def all_():
+        return await asyncio.gather(*(one() for _ in range(calls)), return_exceptions=True)
+
+    return asyncio.run(all_())
+
+
+def test_no_more_calls_are_under_way_than_admitted():
+    flow, most = Flow(Limits(at_once=7, at_first=7)), 0
+
+    async def work():
+        nonlocal most
+        most = max(most, flow.in_flight)
+        await asyncio.sleep(0)
+
+    run(flow, 200, work)
+    assert (most, flow.in_flight) == (7, 0)
+
+
+def test_a_stop_lets_calls_end_and_admits_none():
+    flow, begun, ended = Flow(Limits(at_once=3, at_first=3)), 0, 0
+
+    async def work():
+        nonlocal begun, ended
+        begun += 1
+        await asyncio.sleep(0.01)
+        flow.stop(ValueError())
+        await asyncio.sleep(0.01)
+        ended += 1
+
+    results = run(flow, 10, work)
+    assert (begun, ended) == (3, 3)
+    assert sum(isinstance(result, Stopped) for result in results) == 7
+
+
+@pytest.mark.parametrize("limits", [Limits(requests_per_minute=1200), Limits(tokens_per_minute=120_000)])
+def test_calls_are_spaced_as_the_limits_ask(limits, monkeypatch):
+    """Twenty calls, of 100 tokens each, a second: read off a clock that only sleeping moves."""
+    now, starts = 1000.0, []
+
+    async def sleep(seconds):
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr("medcalc_assets.auditors.flow.time.monotonic", lambda: now)
+    monkeypatch.setattr("medcalc_assets.auditors.flow.asyncio.sleep", sleep)
+
+    async def work():
+        starts.append(now)
+
+    run(Flow(limits), 10, work)
+    assert [round(start - 1000, 3) for start in starts] == [round(0.05 * n, 3) for n in range(10)]
+
+
+def test_a_pause_that_was_asked_for_is_kept(monkeypatch):
+    now, starts = 1000.0, []
+
+    async def sleep(seconds):
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr("medcalc_assets.auditors.flow.time.monotonic", lambda: now)
+    monkeypatch.setattr("medcalc_assets.auditors.flow.asyncio.sleep", sleep)
+    flow = Flow(Limits())
+    flow.throttled(started=now, pause=37.5)
+
+    async def work():
+        starts.append(now)
+
+    run(flow, 2, work)
+    assert starts == [1037.5] * 2
+
+
+def test_backoff_doubles_with_jitter_up_to_its_bound():
+    limits = Limits(first_backoff_seconds=2, longest_backoff_seconds=20)
+    for tries, most in ((1, 2), (2, 4), (3, 8), (4, 16), (5, 20), (50, 20)):
+        waits = {limits.backoff(tries) for _ in range(50)}
+        assert most / 2 <= min(waits) <= max(waits) <= most
+        assert len(waits) > 10

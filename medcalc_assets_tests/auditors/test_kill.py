@@ -1,0 +1,68 @@
+"""Runs that are killed while calls are under way: no finished call is paid twice, and the votes are those of a calm run.
+
+MEDCALC_KILLS=10 kills as many runs in each mode; without it there are two.
+"""
+
+import multiprocessing
+import os
+import random
+import time
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from medcalc_assets.auditors.gemini import GeminiAuditor
+from medcalc_assets.auditors.ledger import ATTEMPTS, REQUEST_ID_LENGTH, Ledger
+from medcalc_assets.auditors.protocol import Question
+from medcalc_assets_tests.auditors.conftest import QUICK, ballots
+from medcalc_assets_tests.gemini_server import KEY, sometimes
+
+KILLS = int(os.environ.get("MEDCALC_KILLS", 2))
+QUESTIONS = [Question(uid, f"note {uid}", "What is the score?") for uid in range(1, 41)]
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload([__name__])
+
+
+def run(url: str, mode: str, server: str) -> None:
+    os.environ |= {"GOOGLE_GEMINI_BASE_URL": server, "GEMINI_API_KEY": KEY, "NO_PROXY": "127.0.0.1"}
+    limits = replace(QUICK, at_once=8, at_first=8)
+    auditor = GeminiAuditor("gemini-2.5-pro", Ledger(url), mode=mode, limits=limits, heartbeat_seconds=0.1)
+    list(auditor.relabel(QUESTIONS))
+
+
+def finished(ledger: Ledger) -> set[str]:
+    """The requests whose answers are in the ledger."""
+    with ledger.engine.connect() as connection:
+        votes = connection.scalars(sa.select(ATTEMPTS.c.vote).where(ATTEMPTS.c.status == 200)).all()
+    return {vote[:REQUEST_ID_LENGTH] for vote in votes}
+
+
+@pytest.mark.parametrize("mode", ["online", "batch"])
+def test_no_finished_call_is_paid_twice_though_runs_are_killed(gemini, auditor, tmp_path, mode):
+    gemini.answer = lambda ask: {"answer": "N/A" if ask.chance().random() < 0.2 else ask.fields["note"].split()[1]}
+    calm = replace(auditor, ledger=Ledger(f"sqlite:///{tmp_path / 'calm.sqlite'}"))
+    expected = ballots(list(calm.relabel(QUESTIONS)))
+    gemini.asked.clear()
+    gemini._seen.clear()
+    gemini.seconds, gemini.fault = 0.15, sometimes(0.02, ("429", "500", "503", "reset"))
+
+    url, moments, again = f"sqlite:///{tmp_path / 'killed.sqlite'}", random.Random(mode), set()
+    ledger = Ledger(url)
+    for _ in range(KILLS):
+        paid, before = finished(ledger), len(gemini.asked)
+        process = PROCESSES.Process(target=run, args=(url, mode, gemini.url))
+        process.start()
+        time.sleep(moments.uniform(0.5, 1.5))
+        process.kill()
+        process.join()
+        time.sleep(0.1)  # for what the server has received already
+        again |= {ask.request_id for ask in gemini.asked[before:]} & paid
+    paid, before = finished(ledger), len(gemini.asked)
+    votes = list(replace(auditor, ledger=Ledger(url), mode=mode).relabel(QUESTIONS))
+    again |= {ask.request_id for ask in gemini.asked[before:]} & paid
+    assert ballots(votes) == expected
+    assert not again
+    print(f"{mode}: {KILLS} kills, {len(paid)} calls finished before the last run, {len(gemini.asked)} asked in all")
+    if mode == "batch":
+        assert set(gemini.batch_answered.values()) == {1}, "a job whose run was killed is waited for by the next one"

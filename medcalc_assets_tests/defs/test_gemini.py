@@ -1,0 +1,318 @@
+from collections import Counter
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+from medcalc_assets.auditors.gemini import BudgetError
+from medcalc_assets.auditors.tasks import AUDIT, RELABEL
+from medcalc_assets.cli import main
+from medcalc_assets.definitions import assemble
+from medcalc_assets.defs import auditors, phase1_audit, phase2_relabel
+from medcalc_assets.defs.settings import Settings, SettingsError
+from medcalc_assets.demo.benchmark import released_rows, truth
+from medcalc_assets.labels.parsing import parse_label
+from medcalc_assets.partitions import KEYS
+from medcalc_assets_tests.gemini_server import KEY, Ask
+
+UID = {row["Patient Note"]: row["Row Number"] for row in released_rows()}
+
+
+def knows_the_demo(ask: Ask) -> dict:
+    """Right most of the time. The demo's notes are all different."""
+    right, errs = truth()[UID[ask.fields["note"]]], ask.chance().random() < 0.1
+    if ask.task == "relabel":
+        return {"answer": "N/A" if errs else str(right)}
+    wrong = parse_label(ask.fields["label_text"]) != right
+    return (
+        {"verdict": "likely_error", "error_type": "aggregation_logic"}
+        if wrong != errs
+        else {"verdict": "passed", "error_type": None}
+    )
+
+
+@pytest.fixture
+def chain(start_chain, gemini):
+    assert len(UID) == len(released_rows())
+    gemini.answer = knows_the_demo
+    return start_chain(auditor="gemini-2.5-pro")
+
+
+def change(chain, **settings):
+    chain.settings = Settings(**{name: getattr(chain.settings, name) for name in Settings.model_fields} | settings)
+
+
+def metadata(chain, name, key=None):
+    selected = dg.AssetRecordsFilter(dg.AssetKey(name), asset_partitions=[key] if key else None)
+    event = chain.instance.fetch_materializations(selected, limit=1).records[0].asset_materialization
+    return {label: value.value for label, value in event.metadata.items()}
+
+
+def everything_written(folder):
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_the_chain_with_a_gemini_auditor(chain, gemini):
+    """Both phases, from the benchmark to maintained labels; then again, without a single call."""
+    gemini.fault = lambda ask: "503" if ask.nth == 0 and ask.chance("fault").random() < 0.1 else None
+    results = chain.run(KEYS[:3])
+    checks = [check for result in results for check in result.get_asset_check_evaluations()]
+    assert [check.check_name for check in checks if not check.passed] == []
+    votes = {name: chain.read(name) for name in ("audit_votes", "relabel_votes")}
+    for name, frame in votes.items():
+        assert frame.height == 5 * 18
+        assert set(frame["auditor"]) == {"gemini-2.5-pro"}
+        assert {"ok", "not_cast"} <= set(frame["status"])
+        shown = metadata(chain, name, KEYS[0])
+        of_key = frame.filter(calculator=KEYS[0])
+        assert shown["calls"] == of_key["calls"].sum()
+        assert shown["calls saved"] == of_key.filter(status="not_cast").height > 0
+        assert shown["cost in USD"] == pytest.approx(of_key["cost_usd"].sum())
+        assert shown["output tokens"] == of_key["output_tokens"].sum() > 0
+    calls = chain.read("llm_calls")
+    assert calls.height == len(gemini.asked) == sum(frame["calls"].sum() for frame in votes.values())
+    assert calls["cost_usd"].sum() == pytest.approx(sum(frame["cost_usd"].sum() for frame in votes.values()))
+    assert calls["fault"].drop_nulls().unique().to_list() == ["HTTP 503 UNAVAILABLE: The model is overloaded."]
+    assert chain.read("maintained_labels").filter(pl.col("reason") != "unresolved").height > 9
+
+    asked = len(gemini.asked)
+    tables = {name: chain.read(name) for name in (*votes, "llm_calls", "maintained_labels")}
+    chain.run(KEYS[:3])
+    assert len(gemini.asked) == asked
+    assert all(chain.read(name).equals(table) for name, table in tables.items())
+
+
+def test_no_log_table_file_or_metadata_holds_the_key(chain, gemini, tmp_path, capfd):
+    gemini.fault = lambda ask: "429" if ask.nth == 0 else None
+    chain.run(KEYS[:1])
+    folder = Path(chain.settings.home).parent
+    assert gemini.keys == {KEY}
+    written = everything_written(folder)
+    assert any(path.name == "ledger.sqlite" for path in written)
+    assert any("event" in str(path) or path.suffix == ".db" for path in written)
+    assert [path for path in written if KEY.encode() in path.read_bytes()] == []
+    shown = capfd.readouterr()
+    assert KEY not in shown.out + shown.err
+
+
+def test_an_unfinished_run_leaves_the_tables_and_the_next_one_pays_for_what_is_missing_only(chain, gemini):
+    change(chain, max_usd="1")
+    with pytest.raises(BudgetError):
+        chain.run(KEYS[:1])
+    before = sum(gemini.answered.values())
+    assert 0 < before * 0.05 <= 1
+    change(chain, max_usd="100")
+    chain.run(KEYS[:1])
+    assert set(gemini.answered.values()) == {1}
+
+
+def test_the_limit_is_that_of_the_run_and_not_of_each_phase(chain, gemini):
+    change(chain, max_usd="2.2")
+    with pytest.raises(BudgetError):
+        chain.run(KEYS[:1])
+    assert sum(gemini.answered.values()) * 0.05 <= 2.2
+    assert {ask.task for ask in gemini.asked} == {"audit", "relabel"}
+
+
+def test_a_changed_prompt_makes_exactly_its_votes_stale(monkeypatch):
+    def versions():
+        import importlib
+
+        for module in (phase1_audit, phase2_relabel):
+            importlib.reload(module)
+        return {
+            name: asset.specs_by_key[dg.AssetKey(name)].code_version
+            for name, asset in {
+                "audit_votes": phase1_audit.audit_votes,
+                "audit_flags": phase1_audit.audit_flags,
+                "relabel_votes": phase2_relabel.relabel_votes,
+                "relabels": phase2_relabel.relabels,
+            }.items()
+        }
+
+    before = versions()
+    with monkeypatch.context() as patch:
+        patch.setitem(AUDIT.__dict__, "prompt_sha256", "changed")
+        after = versions()
+    assert {name for name in before if before[name] != after[name]} == {"audit_votes"}
+    with monkeypatch.context() as patch:
+        patch.setitem(RELABEL.__dict__, "prompt_sha256", "changed")
+        after = versions()
+    assert {name for name in before if before[name] != after[name]} == {"relabel_votes"}
+    assert versions() == before
+
+
+# -- a new model ships
+
+
+def observe(chain):
+    job = assemble(chain.settings).resolve_job_def("observe_models")
+    assert job.execute_in_process(instance=chain.instance).success
+    return chain.instance.fetch_observations(auditors.MODELS, limit=1).records[0].asset_observation.metadata
+
+
+def tick(chain, cursor):
+    """What the daemon does: evaluate the sensor, keep its cursor, and run what it requests once for every run key."""
+    definitions = assemble(chain.settings)
+    context = dg.build_sensor_context(
+        instance=chain.instance,
+        cursor=cursor,
+        repository_def=definitions.get_repository_def(),
+        resources={"settings": chain.settings},
+    )
+    data = definitions.resolve_sensor_def("new_models").evaluate_tick(context)
+    for request in data.run_requests:
+        job = definitions.resolve_job_def("re_audit")
+        assert job.execute_in_process(instance=chain.instance, tags=dict(request.tags)).success
+    return data, data.cursor
+
+
+def test_a_new_model_leads_to_one_re_audit_of_all_calculators_within_its_budget(start_chain, gemini):
+    project = start_chain()
+    gemini.answer = knows_the_demo
+    project.run()
+    change(project, reaudit_max_usd="25", reaudit_sample="1")
+    observe(project)
+    data, cursor = tick(project, None)
+    assert data.run_requests == [], "models that were there before are not new"
+    maintained, flags = project.read("maintained_labels"), project.read("audit_flags")
+
+    gemini.models += ["gemini-3.1-pro-preview", "gemini-3.1-flash-lite"]
+    assert observe(project)["new"].value == ["gemini-3.1-pro-preview"], "the other is of no watched family"
+    data, cursor = tick(project, cursor)
+    assert [request.run_key for request in data.run_requests] == ["re-audit with gemini-3.1-pro-preview"]
+    assert {ask.model for ask in gemini.asked} == {"gemini-3.1-pro-preview"}
+    calls = project.read("llm_calls")
+    assert calls["calculator"].n_unique() == 55
+    assert 0 < calls["cost_usd"].sum() <= 25
+
+    asked = len(gemini.asked)
+    for _ in range(2):
+        observe(project)
+        data, cursor = tick(project, cursor)
+        assert data.run_requests == [], "once"
+    assert len(gemini.asked) == asked
+
+    both = project.read("audit_flags")
+    assert both.filter(auditor="simulated").equals(flags), "votes of earlier auditors stay"
+    assert both.filter(pl.col("status") != "not_audited", auditor="gemini-3.1-pro-preview").height == 55
+    assert project.read("maintained_labels").equals(maintained), "which auditor counts is a setting"
+
+    job = assemble(project.settings).resolve_job_def("figures")
+    assert job.execute_in_process(instance=project.instance).success
+    drifted = project.read("auditor_drift")
+    assert set(drifted["auditor"]) == {"gemini-3.1-pro-preview"}
+    assert drifted["calculator"].n_unique() > 50
+    assert "gemini-3.1-pro-preview" in metadata(project, "auditor_drift")["all calculators"]
+
+    change(project, auditor="gemini-3.1-pro-preview", tools="none")
+    project.run(KEYS[:1])
+    assert set(project.read("maintained_labels").filter(calculator=KEYS[0])["auditor"]) == {"gemini-3.1-pro-preview"}
+
+
+def test_a_model_that_is_served_by_another_version_is_an_event(chain, gemini):
+    before = observe(chain)["served"].value
+    chain.run(KEYS[:1])
+    gemini.fault = lambda ask: "other_model"
+    change(chain, tools="none")
+    chain.run(KEYS[:1])
+    assert before == {}
+    assert observe(chain)["served"].value == {"gemini-2.5-pro": ["gemini-2.5-pro", "gemini-other"]}
+    versions = [
+        record.asset_observation.tags["dagster/data_version"]
+        for record in chain.instance.fetch_observations(auditors.MODELS, limit=2).records
+    ]
+    assert versions[0] != versions[1]
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [({"reaudit_max_usd": ""}, "set MEDCALC_REAUDIT_MAX_USD"), ({"watch": "*"}, "price of gemini-9-pro is unknown")],
+)
+def test_a_new_model_waits_for_a_budget_and_for_its_price(chain, gemini, setting, reason):
+    change(chain, **{"reaudit_max_usd": "5"} | setting)
+    observe(chain)
+    _, cursor = tick(chain, None)
+    gemini.models.append("gemini-9-pro")
+    observe(chain)
+    data, cursor = tick(chain, cursor)
+    assert (data.run_requests, reason in data.skip_message) == ([], True)
+    assert "gemini-9-pro" not in cursor, "it is still to be audited"
+
+
+def test_a_re_audit_of_a_sample_asks_about_so_many_instances_a_calculator(chain, gemini):
+    chain.run(KEYS[:2])
+    gemini.models.append("gemini-2.5-flash")
+    asked = len(gemini.asked)
+    job = assemble(chain.settings).resolve_job_def("re_audit")
+    tags = {"medcalc/auditor": "gemini-2.5-flash", "medcalc/sample": "2", **auditors.of_partitions(KEYS[0], KEYS[1])}
+    result = job.execute_in_process(instance=chain.instance, tags=tags)
+    assert [check.check_name for check in result.get_asset_check_evaluations() if not check.passed] == []
+    uids = Counter(UID[note] for note in {ask.fields["note"] for ask in gemini.asked[asked:]})
+    assert len(uids) == 4
+    sampled = chain.read("audit_flags").filter(auditor="gemini-2.5-flash")
+    assert (sampled.height, sampled.filter(status="not_audited").height) == (12, 8)
+
+
+def test_nothing_starts_by_itself_until_it_is_switched_on():
+    definitions = assemble(Settings.from_environment())
+    for name in ("new_models", "drift_of_new_models"):
+        assert definitions.resolve_sensor_def(name).default_status == dg.DefaultSensorStatus.STOPPED
+    assert definitions.resolve_schedule_def("watch_models").default_status == dg.DefaultScheduleStatus.STOPPED
+
+
+# -- settings and command line
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("tools", "browser"), ("voting", "lazy"), ("mode", "fast"), ("max_usd", "-1"), ("at_once", "many"), ("max_usd", "nan")],
+)
+def test_a_setting_that_cannot_be_used_is_named_with_what_it_may_be(name, value):
+    settings = Settings(home="x", source="demo", published="", auditor="gemini-2.5-pro", ledger="sqlite://", **{name: value})
+    with pytest.raises(SettingsError, match=f"MEDCALC_{name.upper()}"):
+        settings.gemini("gemini-2.5-pro")
+
+
+def medcalc(*arguments, **environment):
+    return CliRunner(env={"COLUMNS": "160", "DAGSTER_HOME": None, **environment}).invoke(main, [*arguments])
+
+
+def test_the_command_line_runs_estimates_and_reports(gemini, tmp_path):
+    gemini.answer = knows_the_demo
+    dagster_home = str(tmp_path / "dagster")
+    before = medcalc("estimate", "--auditor", "gemini-2.5-pro")
+    assert before.exit_code == 0, before.output
+    assert "660 to 1,650" in before.output
+    assert "990 to 1,650" in before.output
+    assert "assumed" in before.output
+    assert not gemini.asked
+    ran = medcalc(
+        "run", "--auditor", "gemini-2.5-pro", "--max-usd", "50", "-c", KEYS[0], "-c", KEYS[1], DAGSTER_HOME=dagster_home
+    )
+    assert ran.exit_code == 0, ran.output
+    assert "audit by gemini-2.5-pro: 12 of 12 instances" in ran.output
+    after = medcalc("estimate", "--auditor", "gemini-2.5-pro")
+    assert "the mean so far" in after.output
+    assert after.output.count(" 12 ") == 2, "as many are settled"
+    unknown = medcalc("estimate", "--auditor", "gemini-9")
+    assert "unknown" in unknown.output
+    assert "prices.toml" in unknown.output
+
+
+def test_the_models_are_listed_with_their_price(gemini):
+    gemini.models.append("gemini-9")
+    shown = medcalc("models")
+    assert shown.exit_code == 0, shown.output
+    assert "10.00" in shown.output
+    assert "unknown" in shown.output
+
+
+def test_a_permanent_error_is_shown_with_its_remedy_and_no_traceback(gemini, tmp_path):
+    gemini.fault = lambda ask: "bad_key"
+    ran = medcalc("run", "--auditor", "gemini-2.5-pro", "-c", KEYS[0], DAGSTER_HOME=str(tmp_path / "dagster"))
+    assert ran.exit_code == 1
+    assert "Set GEMINI_API_KEY to a valid key" in ran.output.replace("\n", " ")
+    assert "Traceback" not in ran.output

@@ -1,0 +1,171 @@
+"""A person's first session in the Dagster UI, in a real browser: all assets and calculators, and the plots.
+
+One test, as one server and one materialization serve for all of it. It takes a minute and a half, of which Dagster's
+daemon sleeps most. MEDCALC_SCREENSHOTS names a folder for pictures of every page.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from medcalc_assets.partitions import KEYS
+from medcalc_assets.storage.tables import TABLES
+from medcalc_assets.storage.warehouse import Warehouse
+
+ROOT = Path(__file__).parents[1]
+PATIENCE = 240  # seconds for a slow machine; nothing here is timed
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+CHROMIUM += ["--disable-component-update", "--disable-sync"]
+PARTITIONED = {name for name, table in TABLES.items() if table.partitioned}
+
+
+@dataclass(frozen=True)
+class UI:
+    """`make ui`, on another port and with a Dagster instance and a warehouse of its own."""
+
+    url: str
+    folder: Path
+
+    def ask(self, query: str) -> Any:
+        request = Request(f"{self.url}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"})
+        with urlopen(request) as answer:
+            return json.load(answer)["data"]
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+
+def until(condition: Callable[[], Any], what: str, ui: UI) -> Any:
+    """The first true value of the condition."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        with suppress(URLError, ConnectionError):
+            if value := condition():
+                return value
+        time.sleep(0.3)
+    raise AssertionError(f"{what}: not in {PATIENCE} s\n{ui.log[-4_000:]}")
+
+
+@pytest.fixture
+def ui(tmp_path: Path) -> Iterator[UI]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    started = UI(f"http://127.0.0.1:{port}", tmp_path)
+    shutil.copy(ROOT / "dagster.yaml", tmp_path)
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            [Path(sys.executable).parent / "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)],
+            cwd=ROOT,
+            env={**os.environ, "DAGSTER_HOME": str(tmp_path), "MEDCALC_SOURCE": "demo"},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        until(lambda: started.ask("{assetNodes{id}}")["assetNodes"], "the code location", started)
+        yield started
+    finally:
+        process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=20)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
+        page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        page.set_default_timeout(PATIENCE * 1000)
+        yield page
+        browser.close()
+
+
+def picture(page: Page, name: str) -> None:
+    if folder := os.environ.get("MEDCALC_SCREENSHOTS"):
+        page.wait_for_timeout(1_500)  # for what is still being drawn
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def left_edge(page: Page, group: str) -> float:
+    """Where the graph shows a group: lineage runs from left to right."""
+    box = page.locator("foreignObject").get_by_text(group, exact=True).first.bounding_box()
+    assert box
+    return box["x"]
+
+
+def test_a_person_materializes_all_calculators_in_the_browser_and_sees_the_plots(ui: UI, page: Page) -> None:
+    page.goto(f"{ui.url}/asset-groups")
+    page.get_by_role("button", name="Materialize all").wait_for()
+    picture(page, "01 asset graph")
+    in_order = ["source", "phase2_relabel", "disagreement", "release"]
+    assert [left_edge(page, group) for group in in_order] == sorted(left_edge(page, group) for group in in_order)
+
+    page.get_by_role("button", name="Materialize all").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="All", exact=True).click()
+    dialog.get_by_text(f"{len(KEYS)} partitions").first.wait_for()
+    picture(page, "02 materialize all")
+    dialog.get_by_role("button", name="Launch backfill").click()
+
+    def finished() -> str | None:
+        backfills = ui.ask("{partitionBackfillsOrError{... on PartitionBackfills{results{status}}}}")
+        statuses = [backfill["status"] for backfill in backfills["partitionBackfillsOrError"]["results"]]
+        return statuses[0] if statuses and statuses[0] != "REQUESTED" else None
+
+    assert until(finished, "the backfill", ui) == "COMPLETED_SUCCESS", ui.log
+    runs = ui.ask("{runsOrError{... on Runs{results{status assetSelection{path}}}}}")["runsOrError"]["results"]
+    assert [run["status"] for run in runs] == ["SUCCESS"] * 2
+    assert {frozenset(asset["path"][-1] for asset in run["assetSelection"]) for run in runs} == {
+        frozenset(PARTITIONED),
+        frozenset(TABLES.keys() - PARTITIONED),
+    }, "all calculators are one run, and the figures another"
+
+    for name, table in TABLES.items():
+        stored = Warehouse(Path(os.environ["MEDCALC_HOME"])).read(table, KEYS if table.partitioned else None)
+        assert (stored.height > 0) == (name not in ("llm_calls", "auditor_drift")), name
+    assert Warehouse(Path(os.environ["MEDCALC_HOME"])).read(TABLES["raw_medcalc"])["calculator"].n_unique() == len(KEYS)
+
+    nodes = ui.ask("{assetNodes{assetKey{path} staleStatus partitionStats{numMaterialized} description}}")["assetNodes"]
+    for node in nodes:
+        assert node["staleStatus"] == "FRESH", node
+        assert node["description"]
+        assert node["partitionStats"] in (None, {"numMaterialized": len(KEYS)})
+
+    page.goto(f"{ui.url}/assets/benchmark_summary")
+    plots = page.get_by_text("[Show Markdown]")
+    plots.nth(1).wait_for()
+    picture(page, "03 benchmark_summary")
+    for number in range(2):
+        plots.nth(number).click()
+        image = page.get_by_role("dialog").locator("img")
+        image.wait_for()
+        picture(page, f"04 plot {number}")
+        assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 400
+        page.keyboard.press("Escape")
+        image.wait_for(state="detached")
+
+    page.goto(f"{ui.url}/assets/maintained_labels?view=checks")
+    page.get_by_text("one_label_an_instance").first.wait_for()
+    picture(page, "05 checks")
+    page.goto(f"{ui.url}/assets/maintained_labels?view=partitions&partition=child_pugh")
+    page.get_by_text("dagster/partition_row_count").wait_for()
+    picture(page, "06 partition")
