@@ -8,7 +8,7 @@ from medcalc_assets.defs.trace import trace_label
 from medcalc_assets.storage.io_manager import DuckDBIOManager
 
 RELEASE = dg.AssetSelection.assets("release_candidate", "label_releases")
-FIGURES = dg.AssetSelection.assets("physician_agreement", "benchmark_summary")
+FIGURES = dg.AssetSelection.assets("physician_agreement", "benchmark_summary", "label_pages")
 HISTORY = dg.AssetSelection.assets("label_events")
 JOBS = [
     dg.define_asset_job(

@@ -32,7 +32,7 @@ CHAIN = [
 
 RELEASED = ["label_releases"]
 """Tables that the chain does not write."""
-FILES = ["release_candidate"]
+FILES = ["label_pages", "release_candidate"]
 """Assets that are files."""
 
 

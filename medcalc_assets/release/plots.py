@@ -1,16 +1,15 @@
-"""Pictures for the UI, as markdown metadata."""
+"""Pictures for the UI and the report, as markdown."""
 
 import base64
 import io
 
-import dagster as dg
 import polars as pl
 from matplotlib.figure import Figure
 
 CONTESTED, AGREED, DEFERRED = "#c2410c", "#94a3b8", "#e2e8f0"
 
 
-def disagreement_by_calculator(figures: pl.DataFrame) -> dg.MarkdownMetadataValue:
+def disagreement_by_calculator(figures: pl.DataFrame) -> str:
     """The share of each calculator's instances that are likely errors, agree, or have no high-confidence relabel."""
     contested = pl.sum_horizontal("contested_numbers", "contested_dates", "contested_abstentions")
     shares = figures.select(
@@ -31,7 +30,7 @@ def disagreement_by_calculator(figures: pl.DataFrame) -> dg.MarkdownMetadataValu
     return _image(figure, "Share of each calculator's labels that are likely errors")
 
 
-def released_against_recomputed(scores: pl.DataFrame) -> dg.MarkdownMetadataValue:
+def released_against_recomputed(scores: pl.DataFrame) -> str:
     """Released against recomputed numbers, both on a symmetric log scale."""
     numbers = scores.filter(comparison="relative")
     figure = Figure(figsize=(6, 6), layout="constrained")
@@ -50,9 +49,7 @@ def released_against_recomputed(scores: pl.DataFrame) -> dg.MarkdownMetadataValu
     return _image(figure, "Released against recomputed labels")
 
 
-def _image(figure: Figure, alternative_text: str) -> dg.MarkdownMetadataValue:
+def _image(figure: Figure, alternative_text: str) -> str:
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=80)
-    return dg.MarkdownMetadataValue(
-        f"![{alternative_text}](data:image/png;base64,{base64.b64encode(png.getvalue()).decode()})"
-    )
+    return f"![{alternative_text}](data:image/png;base64,{base64.b64encode(png.getvalue()).decode()})"
