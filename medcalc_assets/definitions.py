@@ -10,15 +10,17 @@ from medcalc_assets.storage.io_manager import DuckDBIOManager
 
 RELEASE = dg.AssetSelection.assets("release_candidate", "label_releases")
 FIGURES = dg.AssetSelection.assets("physician_agreement", "benchmark_summary", "auditor_drift")
+PAGES = dg.AssetSelection.assets("label_pages")
 MODELS = dg.AssetSelection.assets(auditors.MODELS)
 HISTORY = dg.AssetSelection.assets("label_events")
 JOBS = [
     dg.define_asset_job(
         "chain",
-        dg.AssetSelection.all() - FIGURES - RELEASE - MODELS,
+        dg.AssetSelection.all() - FIGURES - PAGES - RELEASE - MODELS,
         description="From the benchmark as released to maintained labels, for any number of calculators.",
     ),
     dg.define_asset_job("figures", FIGURES, description="The figures over all calculators so far."),
+    dg.define_asset_job("pages", PAGES, description="The report, the index and a page for each label."),
     dg.define_asset_job("history", HISTORY, description="Write down what changed in any label since the last time."),
     dg.define_asset_job("release", RELEASE, description="Freeze the maintained labels into a version, if the gates let it."),
 ]

@@ -97,7 +97,7 @@ def test_the_review_begins_with_the_abstentions_and_keeps_days_from_ratios(chain
 
 
 def test_physicians_answers_are_read_from_a_column_of_mixed_types(chain):
-    labels = chain.read("physician_answers")
+    labels = chain.read("physician_labels")
     assert dict(labels["physician_kind"].value_counts().iter_rows()) == {"number": 34, "na": 16}
     assert labels.filter(uid=334)["physician_number"].item() == 78.1
     assert labels.filter(pl.col("uid").is_in([309, 342]))["state"].to_list() == ["not_computable"] * 2

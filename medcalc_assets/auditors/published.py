@@ -12,7 +12,7 @@ from medcalc_assets.calculators import CALCULATORS
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.value import NA, Label, as_columns, columns
-from medcalc_assets.storage.tables import PHYSICIAN_ANSWERS, RELABELS
+from medcalc_assets.storage.tables import PHYSICIAN_LABELS, RELABELS
 
 NAME = "published"
 FILE = "y_new_and_sampled_MD_evals.xlsx"
@@ -54,8 +54,8 @@ class Published:
             status=pl.when(found).then(pl.lit("high_confidence")).otherwise(pl.lit("deferred")),
         )
 
-    def physician_answers(self, instances: pl.DataFrame, calculators: Collection[str]) -> pl.DataFrame:
-        """Rows of `physician_answers`: the instances whose physician cell is not empty. Raises PublishedError."""
+    def physician_labels(self, instances: pl.DataFrame, calculators: Collection[str]) -> pl.DataFrame:
+        """Rows of `physician_labels`: the instances whose physician cell is not empty. Raises PublishedError."""
         rows = [row for row in self._rows(instances, calculators) if row[PHYSICIAN] is not None]
         answers = [self._label(row, PHYSICIAN) for row in rows]
         cells = {
@@ -66,7 +66,7 @@ class Published:
             "answer_text": [str(row[PHYSICIAN]) for row in rows],
             "rationale": [row[RATIONALE] and str(row[RATIONALE]) for row in rows],
         }
-        return PHYSICIAN_ANSWERS.of_instances(instances, cells)
+        return PHYSICIAN_LABELS.of_instances(instances, cells)
 
     def _rows(self, instances: pl.DataFrame, calculators: Collection[str]) -> Iterator[dict[str, Any]]:
         """The rows about these calculators, each checked against its instance.

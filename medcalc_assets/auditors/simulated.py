@@ -11,7 +11,7 @@ from medcalc_assets.auditors.protocol import AuditVote, Derivation, Question, Re
 from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.labels.value import NA, Label, as_columns, number
 from medcalc_assets.labels.voting import RUNS
-from medcalc_assets.storage.tables import PHYSICIAN_ANSWERS
+from medcalc_assets.storage.tables import PHYSICIAN_LABELS
 
 NAME = "simulated"
 FAILS, ERRS = 0.02, 0.06
@@ -54,8 +54,8 @@ class SimulatedAuditor:
                     answer = NA if answer.number is None else number(answer.number + random_.randint(1, 5))
                 yield RelabelVote(answer=answer, **_cast(question.uid, run))
 
-    def physician_answers(self, instances: pl.DataFrame) -> pl.DataFrame:
-        """Rows of `physician_answers`: a simulated physician, who is never wrong, has answered every other instance."""
+    def physician_labels(self, instances: pl.DataFrame) -> pl.DataFrame:
+        """Rows of `physician_labels`: a simulated physician, who is never wrong, has answered every other instance."""
         answered = [uid for uid in instances["uid"] if random.Random(f"physician {uid}").random() < ANSWERED]
         answers = [self.truth[uid] for uid in answered]
         cells = {
@@ -66,7 +66,7 @@ class SimulatedAuditor:
             "answer_text": [str(answer) for answer in answers],
             "rationale": ["simulated answer"] * len(answered),
         }
-        return PHYSICIAN_ANSWERS.of_instances(instances, cells)
+        return PHYSICIAN_LABELS.of_instances(instances, cells)
 
 
 def _to_cents(label: Label) -> Label:

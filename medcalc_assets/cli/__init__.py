@@ -22,6 +22,7 @@ COMMANDS = {
     "estimate": "chain",
     "models": "chain",
     "trace": "release",
+    "pages": "release",
     "release": "release",
     "diff": "release",
     "packet": "release",

@@ -33,6 +33,26 @@ def trace(uid: int) -> None:
 
 
 @click.command()
+@home
+@reports_errors
+def pages() -> None:
+    """Write the report, the index and a page for each label, as files that need no network.
+
+    \b
+    Example:
+      medcalc pages
+    """
+    from medcalc_assets.cli.chain import QUIET, instance_of_dagster
+    from medcalc_assets.definitions import assemble
+    from medcalc_assets.defs.settings import Settings
+
+    settings = Settings.from_environment()
+    with instance_of_dagster() as instance:
+        assemble(settings).resolve_job_def("pages").execute_in_process(run_config=QUIET, instance=instance)
+    console.print(f"wrote {Path(settings.home) / 'report' / 'index.html'}", soft_wrap=True)
+
+
+@click.command()
 @click.option("--version", required=True, help="Three numbers above 1.0.0; the gates say if it is too low.")
 @home
 @reports_errors

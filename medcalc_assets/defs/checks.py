@@ -214,7 +214,7 @@ CHAIN_CHECKS = [
         "no_change_without_a_reason",
         "A label changes only by a physician or a relabel, and what nobody checked is unresolved.",
         """SELECT uid, reason FROM maintained_labels AS m JOIN raw_medcalc AS r USING (uid)
-        LEFT JOIN disagreement_scores AS d USING (uid, auditor) LEFT JOIN physician_labels AS p USING (uid)
+        LEFT JOIN disagreement_scores AS d USING (uid, auditor) LEFT JOIN physician_consensus AS p USING (uid)
         WHERE (reason IN ('ambiguous', 'confirmed', 'unresolved') AND (final_kind IS DISTINCT FROM r.label_kind
                OR final_number IS DISTINCT FROM r.label_number OR final_date IS DISTINCT FROM r.label_date))
            OR (reason = 'unresolved') != (d.auditor IS NULL AND p.reviewer IS NULL)

@@ -38,7 +38,7 @@ def label_events(
     relabels: pl.DataFrame,
     disagreement_scores: pl.DataFrame,
     adjudication_queue: pl.DataFrame,
-    physician_answers: pl.DataFrame,
+    physician_labels: pl.DataFrame,
     maintained_labels: pl.DataFrame,
     settings: Settings,
 ) -> pl.DataFrame:

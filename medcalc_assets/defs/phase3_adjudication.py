@@ -14,7 +14,7 @@ from medcalc_assets.labels.agreement import compare_with_physicians
 from medcalc_assets.labels.reviewers import consensus
 from medcalc_assets.labels.value import NA, Label
 from medcalc_assets.release import packet
-from medcalc_assets.storage.tables import ADJUDICATION_QUEUE, INSTANCE_KEYS, PHYSICIAN_AGREEMENT, PHYSICIAN_LABELS
+from medcalc_assets.storage.tables import ADJUDICATION_QUEUE, INSTANCE_KEYS, PHYSICIAN_AGREEMENT, PHYSICIAN_CONSENSUS
 
 
 @dg.asset(
@@ -39,16 +39,16 @@ def adjudication_queue(
 
 
 @dg.asset(
-    **stage("physician_answers", "phase3_adjudication", published, simulated, packet),
+    **stage("physician_labels", "phase3_adjudication", published, simulated, packet),
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *value.columns("label"))},
 )
-def physician_answers(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+def physician_labels(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     """From the authors' files, in the demo from a simulated physician, and from the packets that came back."""
     answers = settings.packets.taken_over(raw_medcalc)
     if files := settings.published_files:
-        answers = pl.concat([files.physician_answers(raw_medcalc, context.partition_keys), answers])
+        answers = pl.concat([files.physician_labels(raw_medcalc, context.partition_keys), answers])
     elif settings.benchmark.is_demo:
-        answers = pl.concat([settings.simulated_auditor().physician_answers(raw_medcalc), answers])
+        answers = pl.concat([settings.simulated_auditor().physician_labels(raw_medcalc), answers])
     describe(
         context,
         answers,
@@ -59,19 +59,19 @@ def physician_answers(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFra
 
 
 @dg.asset(
-    **stage("physician_labels", "phase3_adjudication", reviewers),
+    **stage("physician_consensus", "phase3_adjudication", reviewers),
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, "output_type")},
 )
-def physician_labels(
-    context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, physician_answers: pl.DataFrame
+def physician_consensus(
+    context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, physician_labels: pl.DataFrame
 ) -> pl.DataFrame:
-    labels = agreed(raw_medcalc, physician_answers)
+    labels = agreed(raw_medcalc, physician_labels)
     describe(context, labels, None, not_computable=(pl.col("state") == "not_computable").sum())
     return labels
 
 
 def agreed(instances: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `physician_labels`: the consensus of the answers to each case, the earliest answer first."""
+    """Rows of `physician_consensus`: the consensus of the answers to each case, the earliest answer first."""
     output_types = dict(instances.select("uid", "output_type").iter_rows())
     found = []
     in_order = answers.sort("uid", "answered_at", "reviewer", nulls_last=False)
@@ -87,7 +87,7 @@ def agreed(instances: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
         "n_answers": [len(names) for _, _, names in found],
         "n_agree": [len(stands.agreeing) for _, stands, _ in found],
     }
-    return PHYSICIAN_LABELS.of_instances(instances, cells)
+    return PHYSICIAN_CONSENSUS.of_instances(instances, cells)
 
 
 @dg.asset(
@@ -96,7 +96,7 @@ def agreed(instances: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
         "raw_medcalc": so_far("uid", *value.columns("label")),
         "derivation_audit": so_far("uid", *value.columns("published")),
         "relabels": so_far(),
-        "physician_labels": so_far(),
+        "physician_consensus": so_far(),
     },
 )
 def physician_agreement(
@@ -104,11 +104,11 @@ def physician_agreement(
     raw_medcalc: pl.DataFrame,
     derivation_audit: pl.DataFrame,
     relabels: pl.DataFrame,
-    physician_labels: pl.DataFrame,
+    physician_consensus: pl.DataFrame,
     settings: Settings,
 ) -> pl.DataFrame:
     auditor = settings.auditor_that_counts
-    rows = compare_with_physicians(raw_medcalc, derivation_audit, relabels, physician_labels, auditor)
+    rows = compare_with_physicians(raw_medcalc, derivation_audit, relabels, physician_consensus, auditor)
     context.add_asset_metadata({"agreement": dg.MarkdownMetadataValue("\n".join(_lines(rows)))})
     return pl.DataFrame(rows, schema=PHYSICIAN_AGREEMENT.polars_schema).fill_nan(None)
 

@@ -17,7 +17,7 @@ from medcalc_assets.release.release import MANIFEST, ReleaseError, build, manife
 from medcalc_assets.release.versions import ORIGINAL, Version
 from medcalc_assets.storage.tables import LABEL_RELEASES
 
-MADE_FROM = ("raw_medcalc", "derivation_audit", "audit_votes", "relabel_votes", "physician_labels", "maintained_labels")
+MADE_FROM = ("raw_medcalc", "derivation_audit", "audit_votes", "relabel_votes", "physician_consensus", "maintained_labels")
 
 
 class WhichVersion(dg.Config):

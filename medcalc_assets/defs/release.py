@@ -3,13 +3,14 @@
 import dagster as dg
 import polars as pl
 
-from medcalc_assets.defs.plots import disagreement_by_calculator, released_against_recomputed
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import columns, describe, so_far, stage
 from medcalc_assets.defs.trace import PLAYGROUND
 from medcalc_assets.labels import adjudication, limits, summary, value
 from medcalc_assets.labels.adjudication import REASONS, maintain
 from medcalc_assets.labels.summary import summarise
+from medcalc_assets.release.pages import write_pages
+from medcalc_assets.release.plots import disagreement_by_calculator, released_against_recomputed
 from medcalc_assets.storage.tables import BENCHMARK_SUMMARY, INSTANCE_KEYS, MAINTAINED_LABELS
 
 DRAWN = ("label_number", "relabel_number")
@@ -34,11 +35,11 @@ def maintained_labels(
     raw_medcalc: pl.DataFrame,
     derivation_audit: pl.DataFrame,
     disagreement_scores: pl.DataFrame,
-    physician_labels: pl.DataFrame,
+    physician_consensus: pl.DataFrame,
     settings: Settings,
 ) -> pl.DataFrame:
     auditor = settings.auditor_that_counts
-    labels = maintain(raw_medcalc, disagreement_scores.filter(auditor=auditor), physician_labels, derivation_audit)
+    labels = maintain(raw_medcalc, disagreement_scores.filter(auditor=auditor), physician_consensus, derivation_audit)
     labels = labels.with_columns(auditor=pl.lit(auditor)).select(MAINTAINED_LABELS.names)
     describe(context, labels, auditor, **{reason: (pl.col("reason") == reason).sum() for reason in REASONS})
     return labels
@@ -59,7 +60,7 @@ def benchmark_summary(
     relabels: pl.DataFrame,
     disagreement_scores: pl.DataFrame,
     adjudication_queue: pl.DataFrame,
-    physician_labels: pl.DataFrame,
+    physician_consensus: pl.DataFrame,
     maintained_labels: pl.DataFrame,
     settings: Settings,
 ) -> pl.DataFrame:
@@ -69,8 +70,26 @@ def benchmark_summary(
     context.add_asset_metadata(
         {
             "auditor": auditor,
-            "disagreement by calculator": disagreement_by_calculator(figures, auditor),
-            "released against recomputed": released_against_recomputed(disagreement_scores.filter(auditor=auditor), auditor),
+            "disagreement by calculator": dg.MarkdownMetadataValue(disagreement_by_calculator(figures, auditor)),
+            "released against recomputed": dg.MarkdownMetadataValue(
+                released_against_recomputed(disagreement_scores.filter(auditor=auditor), auditor)
+            ),
         }
     )
     return figures
+
+
+@dg.asset(
+    group_name="release",
+    description="The report, the index of all labels and a page for each, in `$MEDCALC_HOME/report`: no network needed.",
+    owners=["team:label-stewards"],
+    kinds={"html"},
+    deps=["benchmark_summary", "physician_agreement", "maintained_labels", "label_events"],
+)
+def label_pages(settings: Settings) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """For maintainers and readers; a page says if its case is out with a reviewer who must not see it."""
+    folder = settings.warehouse.home / "report"
+    count = write_pages(settings.warehouse, settings.packets, folder)
+    return dg.MaterializeResult(
+        metadata={"pages": count, "report": dg.MetadataValue.path(str((folder / "report.html").absolute()))}
+    )

@@ -27,6 +27,9 @@ def observe_trace(context: dg.OpExecutionContext, config: OneLabel, settings: Se
     )
 
 
-@dg.job(description="Why is this label what it is? Give its uid, launch, and read the trace on `maintained_labels`.")
+@dg.job(
+    description="Why is this label what it is? Give its uid, launch, and read the trace on `maintained_labels`.",
+    config=dg.RunConfig({"trace": OneLabel(uid=1)}),  # what the launchpad is filled with, to be changed there
+)
 def trace_label() -> None:
     observe_trace()

@@ -15,7 +15,7 @@ NEEDED: dict[str, list[str]] = {
     "relabels": ["auditor", "status"],
     "disagreement_scores": ["auditor", "comparison", "likely_error", "attribution"],
     "adjudication_queue": ["tier"],
-    "physician_labels": ["uid"],
+    "physician_consensus": ["uid"],
     "maintained_labels": ["uid", "state", "reason", *columns("final")],
 }
 """The tables that the figures are counted from, and the columns that they take, besides the calculator's."""
@@ -49,7 +49,7 @@ def summarise(tables: Mapping[str, pl.DataFrame], auditor: str) -> pl.DataFrame:
             **{cause: (pl.col("attribution") == cause).sum() for cause in CAUSES},
         ),
         _counts(tables["adjudication_queue"], suspects=tier.is_in([SUSPECT_DATE, SUSPECT_NUMBER]).sum()),
-        _counts(tables["physician_labels"], physician_labels=pl.col("uid").n_unique()),
+        _counts(tables["physician_consensus"], physician_labels=pl.col("uid").n_unique()),
         _counts(
             maintained,
             changed=(~final_is_released).sum(),

@@ -16,7 +16,7 @@ SOURCES = {
     "relabelled": "relabels",
     "contested": "disagreement_scores",
     "queued": "adjudication_queue",
-    "adjudicated": "physician_answers",
+    "adjudicated": "physician_labels",
     "maintained": "maintained_labels",
 }
 """Which table an event is read from. `released`, the last, is read from the releases."""
@@ -36,7 +36,7 @@ NEEDED = {
         *columns("relabel"),
     ],
     "adjudication_queue": ["auditor", "tier", "why", *columns("candidate")],
-    "physician_answers": ["reviewer", "state", "rationale", *columns("physician")],
+    "physician_labels": ["reviewer", "state", "rationale", *columns("physician")],
     "maintained_labels": ["auditor", "state", "reason", *columns("final")],
 }
 """The tables that events are read from, and the columns that they take, besides the keys of the instance."""
@@ -100,7 +100,7 @@ def facts(tables: Mapping[str, pl.DataFrame], releases: pl.DataFrame) -> pl.Data
         ),
         _fact(
             "adjudicated",
-            tables["physician_answers"],
+            tables["physician_labels"],
             pl.col("reviewer"),
             as_text("physician"),
             pl.concat_str("state", "rationale", separator=": ", ignore_nulls=True),

@@ -101,7 +101,7 @@ class Packets:
             raise PacketError(f"{reviewer!r} is no name of a reviewer: give letters, such as 'Dr Lee'.")
         sent = [packet for packet in self.issued() if packet["reviewer"] == reviewer]
         had = {int(uid) for packet in sent for uid in packet["cases"]}
-        had |= set(warehouse.read(tables.PHYSICIAN_LABELS, columns=["uid"])["uid"])
+        had |= set(warehouse.read(tables.PHYSICIAN_CONSENSUS, columns=["uid"])["uid"])
         queue = warehouse.read(tables.ADJUDICATION_QUEUE, columns=["uid", "tier", "severity"])
         queue = queue.sort("tier", "severity", "uid", descending=[False, True, False], nulls_last=True)
         head = queue.filter(~pl.col("uid").is_in(list(had)))["uid"].head(n)
@@ -169,7 +169,7 @@ class Packets:
         return len(answers)
 
     def taken_over(self, instances: pl.DataFrame) -> pl.DataFrame:
-        """Rows of `physician_answers` for these instances: of every reviewer the last answer to each case."""
+        """Rows of `physician_labels` for these instances: of every reviewer the last answer to each case."""
         records = [json.loads(path.read_text(encoding="utf-8")) for path in self.answers.glob("*.json")]
         last = {
             (answer["uid"], record["reviewer"]): (record, Answer(**answer))
@@ -190,7 +190,7 @@ class Packets:
             "packet": [record["packet"] for record, _ in last.values()],
             "answered_at": [dt.datetime.fromisoformat(record["ingested_at"]) for record, _ in last.values()],
         }
-        return tables.PHYSICIAN_ANSWERS.of_instances(instances, cells)
+        return tables.PHYSICIAN_LABELS.of_instances(instances, cells)
 
 
 def fingerprint(question: str, note: str) -> str:

@@ -130,7 +130,7 @@ def build(warehouse: Warehouse, releases: Releases, version: Version, folder: Pa
         "calculators": labels["Calculator ID"].n_unique(),
         "split": "train" if source == "hf:train" else "test",
     }
-    render = _environment().get_template
+    render = templates().get_template
     card = render("README.md.j2").render(**facts, **figures, **_tables(labels), files=names, levels=LEVELS)
     (folder / "README.md").write_text(card, encoding="utf-8")
     listed = {name: changed.to_dicts() for name, changed in comparisons.items()}
@@ -251,7 +251,7 @@ def _provenance(warehouse: Warehouse, maintained: pl.DataFrame) -> dict[str, Any
         name: warehouse.read(tables.TABLES[name], columns=by).group_by(by).len("votes").sort(by, nulls_last=True).to_dicts()
         for name in ("audit_votes", "relabel_votes")
     }
-    answers = warehouse.read(tables.PHYSICIAN_LABELS, columns=["reviewer"])
+    answers = warehouse.read(tables.PHYSICIAN_CONSENSUS, columns=["reviewer"])
     return {
         "auditors": sorted(maintained["auditor"].unique()),
         **votes,
@@ -263,7 +263,7 @@ def _provenance(warehouse: Warehouse, maintained: pl.DataFrame) -> dict[str, Any
 
 
 @cache
-def _environment() -> Environment:
+def templates() -> Environment:
     """The templates. HTML is escaped by itself; markdown by `escaped`, where text is not our own."""
     environment = Environment(
         loader=PackageLoader("medcalc_assets.release"),

@@ -16,6 +16,7 @@ from medcalc_assets.storage.warehouse import Warehouse
 
 Rows = Mapping[str, list[dict[str, Any]]]
 """All that the warehouse has of one instance: its rows by table."""
+QUESTION = "The question"
 STATES = {
     "computable": "computable",
     "not_computable": "**not computable** (N/A is the answer)",
@@ -40,10 +41,14 @@ def rows_of(warehouse: Warehouse, uid: int) -> Rows:
 
 def trace(rows: Rows) -> str:
     """The whole story as markdown, in the order in which it happened. Text of others is quoted, and inert."""
+    headline, question, rest = parts(rows)
+    return "\n\n".join([headline, f"## {QUESTION}\n\n{question}", rest]) + "\n"
+
+
+def parts(rows: Rows) -> tuple[str, str, str]:
+    """The headline, the question with its note, and the rest."""
     instance = rows["raw_medcalc"][0]
     sections = {
-        "": _headline(rows),
-        "The question": _question(instance),
         "As released": _as_released(instance),
         "Recomputed from the released entities, without a model": _working(instance, rows["derivation_audit"][0]),
         "Phase 1: is the label wrong?": _audits(rows),
@@ -53,8 +58,8 @@ def trace(rows: Rows) -> str:
         "The maintained label": _maintained(rows),
         "History and releases": _history(rows),
     }
-    parts = (f"## {title}\n\n{body}" if title else body for title, body in sections.items())
-    return "\n\n".join(parts) + "\n"
+    rest = "\n\n".join(f"## {title}\n\n{body}" for title, body in sections.items())
+    return _headline(rows), _question(instance), rest
 
 
 def shown(label: Label | None, instance: Mapping[str, Any]) -> str:
@@ -192,7 +197,7 @@ def _adjudications(rows: Rows, instance: Mapping[str, Any]) -> str:
         "Not in the queue: nothing contests it."
     ]
     answers = []
-    for row in rows["physician_answers"]:
+    for row in rows["physician_labels"]:
         when = f", {row['answered_at']:%Y-%m-%d}" if row["answered_at"] else ""
         answer = shown(from_row(row, "physician"), instance)
         answers.append(f"### {escaped(row['reviewer'])}{when}: **{answer}**, typed as {escaped(row['answer_text'])}")
@@ -202,7 +207,7 @@ def _adjudications(rows: Rows, instance: Mapping[str, Any]) -> str:
     agreed = [
         f"The physicians' label is **{shown(from_row(row, 'physician'), instance)}**: {row['n_agree']} of "
         f"{row['n_answers']} agree ({escaped(row['reviewer'])})."
-        for row in rows["physician_labels"]
+        for row in rows["physician_consensus"]
     ]
     without = "No majority: it needs another reviewer." if answers else "No physician has answered it."
     return "\n\n".join([*queue, *answers, *(agreed or [without])])

@@ -309,8 +309,8 @@ ADJUDICATION_QUEUE = Table(
     key=("uid",),
 )
 
-PHYSICIAN_ANSWERS = Table(
-    "physician_answers",
+PHYSICIAN_LABELS = Table(
+    "physician_labels",
     "A physician's own answer to note and question, given without having seen either label.",
     (
         *INSTANCE,
@@ -331,8 +331,8 @@ PHYSICIAN_ANSWERS = Table(
     key=("uid", "reviewer"),
 )
 
-PHYSICIAN_LABELS = Table(
-    "physician_labels",
+PHYSICIAN_CONSENSUS = Table(
+    "physician_consensus",
     "The physicians' label of an instance: the single answer, or the one with which more than half of its reviewers agree.",
     (
         *INSTANCE,
@@ -473,8 +473,8 @@ TABLES = {
         AUDITOR_DRIFT,
         DISAGREEMENT_SCORES,
         ADJUDICATION_QUEUE,
-        PHYSICIAN_ANSWERS,
         PHYSICIAN_LABELS,
+        PHYSICIAN_CONSENSUS,
         PHYSICIAN_AGREEMENT,
         MAINTAINED_LABELS,
         BENCHMARK_SUMMARY,

@@ -7,7 +7,7 @@ import pytest
 from medcalc_assets.auditors.published import FILE, REQUIRED, Published, PublishedError
 from medcalc_assets.calculators import CALCULATORS
 from medcalc_assets.labels.value import as_columns, day, number
-from medcalc_assets.storage.tables import PHYSICIAN_ANSWERS, RAW_MEDCALC, RELABELS
+from medcalc_assets.storage.tables import PHYSICIAN_LABELS, RAW_MEDCALC, RELABELS
 
 GCS, DUE_DATE = CALCULATORS[21], CALCULATORS[13]
 RELEASED = {1: number(16), 2: number(9), 3: number(11), 4: day(dt.date(2024, 5, 1))}
@@ -54,8 +54,8 @@ def test_an_instance_that_the_file_leaves_out_is_deferred_and_has_no_votes(tmp_p
 
 
 def test_an_empty_physician_cell_is_no_answer(tmp_path):
-    labels = published(tmp_path).physician_answers(instances(), KEYS).sort("uid")
-    assert labels.schema == PHYSICIAN_ANSWERS.polars_schema
+    labels = published(tmp_path).physician_labels(instances(), KEYS).sort("uid")
+    assert labels.schema == PHYSICIAN_LABELS.polars_schema
     assert labels["uid"].to_list() == [1, 2, 3]
     assert labels["state"].to_list() == ["computable", "not_computable", "not_computable"]
     assert labels["answer_text"].to_list() == ["13", "Not applicable", "Multiple"]
@@ -90,7 +90,7 @@ def test_empty_cells_that_the_spreadsheet_leaves_out_are_empty(tmp_path):
     for row in [REQUIRED, (1, GCS.name, 16, 13)]:
         sheet.append(row)
     workbook.save(tmp_path / FILE)
-    assert Published(tmp_path).physician_answers(instances(), KEYS).is_empty()
+    assert Published(tmp_path).physician_labels(instances(), KEYS).is_empty()
 
 
 def test_a_missing_column_is_named(tmp_path):
@@ -107,4 +107,4 @@ def test_a_file_cut_in_half_is_refused(tmp_path):
 
 def test_a_folder_without_the_file_is_named(tmp_path):
     with pytest.raises(PublishedError, match=FILE):
-        Published(tmp_path).physician_answers(instances(), KEYS)
+        Published(tmp_path).physician_labels(instances(), KEYS)

@@ -23,8 +23,8 @@ CHAIN = [
     "auditor_drift",
     "disagreement_scores",
     "adjudication_queue",
-    "physician_answers",
     "physician_labels",
+    "physician_consensus",
     "physician_agreement",
     "maintained_labels",
     "label_events",
@@ -34,7 +34,7 @@ CHAIN = [
 
 RELEASED = ["label_releases"]
 """Tables that the chain does not write."""
-FILES = ["release_candidate"]
+FILES = ["label_pages", "release_candidate"]
 """Assets that are files."""
 
 

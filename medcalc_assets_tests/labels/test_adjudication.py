@@ -7,7 +7,7 @@ import pytest
 from medcalc_assets.labels.adjudication import SUSPECT_DATE, SUSPECT_NUMBER, UNDECIDED, maintain, review_order
 from medcalc_assets.labels.discrepancy import score_disagreement
 from medcalc_assets.labels.value import NA, Label, as_columns, columns, day, number
-from medcalc_assets.storage.tables import DERIVATION_AUDIT, DISAGREEMENT_SCORES, PHYSICIAN_LABELS, RAW_MEDCALC
+from medcalc_assets.storage.tables import DERIVATION_AUDIT, DISAGREEMENT_SCORES, PHYSICIAN_CONSENSUS, RAW_MEDCALC
 
 JANUARY = day(dt.date(2024, 1, 1))
 
@@ -30,7 +30,7 @@ def scores_of(labels, *relabels):
 
 def physicians_of(answers):
     cells = {"uid": list(answers), "reviewer": ["someone"] * len(answers), **as_columns("physician", answers.values())}
-    return pl.DataFrame(cells, schema={name: PHYSICIAN_LABELS.polars_schema[name] for name in cells})
+    return pl.DataFrame(cells, schema={name: PHYSICIAN_CONSENSUS.polars_schema[name] for name in cells})
 
 
 def audits_of(labels, *published, verdict="reproduced"):

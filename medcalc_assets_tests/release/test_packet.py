@@ -71,7 +71,7 @@ def test_the_order_of_a_packet_tells_nothing_of_the_queue(demo, packets):
 
 
 def test_a_packet_is_the_head_of_the_queue_and_the_next_one_goes_on(demo, packets):
-    settled = set(demo.read("physician_labels")["uid"])
+    settled = set(demo.read("physician_consensus")["uid"])
     queue = demo.read("adjudication_queue").sort("tier", "severity", "uid", descending=[False, True, False], nulls_last=True)
     waiting = [uid for uid in queue["uid"] if uid not in settled]
     first, second, other = (issued(packets, demo, who) for who in ("Dr Lee", "Dr Lee", "Dr Ray"))

@@ -43,7 +43,7 @@ def test_what_others_wrote_is_quoted_whole_and_does_nothing(demo):
     rows["raw_medcalc"][0] |= {"note": poison, "question": poison, "explanation": poison}
     rows["raw_medcalc"][0]["entities"] = json.dumps({poison: poison})
     rows["audit_votes"][0] |= {"rationale": poison, "sources": json.dumps([poison, {"title": poison, "url": "http://evil"}])}
-    rows["physician_labels"][0] |= {"rationale": poison, "answer_text": poison, "assumptions": poison}
+    rows["physician_consensus"][0] |= {"rationale": poison, "answer_text": poison, "assumptions": poison}
     told = trace(rows)
     assert "\x1b" not in told
     html = MarkdownIt("js-default", {"html": True}).enable("table").render(told)

@@ -18,7 +18,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from medcalc_assets.storage.tables import AUDIT_FLAGS, PHYSICIAN_ANSWERS, RELABELS, TABLES, Table
+from medcalc_assets.storage.tables import AUDIT_FLAGS, PHYSICIAN_LABELS, RELABELS, TABLES, Table
 from medcalc_assets.storage.warehouse import Warehouse, WarehouseError
 
 ROOT = Path(__file__).parents[2]
@@ -103,7 +103,7 @@ def test_a_partition_without_a_single_frame_is_written_too(warehouse: Warehouse)
 
 
 def test_values_of_every_type_come_back_as_they_went_in(warehouse: Warehouse) -> None:
-    row = dict.fromkeys(PHYSICIAN_ANSWERS.names, "Größe 体 \x00 ' \" \n\r , ; ('33 weeks', '4 days')") | {
+    row = dict.fromkeys(PHYSICIAN_LABELS.names, "Größe 体 \x00 ' \" \n\r , ; ('33 weeks', '4 days')") | {
         "uid": 2**63 - 1,
         "calculator_id": -(2**31),
         "physician_number": 5e-324,
@@ -112,20 +112,20 @@ def test_values_of_every_type_come_back_as_they_went_in(warehouse: Warehouse) ->
         "assumptions": "",
         "answered_at": None,
     }
-    frame = pl.DataFrame([row], schema=PHYSICIAN_ANSWERS.polars_schema)
-    warehouse.write(PHYSICIAN_ANSWERS, [frame], [row["calculator"]])
-    assert warehouse.read(PHYSICIAN_ANSWERS).equals(frame, null_equal=True)
+    frame = pl.DataFrame([row], schema=PHYSICIAN_LABELS.polars_schema)
+    warehouse.write(PHYSICIAN_LABELS, [frame], [row["calculator"]])
+    assert warehouse.read(PHYSICIAN_LABELS).equals(frame, null_equal=True)
 
 
 def test_a_time_is_the_same_moment_wherever_it_is_read(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    row = dict.fromkeys(PHYSICIAN_ANSWERS.names, "x") | {"uid": 1, "calculator_id": 9, "physician_number": 1.0}
+    row = dict.fromkeys(PHYSICIAN_LABELS.names, "x") | {"uid": 1, "calculator_id": 9, "physician_number": 1.0}
     at = pl.Series([1_766_000_000_123_456]).cast(pl.Datetime("us", "UTC"))
-    frame = pl.DataFrame([row | {"physician_date": None, "answered_at": at[0]}], schema=PHYSICIAN_ANSWERS.polars_schema)
-    warehouse.write(PHYSICIAN_ANSWERS, [frame], ["x"])
+    frame = pl.DataFrame([row | {"physician_date": None, "answered_at": at[0]}], schema=PHYSICIAN_LABELS.polars_schema)
+    warehouse.write(PHYSICIAN_LABELS, [frame], ["x"])
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
     try:
-        assert warehouse.read(PHYSICIAN_ANSWERS).equals(frame)
+        assert warehouse.read(PHYSICIAN_LABELS).equals(frame)
     finally:
         monkeypatch.undo()
         time.tzset()

@@ -1,16 +1,15 @@
-"""Pictures for the UI, as markdown metadata. Each names the auditor whose relabels it shows."""
+"""Pictures for the UI and the report, as markdown. Each names the auditor whose relabels it shows."""
 
 import base64
 import io
 
-import dagster as dg
 import polars as pl
 from matplotlib.figure import Figure
 
 CONTESTED, AGREED, DEFERRED, INK = "#c2410c", "#94a3b8", "#e2e8f0", "#1e293b"
 
 
-def disagreement_by_calculator(figures: pl.DataFrame, auditor: str) -> dg.MarkdownMetadataValue:
+def disagreement_by_calculator(figures: pl.DataFrame, auditor: str) -> str:
     """Of each calculator's labels, the share that are likely errors, agree, or have no high-confidence relabel.
 
     Marks show the share that Phase 1 flags, and the share that its own entities contradict.
@@ -40,7 +39,7 @@ def disagreement_by_calculator(figures: pl.DataFrame, auditor: str) -> dg.Markdo
     return _image(figure, "Share of each calculator's labels that are likely errors")
 
 
-def released_against_recomputed(scores: pl.DataFrame, auditor: str) -> dg.MarkdownMetadataValue:
+def released_against_recomputed(scores: pl.DataFrame, auditor: str) -> str:
     """Released against recomputed numbers, both on a symmetric log scale."""
     numbers = scores.filter(comparison="relative")
     figure = Figure(figsize=(6, 6), layout="constrained")
@@ -59,9 +58,7 @@ def released_against_recomputed(scores: pl.DataFrame, auditor: str) -> dg.Markdo
     return _image(figure, "Released against recomputed labels")
 
 
-def _image(figure: Figure, alternative_text: str) -> dg.MarkdownMetadataValue:
+def _image(figure: Figure, alternative_text: str) -> str:
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=80)
-    return dg.MarkdownMetadataValue(
-        f"![{alternative_text}](data:image/png;base64,{base64.b64encode(png.getvalue()).decode()})"
-    )
+    return f"![{alternative_text}](data:image/png;base64,{base64.b64encode(png.getvalue()).decode()})"

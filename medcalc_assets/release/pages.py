@@ -1,0 +1,209 @@
+"""Pages that need nothing but a browser: the report, an index of all labels with filters, and a page for each label."""
+
+import json
+import re
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from medcalc_assets.auditors import simulated
+from medcalc_assets.labels.adjudication import REASONS
+from medcalc_assets.labels.agreement import compare_with_physicians, proportion
+from medcalc_assets.labels.attribution import CAUSES
+from medcalc_assets.labels.reviewers import agreement
+from medcalc_assets.labels.summary import NEEDED, summarise
+from medcalc_assets.labels.value import from_row
+from medcalc_assets.release.packet import Packets
+from medcalc_assets.release.plots import disagreement_by_calculator, released_against_recomputed
+from medcalc_assets.release.release import templates
+from medcalc_assets.release.trace import Rows, parts
+from medcalc_assets.storage import tables
+from medcalc_assets.storage.warehouse import Warehouse
+
+
+def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
+    """Write `report.html`, `index.html` and `labels/<uid>.html`, and return the number of labels. All or nothing."""
+    stored = {
+        name: warehouse.read(table) for name, table in tables.TABLES.items() if "uid" in table.key and warehouse.has(table)
+    }
+    by_uid: dict[int, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: {name: [] for name in tables.TABLES})
+    for name, frame in stored.items():
+        for row in frame.iter_rows(named=True):
+            by_uid[row["uid"]][name].append(row)
+    out = _out_for_review(packets, stored["physician_labels"])
+    unfinished = folder.with_name(f".{folder.name}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    (unfinished / "labels").mkdir(parents=True)
+    complete = {uid: rows for uid, rows in sorted(by_uid.items()) if rows["maintained_labels"]}
+    for uid, rows in complete.items():
+        (unfinished / "labels" / f"{uid}.html").write_text(label_page(rows, out.get(uid, [])), encoding="utf-8")
+    (unfinished / "index.html").write_text(index_page(complete.values()), encoding="utf-8")
+    (unfinished / "report.html").write_text(report_page(stored), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.rename(folder)
+    return len(complete)
+
+
+def label_page(rows: Rows, out: list[str]) -> str:
+    """The trace of one label; in its note, the numbers that the entities hold are marked. `out`: who is still to answer."""
+    instance = rows["raw_medcalc"][0]
+    headline, _, rest = parts(rows)
+    return (
+        templates()
+        .get_template("label.html.j2")
+        .render(
+            uid=instance["uid"],
+            headline=as_html(headline),
+            question=instance["question"],
+            note=marked(instance["note"], json.loads(instance["entities"])),
+            rest=as_html(rest),
+            out=out,
+            simulated=rows["maintained_labels"][0]["auditor"] == simulated.NAME,
+        )
+    )
+
+
+def index_page(labels: Any) -> str:
+    """A row for every label, with filters for calculator, state, reason and attribution."""
+    listed = [_listed(rows) for rows in labels]
+    filters = {
+        name: sorted({row[name] for row in listed if row[name]}) for name in ("calculator", "state", "reason", "attribution")
+    }
+    invented = any(rows["maintained_labels"][0]["auditor"] == simulated.NAME for rows in labels)
+    return templates().get_template("index.html.j2").render(rows=listed, filters=filters, simulated=invented)
+
+
+def report_page(stored: Mapping[str, pl.DataFrame]) -> str:
+    """The whole benchmark, for a reader who decides whether to trust it."""
+    auditor = stored["maintained_labels"]["auditor"].mode().sort()[0]
+    figures = summarise({name: stored[name] for name in NEEDED}, auditor)
+    total = figures.select(pl.col(pl.Int32).exclude("calculator_id")).sum().row(0, named=True)
+    contested = pl.sum_horizontal("contested_numbers", "contested_dates", "contested_abstentions")
+    likely = int(figures.select(contested.sum()).item())
+    audits, maintained = stored["derivation_audit"], stored["maintained_labels"]
+    votes = pl.concat(
+        [
+            stored[name]
+            .select("auditor", "status", "cost_usd", "input_tokens", "output_tokens")
+            .with_columns(phase=pl.lit(phase))
+            for phase, name in (("1", "audit_votes"), ("2", "relabel_votes"))
+        ]
+    )
+    answers: dict[str, dict[int, Any]] = defaultdict(dict)
+    for row in stored["physician_labels"].iter_rows(named=True):
+        answers[row["reviewer"]][row["uid"]] = from_row(row, "physician")
+    body = (
+        templates()
+        .get_template("report.md.j2")
+        .render(
+            auditor=auditor,
+            simulated=auditor == simulated.NAME,
+            total=total,
+            likely=likely,
+            of_confident=_share(likely, total["high_confidence"]),
+            of_all=_share(likely, total["instances"]),
+            of_contradicted=_share(total["contradicted"], total["instances"]),
+            audited=stored["audit_flags"]
+            .filter((pl.col("status") != "not_audited") & (pl.col("auditor") == auditor))
+            .height,
+            verdicts=dict(audits["verdict"].value_counts().sort("verdict").iter_rows()),
+            causes=CAUSES,
+            reasons=[(reason, maintained.filter(reason=reason).height, meaning) for reason, meaning in REASONS.items()],
+            agreement=compare_with_physicians(
+                stored["raw_medcalc"], audits, stored["relabels"], stored["physician_consensus"], auditor
+            ),
+            reviewers=agreement(answers),
+            costs=votes.group_by("phase", "auditor")
+            .agg(
+                pl.len().alias("votes"),
+                (pl.col("status") == "failed").sum().alias("failed"),
+                pl.sum("input_tokens", "output_tokens", "cost_usd"),
+            )
+            .sort("phase", "auditor")
+            .to_dicts(),
+            by_calculator=figures.with_columns(likely=contested)
+            .sort("likely", "calculator", descending=[True, False])
+            .to_dicts(),
+            shares=disagreement_by_calculator(figures, auditor),
+            scatter=released_against_recomputed(stored["disagreement_scores"].filter(auditor=auditor), auditor),
+        )
+    )
+    return templates().get_template("report.html.j2").render(body=Markup(_markdown(images=True).render(body)))
+
+
+def marked(note: str, entities: Mapping[str, Any]) -> Markup:
+    """The note with the numbers and dates marked that the entities hold, where they are written the same way."""
+    found: dict[str, str] = {}
+    for name, raw in entities.items():
+        for part in raw if isinstance(raw, list) else [raw]:
+            for spelling in _spellings(part):
+                found.setdefault(spelling, name)
+    if not found:
+        return Markup.escape(note)
+    longest_first = "|".join(re.escape(spelling) for spelling in sorted(found, key=len, reverse=True))
+    pieces = re.split(rf"(?<![\w.,])({longest_first})(?!\d|[.,]\d|/\d+/)", note)
+    return Markup("").join(
+        Markup('<mark title="{}">{}</mark>').format(found[piece], piece) if place % 2 else piece
+        for place, piece in enumerate(pieces)
+    )
+
+
+def as_html(text: str) -> Markup:
+    """A trace as HTML. It is escaped already; no link, image or HTML in it is followed."""
+    return Markup(_markdown().render(text))
+
+
+@cache
+def _markdown(images: bool = False) -> MarkdownIt:
+    off = ["link", "autolink", "html_inline", "html_block", "reference", *([] if images else ["image"])]
+    return MarkdownIt("commonmark", {"html": False}).enable("table").disable(off)
+
+
+def _spellings(value: Any) -> Iterator[str]:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        yield f"{value:.10g}"
+        yield f"{value:,.10g}"
+        if float(value).is_integer() and abs(value) < 1e15:
+            yield f"{value:.1f}"
+    elif isinstance(value, str) and re.fullmatch(r"\d{1,2}/\d{1,2}/\d{2,4}", value):
+        yield value
+        month, day, year = value.split("/")
+        yield f"{int(month)}/{int(day)}/{year}"
+
+
+def _listed(rows: Rows) -> dict[str, Any]:
+    instance, maintained = rows["raw_medcalc"][0], rows["maintained_labels"][0]
+    scores = [row for row in rows["disagreement_scores"] if row["auditor"] == maintained["auditor"]]
+    return {
+        "uid": instance["uid"],
+        "calculator": instance["calculator_name"],
+        "released": instance["label_text"],
+        "maintained": str(from_row(maintained, "final")),
+        "changed": from_row(maintained, "final") != from_row(instance, "label"),
+        "state": maintained["state"],
+        "reason": maintained["reason"],
+        "attribution": scores[0]["attribution"] if scores else None,
+    }
+
+
+def _out_for_review(packets: Packets, answers: pl.DataFrame) -> dict[int, list[str]]:
+    """By uid the reviewers who have the case and have not answered it."""
+    answered = set(answers.select("uid", "reviewer").iter_rows())
+    out: dict[int, list[str]] = defaultdict(list)
+    for packet in packets.issued():
+        for uid in map(int, packet["cases"]):
+            if (uid, packet["reviewer"]) not in answered:
+                out[uid].append(packet["reviewer"])
+    return out
+
+
+def _share(part: int, whole: int) -> str:
+    share = proportion(part, whole)
+    return f"{share.value:.1%} (Wilson 95% {share.low:.1%} to {share.high:.1%})" if whole else "none"
