@@ -28,12 +28,13 @@ def test_every_medcalc_command_of_the_readme_runs_in_its_order(gemini, tmp_path)
     pl.DataFrame(released_rows()[:12]).write_csv(tmp_path / "medcalc_bench_v1_test.csv")
     home = {"MEDCALC_HOME": str(tmp_path / "home"), "DAGSTER_HOME": str(tmp_path / "dagster"), "COLUMNS": "120"}
     commands = [shlex.split(command.removeprefix(".venv/bin/medcalc ")) for command in COMMANDS if "/medcalc " in command]
-    assert [command[0] for command in commands] == ["run", "summary", "export", "calc", "calculators", "estimate", "run"]
+    first_steps = ["run", "summary", "export", "calc", "calculators", "estimate", "run"]
+    assert [command[0] for command in commands] == [*first_steps, "trace", "pages", "release", "diff", "packet"]
     for command in commands:
-        here = [part.replace("path/to", str(tmp_path)).replace("release", str(tmp_path / "release")) for part in command]
+        here = [part.replace("path/to", str(tmp_path)) for part in command]
         result = CliRunner(env=home).invoke(main, here)
         assert result.exit_code == 0, (command, result.output)
-    assert list((tmp_path / "release").glob("*.parquet"))
+    assert list((tmp_path / "folder").glob("*.parquet"))
 
 
 def test_the_readme_names_every_table_reason_and_setting():

@@ -239,7 +239,6 @@ PAPER = {
     "contested_numbers": 186,
     "contested_dates": 34,
     "contested_abstentions": 66,
-    "physician_labels": 50,
 }
 """The figures of arXiv:2512.19691 for the test split."""
 
