@@ -38,6 +38,7 @@ from medcalc_assets.storage import tables
 from medcalc_assets.storage.tables import INSTANCE_KEYS
 
 LABEL = columns("label")
+AUDITED = [*INSTANCE_KEYS, "verdict", "likely_error", "alternatives", *columns("published")]
 MEBIBYTE = 1024  # ru_maxrss is in KiB on Linux
 
 
@@ -65,7 +66,7 @@ def chain_without_dagster() -> None:
     )
     write(tables.AUDIT_FLAGS, flags)
     write(tables.RELABELS, settings.published_files.relabels(raw(*LABEL), KEYS))
-    audits = store.read(tables.DERIVATION_AUDIT)
+    audits = store.read(tables.DERIVATION_AUDIT, columns=AUDITED)
     scores = score_disagreement(raw("output_type", *LABEL).drop(INSTANCE_KEYS[1:]), store.read(tables.RELABELS))
     write(tables.DISAGREEMENT_SCORES, scores := attributed(scores, audits))
     write(tables.ADJUDICATION_QUEUE, review_order(raw(*LABEL), scores, audits).with_columns(auditor=pl.lit("published")))
