@@ -32,8 +32,10 @@ def disagreement_scores(
 ) -> pl.DataFrame:
     scores = attributed(score_disagreement(raw_medcalc, relabels), derivation_audit)
     scores = scores.select(pl.col(name).cast(dtype) for name, dtype in DISAGREEMENT_SCORES.polars_schema.items())
-    of_cause = {cause: (pl.col("attribution") == cause).sum() for cause in CAUSES}
-    describe(context, scores, settings.auditor_that_counts, likely_errors=pl.col("likely_error").sum(), **of_cause)
+    counts = settings.auditor_that_counts
+    figures = {"likely_errors": pl.col("likely_error")} | {cause: pl.col("attribution") == cause for cause in CAUSES}
+    of_auditor = {name: (found & (pl.col("auditor") == counts)).sum() for name, found in figures.items()}
+    describe(context, scores, counts, **of_auditor)
     return scores
 
 

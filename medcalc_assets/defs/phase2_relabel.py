@@ -53,5 +53,7 @@ def relabels(
     if files := settings.published_files:
         found.append(files.relabels(raw_medcalc, context.partition_keys))
     frame = pl.concat(found)
-    describe(context, frame, settings.auditor_that_counts, high_confidence=(pl.col("status") == "high_confidence").sum())
+    counts = settings.auditor_that_counts
+    confident = (pl.col("status") == "high_confidence") & (pl.col("auditor") == counts)
+    describe(context, frame, counts, high_confidence=confident.sum())
     return frame

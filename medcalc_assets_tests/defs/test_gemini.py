@@ -54,6 +54,22 @@ def everything_written(folder):
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
+def test_the_figures_of_a_partition_are_those_of_the_auditor_that_counts(chain):
+    """`simulated` has voted on all of the demo before, and its relabels and scores stand beside ours."""
+    change(chain, auditor="simulated")
+    chain.run(KEYS[:1])
+    tags = {"medcalc/auditor": "gemini-2.5-pro", "dagster/partition": KEYS[0]}
+    assert assemble(chain.settings).resolve_job_def("chain").execute_in_process(instance=chain.instance, tags=tags).success
+    for name, figure, of_figure in (
+        ("audit_flags", "likely_errors", pl.col("status") == "likely_error"),
+        ("relabels", "high_confidence", pl.col("status") == "high_confidence"),
+        ("disagreement_scores", "likely_errors", pl.col("likely_error")),
+    ):
+        by_auditor = dict(chain.read(name).filter(of_figure)["auditor"].value_counts().iter_rows())
+        assert by_auditor.keys() == {"simulated", "gemini-2.5-pro"}
+        assert metadata(chain, name, KEYS[0])[figure] == by_auditor["simulated"]
+
+
 def test_the_chain_with_a_gemini_auditor(chain, gemini):
     """Both phases, from the benchmark to maintained labels; then again, without a single call."""
     gemini.fault = lambda ask: "503" if ask.nth == 0 and ask.chance("fault").random() < 0.1 else None
