@@ -61,12 +61,13 @@ class Project:
         )
 
     def tables(self) -> dict[str, pl.DataFrame]:
-        """What has been written so far."""
+        """What has been written so far, but for which run it was and when: the history names those."""
         if not self.warehouse.path.exists():
             return {}
         with self.warehouse.connect(read_only=True) as connection:
             made = {name for (name,) in connection.sql("SELECT table_name FROM duckdb_tables()").fetchall()}
-        return {name: self.warehouse.read(table) for name, table in TABLES.items() if name in made}
+        found = {name: self.warehouse.read(table) for name, table in TABLES.items() if name in made}
+        return {name: table.drop("run_id", "happened_at", strict=False) for name, table in found.items()}
 
 
 def finish(run: "subprocess.Popen[str]") -> None:
