@@ -30,12 +30,13 @@ MODELS = dg.AssetKey("gemini_models")
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *columns_of(Derivation)[1:])},
     deps=["audit_votes", "relabel_votes"],
 )
-def llm_calls(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+def llm_calls(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
     """Of all auditors and runs, from the ledger; calls on an instance that has changed since are left out."""
-    instances: list[Derivation | Question] = [*as_seen(Derivation, raw_medcalc), *as_seen(Question, raw_medcalc)]
+    raw = (raw_medcalc if settings.has_calls else raw_medcalc.clear()).collect()  # no calls, no notes to read
+    instances: list[Derivation | Question] = [*as_seen(Derivation, raw), *as_seen(Question, raw)]
     rows = list(call_rows(settings.calls, instances)) if settings.has_calls else []
     names = rows[0] if rows else ["uid"]
-    frame = LLM_CALLS.of_instances(raw_medcalc, {name: [row[name] for row in rows] for name in names})
+    frame = LLM_CALLS.of_instances(raw, {name: [row[name] for row in rows] for name in names})
     describe(
         context, frame, None, faults=pl.col("fault").is_not_null().sum(), **{"served models": _distinct("model_version")}
     )
