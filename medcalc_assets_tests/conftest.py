@@ -59,7 +59,7 @@ def demo(start_chain) -> Chain:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder with the real benchmark, which is no part of the project."""
+    """The folder with the real benchmark, which is no part of the project: a fresh clone is without it, `.ci/run` is not."""
     folder = os.environ.get("MEDCALC_REAL_DATA")
     if not folder:
         pytest.skip("MEDCALC_REAL_DATA does not name the folder with the real data")
