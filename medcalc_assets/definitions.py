@@ -4,15 +4,14 @@ import dagster as dg
 
 from medcalc_assets import defs
 from medcalc_assets.defs import auditors
+from medcalc_assets.defs.publication import RELEASE, history_job, history_of_releases, release_job
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.trace import trace_label
 from medcalc_assets.storage.io_manager import DuckDBIOManager
 
-RELEASE = dg.AssetSelection.assets("release_candidate", "label_releases")
 FIGURES = dg.AssetSelection.assets("physician_agreement", "benchmark_summary", "auditor_drift")
 PAGES = dg.AssetSelection.assets("label_pages")
 MODELS = dg.AssetSelection.assets(auditors.MODELS)
-HISTORY = dg.AssetSelection.assets("label_events")
 JOBS = [
     dg.define_asset_job(
         "chain",
@@ -21,8 +20,8 @@ JOBS = [
     ),
     dg.define_asset_job("figures", FIGURES, description="The figures over all calculators so far."),
     dg.define_asset_job("pages", PAGES, description="The report, the index and a page for each label."),
-    dg.define_asset_job("history", HISTORY, description="Write down what changed in any label since the last time."),
-    dg.define_asset_job("release", RELEASE, description="Freeze the maintained labels into a version, if the gates let it."),
+    history_job,
+    release_job,
 ]
 
 
@@ -33,7 +32,7 @@ def assemble(settings: Settings) -> dg.Definitions:
         asset_checks=dg.load_asset_checks_from_package_module(defs),
         jobs=[*JOBS, trace_label, auditors.observe_models, auditors.re_audit],
         schedules=[auditors.watch_models],
-        sensors=[auditors.new_models, auditors.drift_of_new_models],
+        sensors=[auditors.new_models, auditors.drift_of_new_models, history_of_releases],
         resources={"settings": settings, "io_manager": DuckDBIOManager(home=settings.home)},
         # One process for a whole run: DuckDB admits one writer, and a process a step would take most of the time.
         executor=dg.in_process_executor,

@@ -3,9 +3,8 @@
 import logging
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import groupby
 from pathlib import Path
 
 import click
@@ -41,7 +40,7 @@ from medcalc_assets.cli import (
 )
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.settings import BUDGET, Settings
-from medcalc_assets.defs.stage import of_partitions
+from medcalc_assets.defs.stage import tags_of_runs
 from medcalc_assets.labels.adjudication import REASONS
 from medcalc_assets.labels.agreement import compare_with_physicians, proportion
 from medcalc_assets.labels.attribution import CAUSES
@@ -109,9 +108,8 @@ def run(keys: tuple[str, ...]) -> None:
         f"warehouse {escape(str(settings.warehouse.path))}",
         soft_wrap=True,
     )
-    chosen = [KEYS.index(key) for key in set(keys or KEYS)]
     chain, figures = (definitions.resolve_job_def(name) for name in ("chain", "figures"))
-    runs = [(chain, of_partitions(KEYS[first], KEYS[last])) for first, last in _contiguous(chosen)] + [(figures, {})]
+    runs = [(chain, tags) for tags in tags_of_runs(keys or KEYS)] + [(figures, {})]
     one_budget = {BUDGET: uuid.uuid4().hex}
     failed_checks: list[dg.AssetCheckEvaluation] = []
     with instance_of_dagster() as instance, _progress(sum(len(job.nodes) for job, _ in runs)) as hook:
@@ -357,18 +355,11 @@ def _with_errors(figures: pl.DataFrame) -> int:
     return figures.filter(pl.sum_horizontal("contested_numbers", "contested_dates", "contested_abstentions") > 0).height
 
 
-def _contiguous(positions: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """First and last of each run of neighbours: Dagster runs a contiguous range of partitions at once."""
-    for _, run_ in groupby(enumerate(sorted(positions)), key=lambda pair: pair[1] - pair[0]):
-        members = [position for _, position in run_]
-        yield members[0], members[-1]
-
-
 def run_partitions(job: dg.JobDefinition, settings: Settings, instance: dg.DagsterInstance) -> None:
     """Run a job for every calculator that has maintained labels."""
     made = settings.warehouse.read(tables.MAINTAINED_LABELS, columns=["calculator"])["calculator"].unique()
-    for first, last in _contiguous(map(KEYS.index, made)):
-        job.execute_in_process(instance=instance, tags=of_partitions(KEYS[first], KEYS[last]), run_config=QUIET)
+    for tags in tags_of_runs(made):
+        job.execute_in_process(instance=instance, tags=tags, run_config=QUIET)
 
 
 @contextmanager

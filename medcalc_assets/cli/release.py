@@ -71,7 +71,7 @@ def release(version: str) -> None:
     settings, wanted = Settings.from_environment(), Version.parse(version)
     definitions = assemble(settings)
     job = definitions.resolve_job_def("release")
-    config = QUIET | {"ops": {"release_candidate": {"config": {"version": version}}}}
+    config = QUIET | {"ops": {"freeze": {"config": {"version": version}}}}
     with instance_of_dagster() as instance:
         result = job.execute_in_process(run_config=config, instance=instance, raise_on_error=False)
         if result.success:

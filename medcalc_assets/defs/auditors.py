@@ -16,7 +16,7 @@ from medcalc_assets.auditors.client import available_models
 from medcalc_assets.auditors.prices import known_price
 from medcalc_assets.auditors.protocol import Derivation, Question, as_seen, columns_of
 from medcalc_assets.defs.settings import ASKED_AUDITOR, MAX_USD, SAMPLE, Settings
-from medcalc_assets.defs.stage import columns, describe, of_partitions, so_far, stage
+from medcalc_assets.defs.stage import columns, describe, so_far, stage, tags_of_runs
 from medcalc_assets.labels.drift import drift, with_kappa
 from medcalc_assets.partitions import KEYS
 from medcalc_assets.storage.tables import AUDITOR_DRIFT, INSTANCE_KEYS, LLM_CALLS
@@ -110,7 +110,7 @@ def new_models(context: dg.SensorEvaluationContext, settings: Settings) -> Itera
         yield dg.SkipReason(f"The price of {', '.join(waiting)} is unknown: add it to auditors/prices.toml.")
     for model in new:
         if budget and model not in waiting:
-            tags = {ASKED_AUDITOR: model, MAX_USD: budget, **of_partitions(KEYS[0], KEYS[-1])}
+            tags = {ASKED_AUDITOR: model, MAX_USD: budget, **next(tags_of_runs(KEYS))}
             tags |= {SAMPLE: settings.reaudit_sample} if settings.reaudit_sample else {}
             yield dg.RunRequest(run_key=f"re-audit with {model}", tags=tags)
             audited.add(model)

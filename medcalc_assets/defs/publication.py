@@ -1,4 +1,4 @@
-"""Releases: a candidate is made, the gates look at its files, and only then does it become a release."""
+"""Releases: a candidate is made, the gates look at its files, and only one that is asked for by its version is released."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -10,85 +10,112 @@ from pydantic import Field
 
 from medcalc_assets.defs.checks import EXAMPLES
 from medcalc_assets.defs.settings import Settings
-from medcalc_assets.defs.stage import stage
+from medcalc_assets.defs.stage import stage, tags_of_runs
 from medcalc_assets.release import gates, release
 from medcalc_assets.release.gates import GATES, Candidate
-from medcalc_assets.release.release import MANIFEST, ReleaseError, build, manifest_of, sha256
+from medcalc_assets.release.release import MANIFEST, build, sha256
 from medcalc_assets.release.versions import ORIGINAL, Version
-from medcalc_assets.storage.tables import LABEL_RELEASES
+from medcalc_assets.storage.tables import LABEL_RELEASES, MAINTAINED_LABELS
 
 MADE_FROM = ("raw_medcalc", "derivation_audit", "audit_votes", "relabel_votes", "physician_consensus", "maintained_labels")
+RELEASE = dg.AssetSelection.assets("release_candidate", "label_releases")
 
 
 class WhichVersion(dg.Config):
-    """The version to release."""
+    """What to release, if anything."""
 
-    version: str = Field(description="Three numbers above 1.0.0, such as 1.1.0. The gates say if it is too low.")
+    version: str | None = Field(
+        None,
+        description="Three numbers above 1.0.0, such as 1.1.0; the gates say if it is too low. Without it nothing is "
+        "released: there is a candidate of the lowest version that could be, for you to look at.",
+    )
 
 
-@dg.asset(
-    group_name="release",
-    description="The files that are to become the next release, in `$MEDCALC_HOME/releases/.candidate`, before the gates.",
-    owners=["team:label-stewards"],
-    kinds={"parquet", "csv"},
+@dg.multi_asset(
+    name="freeze",
     deps=MADE_FROM,
+    outs={
+        "release_candidate": dg.AssetOut(
+            group_name="release",
+            description="The files that are to become the next release, in `$MEDCALC_HOME/releases/.candidate`.",
+            owners=["team:label-stewards"],
+            kinds={"parquet", "csv"},
+            dagster_type=dg.Nothing,
+        ),
+        "label_releases": dg.AssetOut(**stage("label_releases", "release", release, gates), is_required=False),
+    },
+    internal_asset_deps={
+        "release_candidate": {dg.AssetKey(name) for name in MADE_FROM},
+        "label_releases": {dg.AssetKey("release_candidate")},
+    },
+    check_specs=[
+        dg.AssetCheckSpec(name, asset="release_candidate", description=gate.__doc__, blocking=True)
+        for name, gate in GATES.items()
+    ],
 )
-def release_candidate(config: WhichVersion, settings: Settings) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def freeze(
+    context: dg.AssetExecutionContext, config: WhichVersion, settings: Settings
+) -> Iterator[dg.MaterializeResult[pl.DataFrame] | dg.AssetCheckResult]:
+    """One step, so that nothing is released which the gates have not seen."""
     releases = settings.releases
-    version = Version.parse(config.version)
-    build(settings.warehouse, releases, version, releases.candidate)
-    manifest = manifest_of(releases.candidate)
-    return dg.MaterializeResult(
+    version = Version.parse(config.version) if config.version else None
+    manifest = build(settings.warehouse, releases, version, releases.candidate)
+    digest = sha256(releases.candidate / MANIFEST)
+    yield dg.MaterializeResult(
+        asset_key="release_candidate",
         metadata={
-            "version": str(version),
+            "version": manifest["version"],
             "folder": dg.MetadataValue.path(str(releases.candidate)),
             "changelog": dg.MetadataValue.json(manifest["changes"]),
             "files": dg.MetadataValue.json(manifest["files"]),
         },
-        data_version=dg.DataVersion(sha256(releases.candidate / MANIFEST)),
+        data_version=dg.DataVersion(digest),
     )
-
-
-@dg.multi_asset_check(
-    specs=[
-        dg.AssetCheckSpec(name, asset="release_candidate", description=gate.__doc__, blocking=True)
-        for name, gate in GATES.items()
-    ]
-)
-def release_gates(settings: Settings) -> Iterator[dg.AssetCheckResult]:
-    candidate = Candidate(settings.warehouse, settings.releases)
+    open_gates = []
     for name, gate in GATES.items():
-        offenders = list(gate(candidate))
+        offenders = list(gate(Candidate(settings.warehouse, releases)))
+        open_gates.append(not offenders)
         yield dg.AssetCheckResult(
             asset_key="release_candidate",
             check_name=name,
             passed=not offenders,
-            metadata={
-                "offenders": len(offenders),
-                "for example": dg.MetadataValue.json(list(islice(offenders, EXAMPLES))),
-            },
+            metadata={"offenders": len(offenders), "for example": list(islice(offenders, EXAMPLES))},
         )
-
-
-@dg.asset(**stage("label_releases", "release", release, gates), deps=["release_candidate"])
-def label_releases(context: dg.AssetExecutionContext, settings: Settings) -> pl.DataFrame:
-    """The candidate becomes a release in one step; the row about it is added to those that are there."""
-    releases = settings.releases
-    if not releases.candidate.is_dir():
-        raise ReleaseError(f"There is no {releases.candidate}: materialize release_candidate first.")
-    folder = releases.publish(Version.parse(manifest_of(releases.candidate)["version"]))
-    text = (folder / MANIFEST).read_text(encoding="utf-8")
-    manifest = manifest_of(folder)
+    if not config.version or not all(open_gates):
+        return
+    folder = releases.publish()
     row = {
         "version": manifest["version"],
         "previous": manifest["previous"],
         "demo": manifest["demo"],
         "instances": manifest["instances"],
         "changed": sum(manifest["changes"][ORIGINAL].values()),
-        "manifest": text,
-        "manifest_sha256": sha256(folder / MANIFEST),
+        "manifest": (folder / MANIFEST).read_text(encoding="utf-8"),
+        "manifest_sha256": digest,
         "run_id": context.run.run_id,
         "released_at": dt.datetime.now(dt.UTC),
     }
-    context.add_asset_metadata({"version": manifest["version"], "folder": dg.MetadataValue.path(str(folder))})
-    return pl.DataFrame([row], schema=LABEL_RELEASES.polars_schema)
+    yield dg.MaterializeResult(
+        asset_key="label_releases",
+        value=pl.DataFrame([row], schema=LABEL_RELEASES.polars_schema),
+        metadata={"version": manifest["version"], "folder": dg.MetadataValue.path(str(folder))},
+    )
+
+
+history_job = dg.define_asset_job(
+    "history", dg.AssetSelection.assets("label_events"), description="Write down what changed in any label."
+)
+release_job = dg.define_asset_job("release", RELEASE, description="Freeze the maintained labels, if the gates let it.")
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    monitored_jobs=[release_job],
+    request_job=history_job,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def history_of_releases(context: dg.RunStatusSensorContext, settings: Settings) -> Iterator[dg.RunRequest]:
+    """Writes a release into the history of every label."""
+    made = settings.warehouse.read(MAINTAINED_LABELS, columns=["calculator"])["calculator"].unique()
+    for number, tags in enumerate(tags_of_runs(made)):
+        yield dg.RunRequest(run_key=f"{context.dagster_run.run_id} {number}", tags=tags)

@@ -3,6 +3,8 @@
 import hashlib
 import inspect
 import warnings
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -50,7 +52,7 @@ def stage(name: str, group: str, *code: ModuleType | str, **metadata: Any) -> di
     sources = "".join([table.ddl, *(text for part in code for text in _texts(part))])
     partitioned = {"partitions_def": BY_CALCULATOR, "backfill_policy": dg.BackfillPolicy.single_run()}
     return {
-        "name": name,
+        "key": name,
         "group_name": group,
         "description": table.description,
         "owners": ["team:label-stewards"],
@@ -105,9 +107,15 @@ def describe(context: dg.AssetExecutionContext, frame: pl.DataFrame, auditor: st
         context.add_asset_metadata(metadata, partition_key=key)
 
 
-def of_partitions(first: str, last: str) -> dict[str, str]:
-    """The tags of a run of a contiguous range of partitions."""
-    return {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+def tags_of_runs(partitions: Iterable[str]) -> Iterator[dict[str, str]]:
+    """The tags of the runs that these partitions take: Dagster runs a contiguous range of them at once."""
+    positions = sorted({KEYS.index(key) for key in partitions})
+    for _, neighbours in groupby(enumerate(positions), key=lambda numbered: numbered[1] - numbered[0]):
+        found = [position for _, position in neighbours]
+        yield {
+            "dagster/asset_partition_range_start": KEYS[found[0]],
+            "dagster/asset_partition_range_end": KEYS[found[-1]],
+        }
 
 
 def ordered(partitions: list[str]) -> list[str]:

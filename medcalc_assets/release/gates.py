@@ -169,12 +169,14 @@ def same_bytes_again(candidate: Candidate) -> Iterator[str]:
 
 def released_is_untouched(candidate: Candidate) -> Iterator[str]:
     """No released version is overwritten, changed or taken away."""
-    if (target := candidate.releases.of(candidate.version)).exists():
+    released = {}
+    if candidate.warehouse.has(tables.LABEL_RELEASES):
+        rows = candidate.warehouse.read(tables.LABEL_RELEASES, columns=["version", "manifest_sha256"])
+        released = dict(rows.iter_rows())
+    target = candidate.releases.of(candidate.version)
+    if target.exists() and (str(candidate.version) in released or not candidate.releases.is_published):
         yield f"{candidate.version} is released already, in {target}: a released version is never overwritten"
-    if not candidate.warehouse.has(tables.LABEL_RELEASES):
-        return
-    released = candidate.warehouse.read(tables.LABEL_RELEASES, columns=["version", "manifest_sha256"])
-    for version, manifest_sha256 in released.iter_rows():
+    for version, manifest_sha256 in released.items():
         folder = candidate.releases.of(Version.parse(version))
         if not folder.is_dir():
             yield f"{version} was released and {folder} is gone"

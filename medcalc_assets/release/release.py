@@ -24,11 +24,13 @@ from medcalc_assets.release import policy
 from medcalc_assets.release.export import maintained_benchmark
 from medcalc_assets.release.versions import (
     COMPARED,
+    FIRST,
     LEVELS,
     ORIGINAL,
     Version,
     as_original,
     changes,
+    lowest_after,
     released_versions,
 )
 from medcalc_assets.source import COLUMNS
@@ -68,19 +70,35 @@ class Releases:
     def versions(self) -> list[Version]:
         return released_versions(self.folder)
 
-    def before(self, version: Version) -> Version | None:
-        """The release that this one follows."""
-        return max((each for each in self.versions if each < version), default=None)
+    def before(self, version: Version | None) -> Version | None:
+        """The release that this one follows; for None the last one."""
+        return max((each for each in self.versions if version is None or each < version), default=None)
 
-    def publish(self, version: Version) -> Path:
-        """Let the candidate become the release, in one step. Raises ReleaseError if there is such a release already."""
-        target = self.of(version)
+    def publish(self) -> Path:
+        """Let the candidate become the release, in one step.
+
+        Raises ReleaseError if another release has that version, or if no label changed since the release before it.
+        """
+        manifest = manifest_of(self.candidate)
+        target = self.of(Version.parse(manifest["version"]))
+        if manifest["previous"] and not manifest["changes"][manifest["previous"]]:
+            raise ReleaseError(f"No label changed since {manifest['previous']}: cite that.")
         if target.exists():
-            raise ReleaseError(f"{version} is released ({target}) and a released version is never overwritten.")
+            if self.is_published:
+                return target
+            raise ReleaseError(f"{target} is there already, and a released version is never overwritten.")
         for path in self.candidate.iterdir():
             path.chmod(0o444)
         os.rename(self.candidate, target)
         return target
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the release of the candidate's version is the candidate, to the letter, as after a kill between the
+        files and the row of `label_releases`."""
+        target = self.of(Version.parse(manifest_of(self.candidate)["version"]))
+        same = (target / MANIFEST).exists() and sha256(target / MANIFEST) == sha256(self.candidate / MANIFEST)
+        return same and not tampered(target)
 
     def labels(self, name: str) -> pl.DataFrame:
         """The labels of a release. Raises ReleaseError if there is none of that version, or it is not as released."""
@@ -93,8 +111,10 @@ class Releases:
         return labels_in(folder)
 
 
-def build(warehouse: Warehouse, releases: Releases, version: Version, folder: Path) -> None:
-    """Write all files of this version into `folder`, which is emptied first.
+def build(warehouse: Warehouse, releases: Releases, version: Version | None, folder: Path) -> dict[str, Any]:
+    """Write all files of this version into `folder`, which is emptied first, and return the manifest.
+
+    None is the lowest version that the changes since the last release permit.
 
     The same tables, code and earlier releases give the same bytes: no file holds a time, and rows are in order.
     Raises WarehouseError if the chain has not been run, ReleaseError for an earlier release that is not as released.
@@ -108,6 +128,7 @@ def build(warehouse: Warehouse, releases: Releases, version: Version, folder: Pa
     comparisons = {ORIGINAL: changes(as_original(labels, raw), labels)}
     if previous:
         comparisons[str(previous)] = changes(releases.labels(str(previous)), labels)
+    version = version or (lowest_after(previous, comparisons[str(previous)]) if previous else FIRST)
 
     stem = f"{'DEMO_' if demo else ''}medcalc_bench_{version}"
     names = {"csv": f"{stem}.csv", "parquet": f"{stem}.parquet", "since_original": f"{stem}_changes_since_{ORIGINAL}.csv"}
@@ -149,6 +170,7 @@ def build(warehouse: Warehouse, releases: Releases, version: Version, folder: Pa
         "files": {path.name: {"sha256": sha256(path), "bytes": path.stat().st_size} for path in sorted(folder.iterdir())},
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return manifest
 
 
 def with_grounds(raw: pl.DataFrame, maintained: pl.DataFrame, audits: pl.DataFrame) -> pl.DataFrame:

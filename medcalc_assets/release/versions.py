@@ -58,6 +58,10 @@ class Version(NamedTuple):
                 return Version(self.major, self.minor, self.patch + 1)
 
 
+FIRST = Version(1, 1, 0)
+"""The first release, if no other version is asked for."""
+
+
 def released_versions(folder: Path) -> list[Version]:
     """Those below the folder of the releases, in their order."""
     names = (path.name for path in folder.glob("*") if re.fullmatch(r"\d+\.\d+\.\d+", path.name))
@@ -127,14 +131,14 @@ def level_of(changed: pl.DataFrame) -> Level | None:
     return next((level for level in LEVELS if level in changed["Level"]), None)
 
 
+def lowest_after(previous: Version, changed: pl.DataFrame) -> Version:
+    """The lowest version that may follow `previous` with these changes."""
+    return previous.next(level_of(changed) or "patch")
+
+
 def require_version(version: Version, previous: Version | None, changed: pl.DataFrame) -> None:
     """Raise VersionError unless `version` may follow `previous` with these changes."""
-    if previous is None:
-        return
-    level = level_of(changed)
-    if level is None:
-        raise VersionError(f"No label changed since {previous}: cite that.")
-    if version < (lowest := previous.next(level)):
+    if previous and (level := level_of(changed)) and version < (lowest := previous.next(level)):
         grave = changed.filter(Level=level)["Row Number"]
         examples = ", ".join(map(str, grave.head(5))) + (", ..." if len(grave) > 5 else "")
         raise VersionError(

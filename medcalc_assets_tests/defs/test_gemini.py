@@ -263,7 +263,7 @@ def test_a_re_audit_of_a_sample_asks_about_so_many_instances_a_calculator(chain,
     gemini.models.append("gemini-2.5-flash")
     asked = len(gemini.asked)
     job = assemble(chain.settings).resolve_job_def("re_audit")
-    tags = {"medcalc/auditor": "gemini-2.5-flash", "medcalc/sample": "2", **auditors.of_partitions(KEYS[0], KEYS[1])}
+    tags = {"medcalc/auditor": "gemini-2.5-flash", "medcalc/sample": "2", **next(auditors.tags_of_runs(KEYS[:2]))}
     result = job.execute_in_process(instance=chain.instance, tags=tags)
     assert [check.check_name for check in result.get_asset_check_evaluations() if not check.passed] == []
     uids = Counter(UID[note] for note in {ask.fields["note"] for ask in gemini.asked[asked:]})

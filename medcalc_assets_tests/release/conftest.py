@@ -14,9 +14,9 @@ def own_demo(start_chain):
 
 @pytest.fixture(scope="module")
 def release():
-    def run(chain, version: str) -> dg.ExecuteInProcessResult:
+    def run(chain, version: str | None) -> dg.ExecuteInProcessResult:
         job = assemble(chain.settings).resolve_job_def("release")
-        config = {"ops": {"release_candidate": {"config": {"version": version}}}}
+        config = {"ops": {"freeze": {"config": {"version": version}}}}
         return job.execute_in_process(run_config=config, instance=chain.instance, raise_on_error=False)
 
     return run

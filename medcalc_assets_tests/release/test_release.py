@@ -19,11 +19,18 @@ from medcalc_assets.release.release import (
     sha256,
     tampered,
 )
-from medcalc_assets.release.versions import COMPARED, Version, VersionError, changes, level_of, require_version
+from medcalc_assets.release.versions import (
+    COMPARED,
+    FIRST,
+    Version,
+    VersionError,
+    changes,
+    level_of,
+    lowest_after,
+    require_version,
+)
 from medcalc_assets.source import COLUMNS
 from medcalc_assets.storage.tables import LABEL_RELEASES, MAINTAINED_LABELS
-
-FIRST = Version(1, 1, 0)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +58,17 @@ def edited(candidate, *expressions):
     labels.select(*COLUMNS, "Evaluation", "Reward").write_csv(file(candidate, "1.1.0.csv"))
 
 
+def earlier(candidate, version, labels):
+    """A release of these labels, before the candidate."""
+    folder = candidate.releases.of(Version.parse(version))
+    shutil.copytree(candidate.folder, folder)
+    manifest = manifest_of(folder)
+    path = folder / manifest["labels"]
+    labels.write_parquet(path)
+    manifest["files"][path.name]["sha256"] = sha256(path)
+    (folder / MANIFEST).write_text(json.dumps(manifest | {"version": version}))
+
+
 def where(condition, column, value):
     return pl.when(condition).then(pl.lit(value)).otherwise(pl.col(column)).alias(column)
 
@@ -66,13 +84,11 @@ HARM = {
     "no_uid_lost_or_added": lambda c: edited(c, where(pl.col("Row Number") == 7, "Row Number", 8)),
     "policy_on_every_label": lambda c: edited(c, where(CONFIRMED, "Reward", True)),
     "same_bytes_again": lambda c: (c.folder / "CHANGELOG.md").write_text("DEMO nothing"),
-    "released_is_untouched": lambda c: shutil.copytree(c.folder, c.releases.of(FIRST)),
-    "version_tells_the_change": lambda c: (
-        shutil.copytree(c.folder, c.releases.of(Version(1, 0, 9))),
-        (manifest := c.releases.of(Version(1, 0, 9)) / MANIFEST).write_text(
-            manifest.read_text().replace('"version": "1.1.0"', '"version": "1.0.9"')
-        ),
+    "released_is_untouched": lambda c: (
+        shutil.copytree(c.folder, c.releases.of(FIRST)),
+        (c.releases.of(FIRST) / "README.md").write_text("DEMO, otherwise"),
     ),
+    "version_tells_the_change": lambda c: earlier(c, "1.0.9", c.labels.head(-1)),
 }
 
 
@@ -139,7 +155,7 @@ LABEL = dict(zip(COMPARED, ("5", "5", "5", "computable", True, True, "confirmed"
         ({"Evaluation": False}, {"Ground Truth Answer": "6", "Evaluation": True}, "minor", "1.3.0"),
         ({}, {"Reward": False}, "minor", "1.3.0"),
         ({}, {"Reason": "physician", "Confidence": "physician"}, "patch", "1.2.4"),
-        ({}, {}, None, None),
+        ({}, {}, None, "1.2.4"),
     ],
 )
 def test_the_gravest_change_sets_the_version(before, after, level, lowest):
@@ -148,11 +164,13 @@ def test_the_gravest_change_sets_the_version(before, after, level, lowest):
         for row in (before, after)
     )
     changed = changes(was, now)
+    previous = Version(1, 2, 3)
     assert level_of(changed) == level
-    with pytest.raises(VersionError, match=f"Give {lowest} or more" if lowest else "No label changed"):
-        require_version(Version(1, 2, 3) if level else Version(9, 0, 0), Version(1, 2, 3), changed)
-    if lowest:
-        require_version(Version.parse(lowest), Version(1, 2, 3), changed)
+    assert str(lowest_after(previous, changed)) == lowest
+    require_version(Version.parse(lowest), previous, changed)
+    if level:
+        with pytest.raises(VersionError, match=f"Give {lowest} or more"):
+            require_version(previous, previous, changed)
 
 
 def test_an_instance_lost_or_added_is_a_major_change():
@@ -163,9 +181,27 @@ def test_an_instance_lost_or_added_is_a_major_change():
     assert changed["Level"].to_list() == ["major", "major"]
 
 
+def test_without_a_version_there_is_a_candidate_and_no_release(own_demo, release):
+    releases = own_demo.settings.releases
+    result = release(own_demo, None)
+    assert result.success
+    assert {check.check_name for check in result.get_asset_check_evaluations() if check.passed} == set(GATES)
+    assert manifest_of(releases.candidate)["version"] == str(FIRST)
+    assert releases.versions == []
+    assert not own_demo.settings.warehouse.has(LABEL_RELEASES)
+
+
+def test_a_release_that_was_killed_before_it_was_written_down_is_finished(own_demo, release):
+    releases = own_demo.settings.releases
+    build(own_demo.settings.warehouse, releases, FIRST, releases.candidate)
+    published = {path.name: sha256(path) for path in releases.publish().iterdir()}  # and here it is killed
+    assert release(own_demo, "1.1.0").success
+    assert own_demo.read("label_releases")["version"].to_list() == ["1.1.0"]
+    assert {path.name: sha256(path) for path in releases.of(FIRST).iterdir()} == published
+
+
 def test_releases_follow_each_other_and_none_is_ever_overwritten(own_demo, release):
     releases = own_demo.settings.releases
-    assert release(own_demo, "1.1.0").success
     first = {path.name: sha256(path) for path in releases.of(FIRST).iterdir()}
     assert own_demo.read("label_releases")["manifest_sha256"].to_list() == [first[MANIFEST]]
 
@@ -173,6 +209,9 @@ def test_releases_follow_each_other_and_none_is_ever_overwritten(own_demo, relea
     assert not again.success
     assert "released_is_untouched" in [c.check_name for c in again.get_asset_check_evaluations() if not c.passed]
     assert not release(own_demo, "1.2.0").success  # nothing changed
+    assert release(own_demo, None).success
+    assert manifest_of(releases.candidate)["version"] == "1.1.1"
+    assert releases.versions == [FIRST]
 
     integers = own_demo.read("raw_medcalc").filter(output_type="integer")["uid"].implode()
     unresolved = own_demo.read("maintained_labels").filter(pl.col("uid").is_in(integers), reason="unresolved")
