@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -42,7 +43,7 @@ class WhichVersion(dg.Config):
             kinds={"parquet", "csv"},
             dagster_type=dg.Nothing,
         ),
-        "label_releases": dg.AssetOut(**stage("label_releases", "release", release, gates), is_required=False),
+        "label_releases": dg.AssetOut(**stage("label_releases", "release", release, gates)),
     },
     internal_asset_deps={
         "release_candidate": {dg.AssetKey(name) for name in MADE_FROM},
@@ -55,7 +56,7 @@ class WhichVersion(dg.Config):
 )
 def freeze(
     context: dg.AssetExecutionContext, config: WhichVersion, settings: Settings
-) -> Iterator[dg.MaterializeResult[pl.DataFrame] | dg.AssetCheckResult]:
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult | dg.Output[pl.DataFrame]]:
     """One step, so that nothing is released which the gates have not seen."""
     releases = settings.releases
     version = Version.parse(config.version) if config.version else None
@@ -81,24 +82,29 @@ def freeze(
             passed=not offenders,
             metadata={"offenders": len(offenders), "for example": list(islice(offenders, EXAMPLES))},
         )
-    if not config.version or not all(open_gates):
+    if not all(open_gates):
         return
-    folder = releases.publish()
-    row = {
-        "version": manifest["version"],
-        "previous": manifest["previous"],
-        "demo": manifest["demo"],
-        "instances": manifest["instances"],
-        "changed": sum(manifest["changes"][ORIGINAL].values()),
-        "manifest": (folder / MANIFEST).read_text(encoding="utf-8"),
-        "manifest_sha256": digest,
-        "run_id": context.run.run_id,
-        "released_at": dt.datetime.now(dt.UTC),
-    }
-    yield dg.MaterializeResult(
-        asset_key="label_releases",
-        value=pl.DataFrame([row], schema=LABEL_RELEASES.polars_schema),
-        metadata={"version": manifest["version"], "folder": dg.MetadataValue.path(str(folder))},
+    rows: list[dict[str, Any]] = []
+    if version:
+        folder = releases.publish()
+        context.log.info("released %s", folder)
+        rows.append(
+            {
+                "version": manifest["version"],
+                "previous": manifest["previous"],
+                "demo": manifest["demo"],
+                "instances": manifest["instances"],
+                "changed": sum(manifest["changes"][ORIGINAL].values()),
+                "manifest": (folder / MANIFEST).read_text(encoding="utf-8"),
+                "manifest_sha256": digest,
+                "run_id": context.run.run_id,
+                "released_at": dt.datetime.now(dt.UTC),
+            }
+        )
+    yield dg.Output(
+        pl.DataFrame(rows, schema=LABEL_RELEASES.polars_schema),
+        "label_releases",
+        metadata={"released": ", ".join(row["version"] for row in rows) or "nothing: no version was asked for"},
     )
 
 

@@ -188,7 +188,7 @@ def test_without_a_version_there_is_a_candidate_and_no_release(own_demo, release
     assert {check.check_name for check in result.get_asset_check_evaluations() if check.passed} == set(GATES)
     assert manifest_of(releases.candidate)["version"] == str(FIRST)
     assert releases.versions == []
-    assert not own_demo.settings.warehouse.has(LABEL_RELEASES)
+    assert own_demo.read("label_releases").is_empty()
 
 
 def test_a_release_that_was_killed_before_it_was_written_down_is_finished(own_demo, release):
