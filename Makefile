@@ -24,6 +24,7 @@ lint: $(READY)
 bench: $(READY)  ## needs MEDCALC_REAL_DATA, the folder with medcalc_bench_v1_test.csv and published/
 	$(BIN)/python -m medcalc_assets_tests.bench
 	$(BIN)/python -m medcalc_assets_tests.bench_gemini
+	$(BIN)/python -m medcalc_assets_tests.bench_release
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

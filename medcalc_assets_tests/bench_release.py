@@ -18,10 +18,10 @@ from medcalc_assets.auditors.protocol import AuditVote, RelabelVote, votes_frame
 from medcalc_assets.labels.value import from_row
 from medcalc_assets.labels.voting import RUNS
 from medcalc_assets.partitions import KEYS
+from medcalc_assets.release.gates import GATES, Candidate
 from medcalc_assets.release.packet import Packets
 from medcalc_assets.release.pages import write_pages
 from medcalc_assets.release.release import Releases, build
-from medcalc_assets.release.versions import Version
 from medcalc_assets.storage.tables import INSTANCE_KEYS, TABLES
 from medcalc_assets.storage.warehouse import Warehouse
 
@@ -51,7 +51,7 @@ def vote(warehouse: Warehouse) -> None:
     audits = (AuditVote(uid=uid, run_index=run, verdict="passed", **said) for uid, run, _ in rows)
     answers = (RelabelVote(uid=uid, run_index=run, answer=label, **said) for uid, run, label in rows)
     for name, votes in (("audit_votes", audits), ("relabel_votes", answers)):
-        warehouse.write(TABLES[name], [votes_frame(TABLES[name], "bench", votes, raw.select(INSTANCE_KEYS))], KEYS)
+        warehouse.write(TABLES[name], [votes_frame(TABLES[name], {"bench": votes}, raw.select(INSTANCE_KEYS))], KEYS)
 
 
 def multiplied(warehouse: Warehouse, copies: int) -> None:
@@ -84,11 +84,12 @@ def main() -> None:
         measure("1,047 pages, index and report", lambda: write_pages(warehouse, Packets(home), home / "report"))
         measure("medcalc release, gates included", lambda: medcalc("release", "--version", "1.1.0"))
         multiplied(warehouse, COPIES)
-        releases = Releases(home / "other")
+        candidate = Candidate(warehouse, Releases(home / "other"))
         measure(
             f"the files of a release of {COPIES * 1_047:,}",
-            lambda: build(warehouse, releases, Version(1, 1, 0), releases.candidate),
+            lambda: build(warehouse, candidate.releases, None, candidate.folder),
         )
+        measure("and its gates", lambda: [list(gate(candidate)) for gate in GATES.values()])
 
 
 if __name__ == "__main__":

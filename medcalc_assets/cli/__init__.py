@@ -21,12 +21,12 @@ COMMANDS = {
     "calc": "chain",
     "estimate": "chain",
     "models": "chain",
-    "trace": "release",
+    "trace": "trace",
     "pages": "release",
     "release": "release",
     "diff": "release",
-    "packet": "release",
-    "ingest": "release",
+    "packet": "packets",
+    "ingest": "packets",
 }
 """Every command and the module that has it."""
 

@@ -1,35 +1,17 @@
-"""The story of a label, releases, and packets for physicians."""
+"""Pages, releases, and how they differ."""
 
 from pathlib import Path
 
 import click
-from rich.markdown import Markdown
 from rich.markup import escape
 from rich.table import Table as Grid
 
 from medcalc_assets.cli import console, home, reports_errors
-from medcalc_assets.release.packet import Packets
 from medcalc_assets.release.release import ReleaseError
-from medcalc_assets.release.trace import rows_of
-from medcalc_assets.release.trace import trace as story
 from medcalc_assets.storage.tables import RAW_MEDCALC
 from medcalc_assets.storage.warehouse import Warehouse, home_folder
 
 GATE_CLOSED = 3
-
-
-@click.command()
-@click.argument("uid", type=int)
-@home
-@reports_errors
-def trace(uid: int) -> None:
-    """Tell the story of one label: note, derivation, rules, votes, physicians, and why it is what it is.
-
-    \b
-    Example:
-      medcalc trace 868
-    """
-    console.print(Markdown(story(rows_of(Warehouse(home_folder()), uid))))
 
 
 @click.command()
@@ -122,40 +104,3 @@ def diff(before: str, after: str) -> None:
     console.print(shown)
     counts = ", ".join(f"{changed.filter(Level=level).height:,} {level}" for level in LEVELS)
     console.print(f"{changed.height:,} labels differ between {before} and {after}: {counts}.", soft_wrap=True)
-
-
-@click.command()
-@click.option("--reviewer", required=True, help="Who is to answer; the name goes into the history.")
-@click.option("--n", default=25, show_default=True, type=click.IntRange(1, 500), help="How many cases.")
-@home
-@reports_errors
-def packet(reviewer: str, n: int) -> None:
-    """Write a blind packet from the head of the queue: a spreadsheet, and the same as Label Studio tasks.
-
-    \b
-    Example:
-      medcalc packet --reviewer "Dr Lee" --n 25
-    """
-    folder = Packets(home_folder()).issue(Warehouse(home_folder()), reviewer, n)
-    for path in sorted(folder.iterdir()):
-        console.print(f"wrote {path}", soft_wrap=True)
-    console.print("Send the .xlsx, or import the tasks; then: [bold]medcalc ingest FILE[/]")
-
-
-@click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@home
-@reports_errors
-def ingest(file: Path) -> None:
-    """Take over the answers of a packet that came back (.xlsx, or Label Studio's JSON); the next run uses them.
-
-    \b
-    Example:
-      medcalc ingest dr-lee-1.xlsx
-    """
-    raw = Warehouse(home_folder()).read(RAW_MEDCALC, columns=["uid", "output_type"])
-    count = Packets(home_folder()).ingest(file, dict(raw.iter_rows()))
-    if count is None:
-        console.print(f"{file} was taken over before: nothing changes.", soft_wrap=True)
-    else:
-        console.print(f"took over {count} answers. [bold]medcalc run[/] lets them decide.", soft_wrap=True)

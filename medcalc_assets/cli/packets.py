@@ -1,0 +1,47 @@
+"""Packets for physicians, out and back."""
+
+from pathlib import Path
+
+import click
+
+from medcalc_assets.cli import console, home, reports_errors
+from medcalc_assets.release.packet import Packets
+from medcalc_assets.storage.tables import RAW_MEDCALC
+from medcalc_assets.storage.warehouse import Warehouse, home_folder
+
+
+@click.command()
+@click.option("--reviewer", required=True, help="Who is to answer; the name goes into the history.")
+@click.option("--n", default=25, show_default=True, type=click.IntRange(1, 500), help="How many cases.")
+@home
+@reports_errors
+def packet(reviewer: str, n: int) -> None:
+    """Write a blind packet from the head of the queue: a spreadsheet, and the same as Label Studio tasks.
+
+    \b
+    Example:
+      medcalc packet --reviewer "Dr Lee" --n 25
+    """
+    folder = Packets(home_folder()).issue(Warehouse(home_folder()), reviewer, n)
+    for path in sorted(folder.iterdir()):
+        console.print(f"wrote {path}", soft_wrap=True)
+    console.print("Send the .xlsx, or import the tasks; then: [bold]medcalc ingest FILE[/]")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@home
+@reports_errors
+def ingest(file: Path) -> None:
+    """Take over the answers of a packet that came back (.xlsx, or Label Studio's JSON); the next run uses them.
+
+    \b
+    Example:
+      medcalc ingest dr-lee-1.xlsx
+    """
+    raw = Warehouse(home_folder()).read(RAW_MEDCALC, columns=["uid", "output_type"])
+    count = Packets(home_folder()).ingest(file, dict(raw.iter_rows()))
+    if count is None:
+        console.print(f"{file} was taken over before: nothing changes.", soft_wrap=True)
+    else:
+        console.print(f"took over {count} answers. [bold]medcalc run[/] lets them decide.", soft_wrap=True)
