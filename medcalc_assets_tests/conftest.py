@@ -1,6 +1,7 @@
 """What the tests share: the real data, and the chain run through Dagster."""
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.settings import Settings
@@ -67,6 +69,19 @@ def real_data() -> Path:
     return Path(folder)
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, which asks nobody for anything by itself."""
+    quiet = ("gpu", "background-networking", "component-update", "sync")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"),
+            args=["--no-sandbox", "--no-first-run", *(f"--disable-{each}" for each in quiet)],
+        )
+        yield chromium
+        chromium.close()
+
+
 @pytest.fixture
 def gemini(monkeypatch: pytest.MonkeyPatch) -> Iterator[GeminiServer]:
     """A Gemini on this machine, which the environment points to."""
@@ -80,7 +95,7 @@ def gemini(monkeypatch: pytest.MonkeyPatch) -> Iterator[GeminiServer]:
 @pytest.fixture(autouse=True)
 def settings_from_nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test reads the settings of whoever runs it, or writes to a warehouse that is in use."""
-    for name in os.environ:
-        if name.startswith(("MEDCALC_", "GEMINI_", "GOOGLE_", "DAGSTER_HOME")) and name != "MEDCALC_REAL_DATA":
+    for name in os.environ.keys() - {"MEDCALC_REAL_DATA", "MEDCALC_SCREENSHOTS"}:
+        if name.startswith(("MEDCALC_", "GEMINI_", "GOOGLE_", "DAGSTER_HOME")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("MEDCALC_HOME", str(tmp_path / "home"))

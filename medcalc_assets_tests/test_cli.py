@@ -2,7 +2,8 @@ import pytest
 from click.testing import CliRunner
 
 from medcalc_assets.cli import main
-from medcalc_assets.cli.chain import _contiguous
+from medcalc_assets.defs.stage import tags_of_runs
+from medcalc_assets.partitions import KEYS
 
 
 def medcalc(*arguments, **environment):
@@ -109,7 +110,8 @@ def test_calculators_lists_all_with_their_references():
 
 
 @pytest.mark.parametrize(
-    ("positions", "ranges"), [([0, 1, 2], [(0, 2)]), ([5, 1, 2], [(1, 2), (5, 5)]), ([], []), ([54], [(54, 54)])]
+    ("positions", "ranges"), [([0, 1, 2], [(0, 2)]), ([5, 1, 2], [(1, 2), (5, 5)]), ([], []), ([54, 54], [(54, 54)])]
 )
 def test_neighbouring_partitions_are_run_at_once(positions, ranges):
-    assert list(_contiguous(positions)) == ranges
+    tags = tags_of_runs(KEYS[position] for position in positions)
+    assert [tuple(KEYS.index(key) for key in each.values()) for each in tags] == ranges

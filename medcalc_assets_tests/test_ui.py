@@ -21,7 +21,7 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from medcalc_assets.partitions import KEYS
 from medcalc_assets.storage.tables import TABLES
@@ -29,8 +29,6 @@ from medcalc_assets.storage.warehouse import Warehouse
 
 ROOT = Path(__file__).parents[1]
 PATIENCE = 240  # seconds for a slow machine; nothing here is timed
-CHROMIUM = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-CHROMIUM += ["--disable-component-update", "--disable-sync"]
 EMPTY = ("llm_calls", "auditor_drift", "label_releases")
 """Tables to which the demo adds nothing: nobody is called, one auditor votes, and no release is asked for."""
 PARTITIONED = {name for name, table in TABLES.items() if table.partitioned}
@@ -92,13 +90,11 @@ def ui(tmp_path: Path) -> Iterator[UI]:
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
-        page = browser.new_page(viewport={"width": 1600, "height": 1000})
-        page.set_default_timeout(PATIENCE * 1000)
-        yield page
-        browser.close()
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1600, "height": 1000})
+    page.set_default_timeout(PATIENCE * 1000)
+    yield page
+    page.close()
 
 
 def picture(page: Page, name: str) -> None:

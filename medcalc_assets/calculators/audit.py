@@ -75,8 +75,8 @@ class DerivationAudit:
 
     @property
     def defects(self) -> tuple[str, ...]:
-        """The known defects of the release that explain the label here, each completing "the release ..."."""
-        if not self.release_rule_reproduces or self.published.value is None:
+        """The known defects of the release that explain a contradicted label, each completing "the release ..."."""
+        if self.verdict != "contradicted" or not self.release_rule_reproduces:
             return ()
         decisive = tuple(defect.name for defect in self.decisive_defects)
         return decisive or tuple(defect.name for defect in self.calculator.defects)

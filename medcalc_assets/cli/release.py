@@ -66,7 +66,8 @@ def release(version: str) -> None:
             console.print(f"  {offender}", markup=False, highlight=False, soft_wrap=True)
     if not result.success and not closed:
         errors = (event.step_failure_data.error for event in result.filter_events(lambda event: event.is_step_failure))
-        raise ReleaseError("; ".join((error.cause or error).message.strip() for error in errors if error))
+        said = ((error.cause or error).message.partition(": ")[2].strip() for error in errors if error)  # behind its class
+        raise ReleaseError("; ".join(said))
     if closed:
         console.print(f"Nothing was released. The candidate is in {settings.releases.candidate}.", soft_wrap=True)
         raise SystemExit(GATE_CLOSED)

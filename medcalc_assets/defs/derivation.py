@@ -58,6 +58,7 @@ def _audit(calculator_id: int, entities: str, *label: Any) -> dict[str, Any]:
         "missing": json.dumps(audit.missing),
         "problems": json.dumps([str(problem) for problem in audit.problems]),
         "implausible": json.dumps([str(problem) for problem in audit.implausible]),
+        "defects": json.dumps(audit.defects, ensure_ascii=False),
         "explanation": audit.explanation,
         "working": audit.working,
     }

@@ -30,9 +30,7 @@ from medcalc_assets.storage.warehouse import Warehouse
 
 def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
     """Write `report.html`, `index.html` and `labels/<uid>.html`, and return the number of labels. All or nothing."""
-    stored = {
-        name: warehouse.read(table) for name, table in tables.TABLES.items() if "uid" in table.key and warehouse.has(table)
-    }
+    stored = {name: warehouse.read(table) for name, table in tables.TABLES.items() if "uid" in table.key}
     by_uid: dict[int, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: {name: [] for name in tables.TABLES})
     for name, frame in stored.items():
         for row in frame.iter_rows(named=True):
@@ -115,6 +113,7 @@ def report_page(stored: Mapping[str, pl.DataFrame]) -> str:
             .height,
             verdicts=dict(audits["verdict"].value_counts().sort("verdict").iter_rows()),
             causes=CAUSES,
+            defects=_defects(audits, stored["raw_medcalc"]),
             reasons=[(reason, maintained.filter(reason=reason).height, meaning) for reason, meaning in REASONS.items()],
             agreement=compare_with_physicians(
                 stored["raw_medcalc"], audits, stored["relabels"], stored["physician_consensus"], auditor
@@ -202,6 +201,15 @@ def _out_for_review(packets: Packets, answers: pl.DataFrame) -> dict[int, list[s
             if (uid, packet["reviewer"]) not in answered:
                 out[uid].append(packet["reviewer"])
     return out
+
+
+def _defects(audits: pl.DataFrame, names: pl.DataFrame) -> list[dict[str, Any]]:
+    """What the release does otherwise than the published rule, by the number of labels that it explains."""
+    found = audits.join(names, on="uid").select(
+        pl.col("calculator_name").alias("calculator"), defect=pl.col("defects").str.json_decode(pl.List(pl.String))
+    )
+    counted = found.explode("defect").drop_nulls().group_by("calculator", "defect").len("labels")
+    return counted.sort("labels", "calculator", "defect", descending=[True, False, False]).to_dicts()
 
 
 def _share(part: int, whole: int) -> str:

@@ -162,6 +162,7 @@ DERIVATION_AUDIT = Table(
         Column("missing", "VARCHAR", "JSON list of the inputs that the rule cannot do without and the entities lack."),
         Column("problems", "VARCHAR", "JSON list of the entities that cannot be used, and why."),
         Column("implausible", "VARCHAR", "JSON list of values outside anything seen alive, or a label out of range."),
+        Column("defects", "VARCHAR", "JSON list of the release's defects that explain a contradicted label."),
         Column("explanation", "VARCHAR", "The verdict in one sentence."),
         Column("working", "VARCHAR", "The working by the published rule, as markdown."),
     ),

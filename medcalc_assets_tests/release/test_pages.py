@@ -1,18 +1,8 @@
 import pytest
-from playwright.sync_api import sync_playwright
 
 from medcalc_assets.release.packet import Packets
 from medcalc_assets.release.pages import label_page, marked, write_pages
 from medcalc_assets.release.trace import rows_of
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +11,6 @@ def folder(demo, tmp_path_factory):
     Packets(home).issue(demo.settings.warehouse, "Dr Lee", 3)
     assert write_pages(demo.settings.warehouse, Packets(home), home / "report") == 330
     return home / "report"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -265,4 +265,6 @@ def test_the_commands(own_demo, tmp_path):
     assert refused.exit_code == 3
     assert "never overwritten" in refused.output
     assert medcalc("release", "--version", "latest").exit_code == 1
+    unchanged = medcalc("release", "--version", "9.9.9")
+    assert (unchanged.exit_code, unchanged.output) == (1, "ReleaseError No label changed since 1.2.0: cite that.\n")
     assert json.loads((own_demo.settings.releases.of(FIRST) / MANIFEST).read_text())["version"] == "1.1.0"
