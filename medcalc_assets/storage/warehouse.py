@@ -86,10 +86,11 @@ class Warehouse:
     def write(self, table: Table, frames: Iterable[pl.DataFrame], partitions: Sequence[str] | None = None) -> int:
         """Replace these partitions (the whole table, for None) with the frames, and return the table's row count.
 
-        To an append-only table the rows that it does not have are added; nothing is replaced. One transaction: after any
-        failure the table is what it was before. Raises WarehouseError if a frame is not as the table declares: a column
-        missing, unknown or of another type, null where an answer is required, a repeated key, a row of a partition that is
-        not being written, or in an append-only table another row under a key that it has.
+        To an append-only table the rows that it does not have are added; nothing is replaced. Any other table that was made
+        by another version of the project is made anew, and its other partitions have to be written again. One transaction:
+        after any failure the table is what it was before. Raises WarehouseError if a frame is not as the table declares: a
+        column missing, unknown or of another type, null where an answer is required, a repeated key, a row of a partition
+        that is not being written, or in an append-only table another row under a key that it has.
         """
         where, parameters = _where(partitions)
         keys = [""] if partitions is None else list(partitions)
@@ -112,6 +113,10 @@ class Warehouse:
             connection.begin()
             try:
                 connection.execute(f"CREATE SCHEMA IF NOT EXISTS {CATALOG}.{SCHEMA}")
+                connection.execute(f"CREATE TABLE IF NOT EXISTS {WRITTEN} (table_name VARCHAR, {PARTITION_COLUMN} VARCHAR)")
+                if not table.append_only and _differing_columns(connection, table):
+                    connection.execute(f"DROP TABLE {table.full_name}")
+                    connection.execute(f"DELETE FROM {WRITTEN} WHERE table_name = ?", [table.name])
                 connection.execute(table.ddl)
                 _require_declared_columns(connection, table)
                 if not table.append_only:
@@ -120,7 +125,6 @@ class Warehouse:
                 connection.register("incoming", pa.RecordBatchReader.from_batches(schema, batches()))
                 connection.execute(f"INSERT INTO {table.full_name} BY NAME {_new_rows(table)}")
                 _require_unique_keys(connection, table)
-                connection.execute(f"CREATE TABLE IF NOT EXISTS {WRITTEN} (table_name VARCHAR, {PARTITION_COLUMN} VARCHAR)")
                 known = f"table_name = ? AND {PARTITION_COLUMN} IN (SELECT unnest(?))"
                 connection.execute(f"DELETE FROM {WRITTEN} WHERE {known}", [table.name, keys])
                 connection.execute(f"INSERT INTO {WRITTEN} SELECT ?, unnest(?)", [table.name, keys])
@@ -198,17 +202,26 @@ def _exists(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
     return bool(connection.execute(found, [SCHEMA, table.name]).fetchall()[0][0])
 
 
-def _require_declared_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """Raise WarehouseError if the stored table is not the declared one (it was made by another version)."""
+def _differing_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> list[str]:
+    """In which columns the stored table, if there is one, is not the declared one."""
     stored = connection.execute(
         "SELECT column_name, data_type FROM duckdb_columns() WHERE schema_name = ? AND table_name = ?",
         [SCHEMA, table.name],
     ).fetchall()
     declared = [(column.name, column.type) for column in table.columns]
-    if differing := sorted({name for name, _ in set(stored) ^ set(declared)}):
+    return sorted({name for name, _ in set(stored) ^ set(declared)}) if stored else []
+
+
+def _require_declared_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    if differing := _differing_columns(connection, table):
+        remedy = (
+            "Its rows cannot be made again: use that version, or copy them into a table with the declared columns."
+            if table.append_only
+            else f"Materialize {table.name} again."
+        )
         raise WarehouseError(
             f"{table.full_name} was made by another version of medcalc_assets (differing columns: "
-            f"{', '.join(differing)}). Move the DuckDB file away, or drop this table, and materialize the chain again."
+            f"{', '.join(differing)}). {remedy}"
         )
 
 

@@ -18,7 +18,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from medcalc_assets.storage.tables import AUDIT_FLAGS, PHYSICIAN_LABELS, RELABELS, TABLES, Table
+from medcalc_assets.storage.tables import AUDIT_FLAGS, LABEL_EVENTS, PHYSICIAN_LABELS, RELABELS, TABLES, Table
 from medcalc_assets.storage.warehouse import Warehouse, WarehouseError
 
 ROOT = Path(__file__).parents[2]
@@ -247,24 +247,31 @@ def test_null_is_no_answer_and_permitted_where_the_table_says_so(warehouse: Ware
     assert warehouse.read(RELABELS).equals(frame, null_equal=True)
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        "ALTER TABLE medcalc.medcalc.audit_flags DROP status",
-        "ALTER TABLE medcalc.medcalc.audit_flags ADD COLUMN more INTEGER",
-        "ALTER TABLE medcalc.medcalc.audit_flags ALTER n_votes TYPE DOUBLE",
-        "ALTER TABLE medcalc.medcalc.audit_flags RENAME status TO verdict",
-    ],
-)
-def test_a_table_made_by_another_version_is_refused_for_reading_and_writing(warehouse: Warehouse, other: str) -> None:
-    warehouse.write(AUDIT_FLAGS, [flags("map", 1)], ["map"])
+OTHER_VERSIONS = ("DROP status", "ADD COLUMN more INTEGER", "ALTER n_votes TYPE DOUBLE", "RENAME status TO verdict")
+
+
+@pytest.mark.parametrize("other", OTHER_VERSIONS)
+def test_a_table_made_by_another_version_is_not_read_and_is_made_anew(warehouse: Warehouse, other: str) -> None:
+    warehouse.write(AUDIT_FLAGS, [flags("map", 1), flags("curb_65", 2)], ["map", "curb_65"])
     with warehouse.connect() as connection:
-        connection.execute(other)
-    for use in (lambda: warehouse.read(AUDIT_FLAGS), lambda: warehouse.write(AUDIT_FLAGS, [flags("map", 2)], ["map"])):
-        with pytest.raises(WarehouseError, match=r"made by another version .*(status|more|n_votes).* Move the DuckDB file"):
-            use()
+        connection.execute(f"ALTER TABLE {AUDIT_FLAGS.full_name} {other}")
+    with pytest.raises(WarehouseError, match=r"another version .*(status|more|n_votes).* Materialize audit_flags again"):
+        warehouse.read(AUDIT_FLAGS)
+    warehouse.write(AUDIT_FLAGS, [flags("map", 3)], ["map"])
+    assert warehouse.read(AUDIT_FLAGS)["uid"].to_list() == [3]
+    with pytest.raises(WarehouseError, match="never been written for 1 of the partitions"):
+        warehouse.read(AUDIT_FLAGS, ["curb_65"])
+
+
+def test_a_history_made_by_another_version_is_kept(warehouse: Warehouse) -> None:
+    nothing = pl.DataFrame(schema=LABEL_EVENTS.polars_schema)
+    warehouse.write(LABEL_EVENTS, [nothing], ["map"])
     with warehouse.connect() as connection:
-        assert connection.sql("SELECT uid FROM medcalc.medcalc.audit_flags").fetchall() == [(1,)]
+        connection.execute(f"ALTER TABLE {LABEL_EVENTS.full_name} ADD COLUMN more INTEGER")
+    with pytest.raises(WarehouseError, match="cannot be made again"):
+        warehouse.write(LABEL_EVENTS, [nothing], ["map"])
+    with warehouse.connect() as connection:
+        assert "more" in connection.sql(f"SELECT * FROM {LABEL_EVENTS.full_name}").columns
 
 
 def test_reading_before_the_first_run_names_the_remedy_and_makes_no_file(warehouse: Warehouse) -> None:
