@@ -23,7 +23,7 @@ DRAWN = ("label_number", "relabel_number")
         "release",
         adjudication,
         limits,
-        trace=dg.MarkdownMetadataValue(f"[Why is a label what it is? Trace it by its uid.]({PLAYGROUND})"),
+        see=f"[Why is a label what it is? Trace it by its uid.]({PLAYGROUND})",
     ),
     ins={
         "raw_medcalc": columns(*INSTANCE_KEYS, "output_type", *value.columns("label")),

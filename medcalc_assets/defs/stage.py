@@ -42,9 +42,9 @@ CALLS = {
 """What votes took, by partition: figures for `describe`. The cost is null where that of any call is unknown."""
 
 
-def stage(name: str, group: str, *code: ModuleType | str, **metadata: Any) -> dict[str, Any]:
+def stage(name: str, group: str, *code: ModuleType | str, see: str = "") -> dict[str, Any]:
     """The arguments of `dg.asset` for the table of this name. `code` is what its content depends on, besides its inputs:
-    modules, and versions of what is no module.
+    modules, and versions of what is no module. `see` is markdown to follow the table's description.
 
     Any number of partitions is one run: 55 runs would cost minutes of starting up.
     """
@@ -54,7 +54,7 @@ def stage(name: str, group: str, *code: ModuleType | str, **metadata: Any) -> di
     return {
         "key": name,
         "group_name": group,
-        "description": table.description,
+        "description": f"{table.description}\n\n{see}".strip(),
         "owners": ["team:label-stewards"],
         "kinds": {"duckdb", "polars"},
         "code_version": hashlib.sha256(sources.encode()).hexdigest()[:12],
@@ -71,7 +71,6 @@ def stage(name: str, group: str, *code: ModuleType | str, **metadata: Any) -> di
                     for column in table.columns
                 ]
             ),
-            **metadata,
         },
         **(partitioned if table.partitioned else {}),
     }
