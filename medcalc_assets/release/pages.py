@@ -53,6 +53,7 @@ def label_page(rows: Rows, out: list[str]) -> str:
     """The trace of one label; in its note, the numbers that the entities hold are marked. `out`: who is still to answer."""
     instance = rows["raw_medcalc"][0]
     headline, _, rest = parts(rows)
+    note, not_found = marked(instance["note"], json.loads(instance["entities"]))
     return (
         templates()
         .get_template("label.html.j2")
@@ -60,7 +61,8 @@ def label_page(rows: Rows, out: list[str]) -> str:
             uid=instance["uid"],
             headline=as_html(headline),
             question=instance["question"],
-            note=marked(instance["note"], json.loads(instance["entities"])),
+            note=note,
+            not_found=not_found,
             rest=as_html(rest),
             out=out,
             simulated=rows["maintained_labels"][0]["auditor"] == simulated.NAME,
@@ -137,21 +139,25 @@ def report_page(stored: Mapping[str, pl.DataFrame]) -> str:
     return templates().get_template("report.html.j2").render(body=Markup(_markdown(images=True).render(body)))
 
 
-def marked(note: str, entities: Mapping[str, Any]) -> Markup:
-    """The note with the numbers and dates marked that the entities hold, where they are written the same way."""
-    found: dict[str, str] = {}
-    for name, raw in entities.items():
-        for part in raw if isinstance(raw, list) else [raw]:
-            for spelling in _spellings(part):
-                found.setdefault(spelling, name)
-    if not found:
-        return Markup.escape(note)
-    longest_first = "|".join(re.escape(spelling) for spelling in sorted(found, key=len, reverse=True))
+def marked(note: str, entities: Mapping[str, Any]) -> tuple[Markup, dict[str, str]]:
+    """The note with the numbers and dates marked that the entities hold, where they are written the same way; and by
+    entity the numbers and dates that are nowhere in it so written."""
+    spellings = {
+        name: [spelling for part in (raw if isinstance(raw, list) else [raw]) for spelling in _spellings(part)]
+        for name, raw in entities.items()
+    }
+    names = {spelling: name for name, each in reversed(spellings.items()) for spelling in each}
+    if not names:
+        return Markup.escape(note), {}
+    longest_first = "|".join(re.escape(spelling) for spelling in sorted(names, key=len, reverse=True))
     pieces = re.split(rf"(?<![\w.,])({longest_first})(?!\d|[.,]\d|/\d+/)", note)
-    return Markup("").join(
-        Markup('<mark title="{}">{}</mark>').format(found[piece], piece) if place % 2 else piece
+    found = set(pieces[1::2])
+    not_found = {name: each[0] for name, each in spellings.items() if each and not found & set(each)}
+    shown = Markup("").join(
+        Markup('<mark title="{}">{}</mark>').format(names[piece], piece) if place % 2 else piece
         for place, piece in enumerate(pieces)
     )
+    return shown, not_found
 
 
 def as_html(text: str) -> Markup:

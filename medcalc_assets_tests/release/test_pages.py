@@ -80,4 +80,6 @@ def test_what_others_wrote_runs_nowhere(demo, page, tmp_path):
     ],
 )
 def test_numbers_of_the_entities_are_marked_in_the_note(note, entities, expected):
-    assert str(marked(note, entities)) == expected
+    shown, not_found = marked(note, entities)
+    assert str(shown) == expected
+    assert not_found == ({"dose": "3"} if "dose" in entities else {})
