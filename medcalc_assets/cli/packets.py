@@ -25,7 +25,7 @@ def packet(reviewer: str, n: int) -> None:
     folder = Packets(home_folder()).issue(Warehouse(home_folder()), reviewer, n)
     for path in sorted(folder.iterdir()):
         console.print(f"wrote {path}", soft_wrap=True)
-    console.print("Send the .xlsx, or import the tasks; then: [bold]medcalc ingest FILE[/]")
+    console.print("Send the .html or the .xlsx, or import the tasks; then: [bold]medcalc ingest FILE[/]")
 
 
 @click.command()

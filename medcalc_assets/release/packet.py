@@ -1,4 +1,5 @@
-"""Packets for physicians: blind cases from the head of the queue, as a spreadsheet and as Label Studio tasks, and back.
+"""Packets for physicians: blind cases from the head of the queue, as a form for the browser, a spreadsheet and Label Studio
+tasks, and back.
 
 A packet holds note and question, and nothing that was ever computed from them. What comes back is kept as it came, below
 `$MEDCALC_HOME/answers/`, with what was read from it beside it: the warehouse can always be made again.
@@ -25,12 +26,16 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.value import NA, Label, as_columns
+from medcalc_assets.release.release import templates
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import Warehouse
 
 GIVEN = ("uid", "question", "note")
 ASKED = ("value", "cannot_be_computed", "assumptions", "time_point", "guideline", "rationale", "confidence")
-WIDTHS = (8, 40, 90, 16, 12, 30, 24, 24, 40, 12)
+WIDTHS = (7, 24, 80, 12, 20, 22, 16, 18, 30, 12)
+"""Of the columns, in characters: note and answers are seen side by side."""
+HIGHEST = 409
+"""Points: the highest row of a spreadsheet. What a note has beyond it is read in the formula bar, or in the form."""
 CHOICES = {"cannot_be_computed": ("yes", "no"), "confidence": ("high", "medium", "low")}
 CASES, ABOUT = "cases", "about"
 HOW_TO = (
@@ -38,8 +43,8 @@ HOW_TO = (
     "value: one number, or one date as MM/DD/YYYY; a gestational age as '33 weeks 4 days'.",
     "cannot_be_computed: yes, if the note does not allow an answer; then leave value empty.",
     "assumptions, time_point, guideline: what your answer rests on, where the note leaves a choice.",
-    "confidence: high, medium or low. A row without value and without 'yes' counts as not answered.",
-    "Do not change the columns uid, question and note. The cases are in no particular order.",
+    "confidence: high, medium or low. A case without value and without 'yes' counts as not answered.",
+    "Leave uid, question and note as they are. The cases are in no particular order.",
 )
 
 
@@ -125,6 +130,7 @@ class Packets:
             "issued_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             "cases": {case.uid: fingerprint(case.question, case.note) for case in cases},
         }
+        (unfinished / f"{name}.html").write_text(form_of(name, reviewer, cases), encoding="utf-8")
         workbook_of(name, reviewer, cases).save(unfinished / f"{name}.xlsx")
         write_json(unfinished / f"{name}_label_studio.json", label_studio_tasks(name, reviewer, cases))
         (unfinished / "label_studio_config.xml").write_text(label_studio_config(), encoding="utf-8")
@@ -145,7 +151,7 @@ class Packets:
         kept = self.answers / hashlib.sha256(content).hexdigest()[:16]
         if (record := kept.with_suffix(".json")).exists():
             return None
-        name, reviewer, rows = read_label_studio(path) if path.suffix == ".json" else read_workbook(path)
+        name, reviewer, rows = read_json(path) if path.suffix == ".json" else read_workbook(path)
         packet = next((packet for packet in self.issued() if packet["packet"] == name), None)
         if packet is None:
             raise PacketError(f"{path}: no packet {name!r} was issued from {self.home}. Is MEDCALC_HOME the right one?")
@@ -203,36 +209,44 @@ def printable(text: str) -> str:
     return "".join(sign for sign in text if sign.isprintable() or sign in "\n\t")
 
 
+def form_of(name: str, reviewer: str, cases: list[Case]) -> str:
+    """A page on which the cases are read and answered, and which saves the answers as JSON. It asks nobody for anything."""
+    form = templates().get_template("form.html.j2")
+    asked = {"asked": ASKED, "choices": {field: CHOICES.get(field) for field in ASKED}, "how_to": HOW_TO}
+    return form.render(packet=name, reviewer=reviewer, cases=cases, printable=printable, **asked)
+
+
 def workbook_of(name: str, reviewer: str, cases: Iterable[Case]) -> openpyxl.Workbook:
     """The spreadsheet. Text that begins with `=` stays text; what is not to be changed is protected."""
     workbook = openpyxl.Workbook()
-    sheet = workbook.worksheets[0]
-    sheet.title = CASES
+    about, sheet = workbook.worksheets[0], workbook.create_sheet(CASES)
+    about.title = ABOUT
+    for line in (("packet", name), ("reviewer", reviewer), (), *((text,) for text in HOW_TO)):
+        about.append(line)
+    about.column_dimensions["A"].width = 100
     sheet.append([*GIVEN, *ASKED])
+    top = Alignment(wrap_text=True, vertical="top")
     for row, case in enumerate(cases, start=2):
         sheet.cell(row, 1, case.uid)
         for column, text in enumerate((case.question, case.note), start=2):
             cell = sheet.cell(row, column)
             cell.value, cell.data_type = printable(text), "s"
-            cell.alignment = Alignment(wrap_text=True, vertical="top")
+        lines = sum(1 + len(line) // WIDTHS[2] for line in case.note.splitlines())
+        sheet.row_dimensions[row].height = min(HIGHEST, 15 * max(lines, 4))
         for column in range(len(GIVEN) + 1, len(GIVEN) + len(ASKED) + 1):
-            cell = sheet.cell(row, column)
-            cell.protection = Protection(locked=False)
-            cell.alignment = Alignment(wrap_text=True, vertical="top")
+            sheet.cell(row, column).protection = Protection(locked=False)
+        for cell in sheet[row]:
+            cell.alignment = top
     for column, width in enumerate(WIDTHS, start=1):
         sheet.column_dimensions[get_column_letter(column)].width = width
-        sheet.cell(1, column).font = Font(bold=True)
+        sheet.cell(1, column).font, sheet.cell(1, column).alignment = Font(bold=True), top
     for field, permitted in CHOICES.items():
-        validation = DataValidation(type="list", formula1=f'"{",".join(permitted)}"', allow_blank=True)
+        validation = DataValidation("list", formula1=f'"{",".join(permitted)}"', allow_blank=True, showErrorMessage=True)
         letter = get_column_letter(len(GIVEN) + 1 + ASKED.index(field))
         validation.add(f"{letter}2:{letter}{sheet.max_row}")
         sheet.add_data_validation(validation)
-    sheet.freeze_panes = "D2"
+    sheet.freeze_panes = "B2"
     sheet.protection.sheet = True
-    about = workbook.create_sheet(ABOUT)
-    for line in (("packet", name), ("reviewer", reviewer), (), *((text,) for text in HOW_TO)):
-        about.append(line)
-    about.column_dimensions["A"].width = 100
     return workbook
 
 
@@ -243,7 +257,8 @@ def read_workbook(path: Path) -> tuple[str, str, list[dict[str, Any]]]:
         cases, about = workbook[CASES], workbook[ABOUT]
     except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise PacketError(
-            f"{path} is no packet: {error}. It has to be .xlsx with the sheets {CASES} and {ABOUT}, or Label Studio's JSON."
+            f"{path} is no packet: {error}. It has to be .xlsx with the sheets {CASES} and {ABOUT}, or "
+            "the JSON of the form or of Label Studio."
         ) from error
     head = [cell.value for cell in cases[1]][: len(GIVEN) + len(ASKED)]
     if head != [*GIVEN, *ASKED]:
@@ -276,12 +291,16 @@ def label_studio_config() -> str:
     return "\n".join(["<View>", *(f"  {line}" for line in lines), "</View>", ""])
 
 
-def read_label_studio(path: Path) -> tuple[str, str, list[dict[str, Any]]]:
-    """The same of Label Studio's JSON export: of each task its last annotation that was not cancelled."""
+def read_json(path: Path) -> tuple[str, str, list[dict[str, Any]]]:
+    """The same of what the form saves, or of Label Studio's JSON export: of each task its last annotation that was not
+    cancelled."""
     try:
-        tasks = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict):
+            filled = ({name: answer[name] for name in (*GIVEN, *ASKED)} for answer in content["answers"])
+            return content["packet"], content["reviewer"], [row | {"place": f"case {row['uid']}"} for row in filled]
         rows = []
-        for number, task in enumerate(tasks, start=1):
+        for number, task in enumerate(content, start=1):
             done = [each for each in task.get("annotations", []) if not each.get("was_cancelled")]
             results = done[-1]["result"] if done else []
             answers = {
@@ -293,10 +312,10 @@ def read_label_studio(path: Path) -> tuple[str, str, list[dict[str, Any]]]:
                 | {name: answers.get(name) for name in ASKED}
                 | {"place": f"task {number}"}
             )
-        (about,) = {(task["data"]["packet"], task["data"]["reviewer"]) for task in tasks}
+        (about,) = {(task["data"]["packet"], task["data"]["reviewer"]) for task in content}
     except (ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
         raise PacketError(
-            f"{path} is no export of one packet from Label Studio: {error!r}. Export it again as JSON."
+            f"{path} is neither what the form of a packet saves nor Label Studio's export of one: {error!r}. Save it again."
         ) from error
     return *about, rows
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from medcalc_assets.cli import main
 from medcalc_assets.labels.reviewers import agreement, cohens_kappa, consensus
 from medcalc_assets.labels.value import NA, day, number
-from medcalc_assets.release.packet import ASKED, GIVEN, Case, PacketError, Packets, read_label_studio, workbook_of
+from medcalc_assets.release.packet import ASKED, GIVEN, Case, PacketError, Packets, form_of, read_json, workbook_of
 from medcalc_assets.storage.tables import RAW_MEDCALC
 
 
@@ -53,6 +53,8 @@ def test_a_packet_is_blind(demo, packets):
         assert (question, note) == (raw[uid]["question"], raw[uid]["note"])
         assert set(answers) == {None}
     about = " ".join(str(cell.value) for row in workbook["about"].iter_rows() for cell in row)
+    form = path.with_suffix(".html").read_text().casefold()
+    assert not [word for word in ("relabel", 'limit"', "entities", "tier", "queue", "ground truth") if word in form]
     tasks = json.loads((path.parent / f"{path.stem}_label_studio.json").read_text())
     assert {key for task in tasks for key in task} == {"data"}
     assert {key for task in tasks for key in task["data"]} == {"packet", "reviewer", *GIVEN}
@@ -164,6 +166,40 @@ def test_a_stranger_and_a_strange_packet_are_refused(demo, packets, types):
         packets.issue(demo.settings.warehouse, "../..", 1)
 
 
+def test_the_form_is_filled_in_a_browser_kept_over_a_reload_and_comes_back(demo, packets, types, browser):
+    path = issued(packets, demo).with_suffix(".html")
+    page = browser.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    raw = {row["uid"]: row for row in demo.read("raw_medcalc").iter_rows(named=True)}
+    for section in page.locator("section").all():
+        uid = int(section.get_attribute("data-uid"))
+        assert section.locator("[data-given=note]").inner_text() == raw[uid]["note"]
+        section.locator("[name=value]").fill(str(answer_for(types[uid])))
+        section.locator("[name=value]").press("Enter")
+    first = page.locator("section").first
+    first.locator("[name=value]").fill("")
+    first.locator("[name=cannot_be_computed]").select_option("yes")
+    first.locator("[name=rationale]").fill("=a <b>cat</b>")
+    page.reload()
+    assert page.inner_text("#count") == "6"
+    with page.expect_download() as download:
+        page.click("#save")
+    download.value.save_as(saved := path.with_name(download.value.suggested_filename))
+    assert packets.ingest(saved, types) == 6
+    rows = packets.taken_over(demo.read("raw_medcalc"))
+    assert rows.filter(state="not_computable")["rationale"].to_list() == ["=a <b>cat</b>"]
+    assert all(url.startswith(("file:", "blob:")) for url in asked)
+    page.close()
+
+
+def test_a_form_escapes_what_others_wrote():
+    page = form_of("a-1", "</script><script>alert(1)", [Case(1, "<b>?", "<script>alert(2)</script>\x1b")])
+    assert "<script>alert" not in page
+    assert "\x1b" not in page
+
+
 def test_label_studio_comes_back_as_well(demo, packets, types):
     path = issued(packets, demo)
     tasks = json.loads((path.parent / f"{path.stem}_label_studio.json").read_text())
@@ -181,7 +217,7 @@ def test_label_studio_comes_back_as_well(demo, packets, types):
         ]
     export = path.with_name("export.json")
     export.write_text(json.dumps(tasks))
-    assert read_label_studio(export)[:2] == ("dr-lee-1", "Dr Lee")
+    assert read_json(export)[:2] == ("dr-lee-1", "Dr Lee")
     assert packets.ingest(export, types) == 6
     rows = packets.taken_over(demo.read("raw_medcalc"))
     assert set(rows["confidence"]) == {"low"}
