@@ -69,9 +69,10 @@ def real_data() -> Path:
     return Path(folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, which asks nobody for anything by itself."""
+    """Debian's Chromium, which asks nobody for anything by itself. While it is open, playwright's event loop is running, and
+    no other can be started."""
     quiet = ("gpu", "background-networking", "component-update", "sync")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(

@@ -168,3 +168,17 @@ def test_a_person_materializes_all_calculators_in_the_browser_and_sees_the_plots
     page.goto(f"{ui.url}/assets/maintained_labels?view=partitions&partition=child_pugh")
     page.get_by_text("dagster/partition_row_count").wait_for()
     picture(page, "06 partition")
+
+    page.goto(f"{ui.url}/assets/maintained_labels")
+    page.get_by_role("link", name="Trace it by its uid").click()
+    launch = page.get_by_role("button", name="Launch Run")
+    launch.wait_for()
+    picture(page, "07 launchpad of the trace")
+    launch.click()
+    traced = '{runsOrError(filter: {pipelineName: "trace_label"}){... on Runs{results{status}}}}'
+    until(lambda: {"status": "SUCCESS"} in ui.ask(traced)["runsOrError"]["results"], "the trace", ui)
+    key = warehouse.rows_of(1)["raw_medcalc"][0]["calculator"]
+    page.goto(f"{ui.url}/assets/maintained_labels?view=partitions&partition={key}")
+    page.get_by_text("[Show Markdown]").click()
+    page.get_by_role("dialog").get_by_role("heading", name="Label 1 ").wait_for()
+    picture(page, "08 trace")

@@ -2,12 +2,15 @@ import csv
 import json
 import shutil
 
+import dagster as dg
 import datasets
 import polars as pl
 import pytest
 from click.testing import CliRunner
 
 from medcalc_assets.cli import main
+from medcalc_assets.definitions import assemble
+from medcalc_assets.defs.publication import history_of_releases
 from medcalc_assets.release.gates import GATES, Candidate
 from medcalc_assets.release.release import (
     MANIFEST,
@@ -229,6 +232,21 @@ def test_releases_follow_each_other_and_none_is_ever_overwritten(own_demo, relea
     assert told["Reason"].to_list() == ["physician"]
     assert told["Ground Truth Answer"].to_list() == [17]
     assert {path.name: sha256(path) for path in releases.of(FIRST).iterdir()} == first
+
+
+def test_a_release_from_the_ui_gets_into_the_history(own_demo, release):
+    result = release(own_demo, None)
+    event = next(event for event in result.all_events if event.event_type == dg.DagsterEventType.PIPELINE_SUCCESS)
+    run = own_demo.instance.get_run_by_id(result.run_id)
+    with dg.build_run_status_sensor_context(
+        "history_of_releases", event, own_demo.instance, run, resources={"settings": own_demo.settings}
+    ) as context:
+        requests = list(history_of_releases(context))
+    definitions = assemble(own_demo.settings)
+    for request in requests:
+        definitions.resolve_job_def("history").execute_in_process(instance=own_demo.instance, tags=request.tags)
+    events = own_demo.read("label_events").filter(event="released")
+    assert dict(events["actor"].value_counts().iter_rows()) == {"1.1.0": 330, "1.2.0": 330}
 
 
 def test_a_changed_file_of_a_release_is_found(own_demo):
