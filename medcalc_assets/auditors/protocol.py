@@ -105,6 +105,12 @@ def sample(instances: pl.DataFrame, of_each_calculator: int) -> pl.DataFrame:
     return instances.filter(pl.col("uid").hash(seed=0).rank("ordinal").over("calculator") <= of_each_calculator)
 
 
+def cost() -> pl.Expr:
+    """What the votes of a frame cost in US dollars; null where that of any call is unknown."""
+    asked = pl.col("cost_usd").filter(pl.col("calls") > 0)
+    return pl.when(~asked.is_null().any()).then(asked.sum())
+
+
 def votes_frame(table: Table, votes: Mapping[str, Iterable[Vote]], instances: pl.DataFrame) -> pl.DataFrame:
     """The votes of each auditor as rows of `table`, which is `audit_votes` or `relabel_votes`."""
     rows = [vote.row() | {"auditor": auditor} for auditor, cast in votes.items() for vote in cast]

@@ -189,7 +189,7 @@ def export(folder: Path | None) -> None:
     """Write the maintained labels as a drop-in CSV of v1.0, and as Parquet with state, reason and evidence."""
     settings = Settings.from_environment()
     for path in exported.export(settings.warehouse, folder or Path(settings.home) / "export"):
-        console.print(f"wrote {path}", soft_wrap=True)
+        console.print(f"wrote {path}", markup=False, soft_wrap=True)
 
 
 @click.command("calculators")

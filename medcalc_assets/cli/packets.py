@@ -13,18 +13,25 @@ from medcalc_assets.storage.warehouse import Warehouse, home_folder
 @click.command()
 @click.option("--reviewer", required=True, help="Who is to answer; the name goes into the history.")
 @click.option("--n", default=25, show_default=True, type=click.IntRange(1, 500), help="How many cases.")
+@click.option(
+    "--per-case",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 20),
+    help="How many reviewers are to answer each case.",
+)
 @home
 @reports_errors
-def packet(reviewer: str, n: int) -> None:
-    """Write a blind packet from the head of the queue: a spreadsheet, and the same as Label Studio tasks.
+def packet(reviewer: str, n: int, per_case: int) -> None:
+    """Write a blind packet from the head of the queue: a form for the browser, a spreadsheet, and Label Studio tasks.
 
     \b
     Example:
       medcalc packet --reviewer "Dr Lee" --n 25
     """
-    folder = Packets(home_folder()).issue(Warehouse(home_folder()), reviewer, n)
+    folder = Packets(home_folder()).issue(Warehouse(home_folder()), reviewer, n, per_case)
     for path in sorted(folder.iterdir()):
-        console.print(f"wrote {path}", soft_wrap=True)
+        console.print(f"wrote {path}", markup=False, soft_wrap=True)
     console.print("Send the .html or the .xlsx, or import the tasks; then: [bold]medcalc ingest FILE[/]")
 
 
@@ -33,7 +40,7 @@ def packet(reviewer: str, n: int) -> None:
 @home
 @reports_errors
 def ingest(file: Path) -> None:
-    """Take over the answers of a packet that came back (.xlsx, or Label Studio's JSON); the next run uses them.
+    """Take over the answers of a packet that came back (.xlsx, or JSON of the form or of Label Studio); the next run uses them.
 
     \b
     Example:
@@ -42,6 +49,6 @@ def ingest(file: Path) -> None:
     raw = Warehouse(home_folder()).read(RAW_MEDCALC, columns=["uid", "output_type"])
     count = Packets(home_folder()).ingest(file, dict(raw.iter_rows()))
     if count is None:
-        console.print(f"{file} was taken over before: nothing changes.", soft_wrap=True)
+        console.print(f"{file} was taken over before: nothing changes.", markup=False, soft_wrap=True)
     else:
         console.print(f"took over {count} answers. [bold]medcalc run[/] lets them decide.", soft_wrap=True)

@@ -31,7 +31,7 @@ def pages() -> None:
     settings = Settings.from_environment()
     with instance_of_dagster() as instance:
         assemble(settings).resolve_job_def("pages").execute_in_process(run_config=QUIET, instance=instance)
-    console.print(f"wrote {Path(settings.home) / 'report' / 'index.html'}", soft_wrap=True)
+    console.print(f"wrote {Path(settings.home) / 'report' / 'index.html'}", markup=False, soft_wrap=True)
 
 
 @click.command()
@@ -69,9 +69,11 @@ def release(version: str) -> None:
         said = ((error.cause or error).message.partition(": ")[2].strip() for error in errors if error)  # behind its class
         raise ReleaseError("; ".join(said))
     if closed:
-        console.print(f"Nothing was released. The candidate is in {settings.releases.candidate}.", soft_wrap=True)
+        console.print(
+            f"Nothing was released. The candidate is in {settings.releases.candidate}.", markup=False, soft_wrap=True
+        )
         raise SystemExit(GATE_CLOSED)
-    console.print(f"released {settings.releases.of(wanted)}", soft_wrap=True)
+    console.print(f"released {settings.releases.of(wanted)}", markup=False, soft_wrap=True)
 
 
 @click.command()

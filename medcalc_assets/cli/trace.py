@@ -4,7 +4,8 @@ import click
 from rich.markdown import Markdown
 
 from medcalc_assets.cli import console, home, reports_errors
-from medcalc_assets.release.trace import rows_of
+from medcalc_assets.release.packet import Packets
+from medcalc_assets.release.trace import answered, rows_of
 from medcalc_assets.release.trace import trace as story
 from medcalc_assets.storage.warehouse import Warehouse, home_folder
 
@@ -20,4 +21,5 @@ def trace(uid: int) -> None:
     Example:
       medcalc trace 868
     """
-    console.print(Markdown(story(rows_of(Warehouse(home_folder()), uid))))
+    rows = rows_of(Warehouse(home_folder()), uid)
+    console.print(Markdown(story(rows, Packets(home_folder()).out_for_review(answered(rows))[uid])))

@@ -83,7 +83,9 @@ watch_models = dg.ScheduleDefinition(
 )
 re_audit = dg.define_asset_job(
     "re_audit",
-    dg.AssetSelection.assets("audit_votes", "audit_flags", "relabel_votes", "relabels", "llm_calls", "disagreement_scores"),
+    dg.AssetSelection.assets(
+        "audit_votes", "audit_flags", "relabel_votes", "relabels", "llm_calls", "disagreement_scores", "label_events"
+    ),
     description="The votes of one more model beside those that count. The run's tags name it, and what it may cost.",
 )
 

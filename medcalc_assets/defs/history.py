@@ -11,8 +11,6 @@ from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import columns, describe, stage
 from medcalc_assets.release import history
 from medcalc_assets.release.history import NEEDED, SOURCES, facts, new_events, stamped
-from medcalc_assets.release.release import labels_in
-from medcalc_assets.release.versions import Version
 from medcalc_assets.storage.tables import INSTANCE_KEYS, LABEL_EVENTS, LABEL_RELEASES
 
 PAGE = 500
@@ -45,14 +43,17 @@ def label_events(
     """The rows to add. What has been written down is read from the table itself."""
     tables = {name: table for name, table in locals().items() if name in NEEDED}
     warehouse, keys = settings.warehouse, context.partition_keys
-    earlier = (
-        warehouse.read(LABEL_EVENTS) if warehouse.has(LABEL_EVENTS) else pl.DataFrame(schema=LABEL_EVENTS.polars_schema)
-    )
+    earlier = pl.DataFrame(schema=LABEL_EVENTS.polars_schema)
+    if warehouse.has(LABEL_EVENTS):
+        earlier = warehouse.read(LABEL_EVENTS).filter(pl.col("calculator").is_in(keys))
+    told = set(earlier.filter(event="released").select("actor", "calculator").iter_rows())
     released = warehouse.read(LABEL_RELEASES) if warehouse.has(LABEL_RELEASES) else None
     answers = [pl.DataFrame(schema={"uid": pl.Int64, "answer": pl.String, "version": pl.String})]
     stamps = list(_stamps(context.instance, keys))
     for row in released.iter_rows(named=True) if released is not None else ():
-        labels = labels_in(settings.releases.of(Version.parse(row["version"])))
+        if all((row["version"], key) in told for key in keys):
+            continue
+        labels = settings.releases.labels(row["version"])
         answers.append(
             labels.select(uid="Row Number", answer="Ground Truth Answer").with_columns(version=pl.lit(row["version"]))
         )
@@ -60,8 +61,8 @@ def label_events(
             {"event": "released", "actor": row["version"], "run_id": row["run_id"], "happened_at": row["released_at"]}
         )
     now = facts(tables, pl.concat(answers))
-    events = stamped(new_events(now, earlier.filter(pl.col("calculator").is_in(keys))), pl.DataFrame(stamps, schema=STAMP))
-    describe(context, pl.concat([earlier.filter(pl.col("calculator").is_in(keys)), events]), None)
+    events = stamped(new_events(now, earlier), pl.DataFrame(stamps, schema=STAMP))
+    describe(context, pl.concat([earlier, events]), None)
     for key, count in events.group_by("calculator").len().iter_rows():
         context.add_asset_metadata({"new events": count}, partition_key=key)
     return events

@@ -86,7 +86,7 @@ def freeze(
         return
     rows: list[dict[str, Any]] = []
     if version:
-        folder = releases.publish()
+        folder = releases.publish(digest)
         context.log.info("released %s", folder)
         rows.append(
             {

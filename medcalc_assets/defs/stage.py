@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from medcalc_assets.auditors.protocol import cost
 from medcalc_assets.partitions import BY_CALCULATOR, KEYS
 from medcalc_assets.storage.tables import PARTITION_COLUMN, TABLES
 
@@ -30,16 +31,15 @@ GROUPS = (
 """The groups of the assets, in the order of the chain."""
 
 
-ASKED = pl.col("calls") > 0
 CALLS = {
     "failed votes": (pl.col("status") == "failed").sum(),
     "calls": pl.col("calls").sum(),
     "calls saved": (pl.col("status") == "not_cast").sum(),
     "input tokens": pl.col("input_tokens").sum(),
     "output tokens": pl.col("output_tokens").sum(),
-    "cost in USD": pl.when(~pl.col("cost_usd").filter(ASKED).is_null().any()).then(pl.col("cost_usd").filter(ASKED).sum()),
+    "cost in USD": cost(),
 }
-"""What votes took, by partition: figures for `describe`. The cost is null where that of any call is unknown."""
+"""What votes took, by partition: figures for `describe`."""
 
 
 def stage(name: str, group: str, *code: ModuleType | str, see: str = "") -> dict[str, Any]:

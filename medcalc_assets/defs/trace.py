@@ -4,7 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from medcalc_assets.defs.settings import Settings
-from medcalc_assets.release.trace import rows_of, trace
+from medcalc_assets.release.trace import answered, rows_of, trace
 
 PLAYGROUND = "/locations/medcalc_assets/jobs/trace_label/playground"
 
@@ -18,11 +18,12 @@ class OneLabel(dg.Config):
 @dg.op(name="trace", description="Reads all that is known of one label, and observes the trace on its partition.")
 def observe_trace(context: dg.OpExecutionContext, config: OneLabel, settings: Settings) -> None:
     rows = rows_of(settings.warehouse, config.uid)
+    out = settings.packets.out_for_review(answered(rows))[config.uid]
     context.log_event(
         dg.AssetObservation(
             "maintained_labels",
             partition=rows["raw_medcalc"][0]["calculator"],
-            metadata={"uid": config.uid, "trace": dg.MarkdownMetadataValue(trace(rows))},
+            metadata={"uid": config.uid, "trace": dg.MarkdownMetadataValue(trace(rows, out))},
         )
     )
 

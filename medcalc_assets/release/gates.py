@@ -13,9 +13,10 @@ from medcalc_assets.auditors import simulated
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.limits import limits
 from medcalc_assets.labels.parsing import LabelError, parse_label
+from medcalc_assets.partitions import KEYS
 from medcalc_assets.release import policy
 from medcalc_assets.release.release import MANIFEST, Releases, build, labels_in, manifest_of, sha256, tampered
-from medcalc_assets.release.versions import Version, changes, require_version
+from medcalc_assets.release.versions import USES, Version, changes, require_version
 from medcalc_assets.source import COLUMNS
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import Warehouse
@@ -31,6 +32,15 @@ MUST_NAME = {
     "unresolved": ("released",),
 }
 """By reason, what the evidence has to name."""
+GIVES = {
+    "physician": "physician",
+    "physician_confirms": "relabel",
+    "confirmed": "released",
+    "relabelled": "relabel",
+    "ambiguous": "released",
+    "unresolved": "released",
+}
+"""By reason, which of the evidence is the label."""
 SPELLING = 2e-4
 """How far, relatively, the released spelling of a limit is from the limit that follows from the rule."""
 
@@ -56,14 +66,16 @@ class Candidate:
 
 
 def every_label_has_evidence(candidate: Candidate) -> Iterator[str]:
-    """No label without evidence: it names what its reason rests on, and what an ambiguous label assumes."""
-    labels = candidate.labels
-    for uid, reason, text, assumptions in labels.select("Row Number", "Reason", "Evidence", "Assumptions").iter_rows():
+    """No label without evidence: it names what its reason rests on, gives the label, and what an ambiguous label assumes."""
+    names = ["Row Number", "Reason", "Evidence", "Assumptions", "Ground Truth Answer"]
+    for uid, reason, text, assumptions, answer in candidate.labels.select(names).iter_rows():
         named = json.loads(text or "{}")
         if lacking := [name for name in MUST_NAME.get(reason, ()) if named.get(name) is None]:
             yield f"uid {uid} is {reason}, and its evidence does not name {', '.join(lacking)}"
         if reason not in MUST_NAME:
             yield f"uid {uid} has the reason {reason!r}, which is none"
+        elif (evidence := named.get(GIVES[reason])) and not _same(answer, str(evidence)):
+            yield f"uid {uid} is {answer}, and its evidence ({GIVES[reason]}) is {evidence}"
         if reason == "ambiguous" and len(set(json.loads(assumptions or "{}").values())) < 2:
             yield f"uid {uid} is ambiguous, and its assumptions do not name two conventions with two values"
 
@@ -129,8 +141,13 @@ def simulated_says_demo(candidate: Candidate) -> Iterator[str]:
 
 
 def no_uid_lost_or_added(candidate: Candidate) -> Iterator[str]:
-    """CSV and Parquet file have exactly the instances of the source, each once, and the same labels."""
-    expected = candidate.warehouse.read(tables.RAW_MEDCALC, columns=["uid"])["uid"]
+    """All calculators, of one source; CSV and Parquet file have its instances, each once, and the same labels."""
+    if missing := sorted(set(KEYS) - candidate.warehouse.written(tables.MAINTAINED_LABELS)):
+        yield f"{len(missing)} of {len(KEYS)} calculators were not run, such as {missing[0]}: `medcalc run` runs them all"
+    raw = candidate.warehouse.read(tables.RAW_MEDCALC, columns=["uid", "source", "source_version"])
+    if (sources := raw.select("source", "source_version").unique()).height > 1:
+        yield f"the instances are of {sources.height} versions of the source: `medcalc run` reads them anew"
+    expected = raw["uid"]
     labels = candidate.labels
     table = pl.read_csv(
         candidate.folder / manifest_of(candidate.folder)["labels"].replace(".parquet", ".csv"), infer_schema=False
@@ -142,7 +159,7 @@ def no_uid_lost_or_added(candidate: Candidate) -> Iterator[str]:
             yield f"{name}: {len(added)} added, such as uid {min(added)}"
         if uids.n_unique() != len(uids):
             yield f"{name}: a uid occurs twice"
-    same = [*COLUMNS, "Evaluation", "Reward"]
+    same = [*COLUMNS, *USES, "Use Because"]
     if not labels.select(same).cast(pl.String).equals(table.select(same)):
         yield "CSV and Parquet file differ"
 
@@ -176,6 +193,12 @@ def released_is_untouched(candidate: Candidate) -> Iterator[str]:
     target = candidate.releases.of(candidate.version)
     if target.exists() and (str(candidate.version) in released or not candidate.releases.is_published):
         yield f"{candidate.version} is released already, in {target}: a released version is never overwritten"
+    for version in map(str, candidate.releases.versions):
+        if version not in released and version != str(candidate.version):
+            yield (
+                f"{version} lies in {candidate.releases.folder}, and was not released from here, or not to the end: give that "
+                "version to finish it, or move its folder away"
+            )
     for version, manifest_sha256 in released.items():
         folder = candidate.releases.of(Version.parse(version))
         if not folder.is_dir():
@@ -214,6 +237,17 @@ GATES: dict[str, Callable[[Candidate], Iterator[str]]] = {
         version_tells_the_change,
     )
 }
+
+
+def _same(answer: str, evidence: str) -> bool:
+    """Whether a label as released, and as evidence has it, are the same but for spelling."""
+    try:
+        label, other = parse_label(answer), parse_label(evidence)
+    except LabelError:
+        return False
+    if label.number is None or other.number is None:
+        return label == other
+    return math.isclose(label.number, other.number, rel_tol=1e-6, abs_tol=1e-6)
 
 
 def _answers(candidate: Candidate) -> Iterator[tuple]:  # type: ignore[type-arg]

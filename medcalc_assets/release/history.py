@@ -20,6 +20,8 @@ SOURCES = {
     "maintained": "maintained_labels",
 }
 """Which table an event is read from. `released`, the last, is read from the releases."""
+BESIDES = ("rationale", "assumptions", "time_point", "guideline", "confidence")
+"""What a physician says beside the answer."""
 NEEDED = {
     "raw_medcalc": ["row_sha256", *columns("label")],
     "derivation_audit": ["verdict", "explanation", *columns("published")],
@@ -36,7 +38,7 @@ NEEDED = {
         *columns("relabel"),
     ],
     "adjudication_queue": ["auditor", "tier", "why", *columns("candidate")],
-    "physician_labels": ["reviewer", "state", "rationale", *columns("physician")],
+    "physician_labels": ["reviewer", "state", *BESIDES, *columns("physician")],
     "maintained_labels": ["auditor", "state", "reason", *columns("final")],
 }
 """The tables that events are read from, and the columns that they take, besides the keys of the instance."""
@@ -61,11 +63,12 @@ def facts(tables: Mapping[str, pl.DataFrame], releases: pl.DataFrame) -> pl.Data
     }
     flags = tables["audit_flags"].filter(pl.col("status") != "not_audited")
     keys = tables["raw_medcalc"].select(INSTANCE_KEYS)
-    votes = tables["relabel_votes"].with_columns(said=pl.coalesce(as_text("answer"), pl.lit("failed")))
+    votes = tables["relabel_votes"].filter(pl.col("status") != "not_cast")
+    votes = votes.with_columns(said=pl.coalesce(as_text("answer"), pl.lit("failed")))
     answers = votes.group_by(*INSTANCE_KEYS, "auditor").agg(pl.col("said").sort().str.join(", "))
-    auditor, nobody = pl.col("auditor"), pl.lit("the release")
+    auditor = pl.col("auditor")
     found = [
-        _fact("imported", tables["raw_medcalc"], nobody, as_text("label"), pl.format("row {}", "row_sha256")),
+        _fact("imported", tables["raw_medcalc"], pl.lit("the release"), as_text("label"), pl.format("row {}", "row_sha256")),
         _fact(
             "derivation_audited",
             tables["derivation_audit"],
@@ -96,16 +99,31 @@ def facts(tables: Mapping[str, pl.DataFrame], releases: pl.DataFrame) -> pl.Data
             pl.format("released {}; {}: {}", as_text("label"), "attribution", "attribution_evidence"),
         ),
         _fact(
-            "queued", tables["adjudication_queue"], auditor, as_text("candidate"), pl.format("tier {}: {}", "tier", "why")
+            "queued",
+            tables["adjudication_queue"],
+            pl.lit("the queue"),
+            as_text("candidate"),
+            pl.format("tier {}: {}; relabels of {}", "tier", "why", "auditor"),
         ),
         _fact(
             "adjudicated",
             tables["physician_labels"],
             pl.col("reviewer"),
             as_text("physician"),
-            pl.concat_str("state", "rationale", separator=": ", ignore_nulls=True),
+            pl.concat_str(
+                "state",
+                *(pl.format(f"{name.replace('_', ' ')}: {{}}", name) for name in BESIDES),
+                separator="; ",
+                ignore_nulls=True,
+            ),
         ),
-        _fact("maintained", tables["maintained_labels"], auditor, as_text("final"), pl.format("{}: {}", "state", "reason")),
+        _fact(
+            "maintained",
+            tables["maintained_labels"],
+            pl.lit("the rule"),
+            as_text("final"),
+            pl.format("{}: {}; relabels of {}", "state", "reason", "auditor"),
+        ),
         _fact(
             "released",
             releases.join(keys, on="uid"),
@@ -121,7 +139,8 @@ def new_events(now: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
     """The facts that the history does not end with yet, with what they replace (`before`) and their `sequence`.
 
     A fact that differs from the last event about the same subject is a new event; the same is none. Where the last event
-    is no fact any more (a label is no longer contested, an answer was withdrawn) that is an event, too.
+    is no fact any more (a label is no longer contested, an answer was withdrawn) that is an event, too; but what was released
+    remains so.
     """
     last = earlier.sort("sequence").group_by(SUBJECT).last() if earlier.height else earlier
     joined = now.join(
@@ -129,7 +148,7 @@ def new_events(now: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
         on=[*INSTANCE_KEYS, "event", "actor"],
         how="full",
         coalesce=True,
-    )
+    ).filter(pl.col("detail").is_not_null() | (pl.col("event") != "released"))
     gone = pl.col("detail").is_null()
     known = pl.col("sequence").is_not_null()
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"last_{name}")) for name in SAID)

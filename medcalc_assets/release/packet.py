@@ -12,16 +12,14 @@ import random
 import re
 import shutil
 import zipfile
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+from xml.etree.ElementTree import ParseError
 
-import openpyxl
 import polars as pl
-from openpyxl.styles import Alignment, Font, Protection
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.datavalidation import DataValidation
 
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.parsing import LabelError, parse_label
@@ -29,6 +27,9 @@ from medcalc_assets.labels.value import NA, Label, as_columns
 from medcalc_assets.release.release import templates
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    import openpyxl
 
 GIVEN = ("uid", "question", "note")
 ASKED = ("value", "cannot_be_computed", "assumptions", "time_point", "guideline", "rationale", "confidence")
@@ -96,8 +97,18 @@ class Packets:
         for path in sorted(self.folder.glob("*/packet.json")):
             yield json.loads(path.read_text(encoding="utf-8"))
 
-    def issue(self, warehouse: Warehouse, reviewer: str, n: int) -> Path:
-        """Write a packet of the first `n` cases that this reviewer has not had and no physician has settled.
+    def out_for_review(self, answered: Iterable[tuple[int, str]]) -> dict[int, list[str]]:
+        """By uid the reviewers who have the case, and are not among the uids and reviewers that have `answered`."""
+        known, out = set(answered), defaultdict(list)
+        for packet in self.issued():
+            for uid in map(int, packet["cases"]):
+                if (uid, packet["reviewer"]) not in known:
+                    out[uid].append(packet["reviewer"])
+        return out
+
+    def issue(self, warehouse: Warehouse, reviewer: str, n: int, per_case: int = 1) -> Path:
+        """Write a packet of the first `n` cases that this reviewer has not had, and that fewer than `per_case` reviewers have
+        answered or that have no majority yet.
 
         Raises PacketError if there is none left, or for a name that is none.
         """
@@ -106,7 +117,9 @@ class Packets:
             raise PacketError(f"{reviewer!r} is no name of a reviewer: give letters, such as 'Dr Lee'.")
         sent = [packet for packet in self.issued() if packet["reviewer"] == reviewer]
         had = {int(uid) for packet in sent for uid in packet["cases"]}
-        had |= set(warehouse.read(tables.PHYSICIAN_CONSENSUS, columns=["uid"])["uid"])
+        had |= set(warehouse.read(tables.PHYSICIAN_LABELS, columns=["uid", "reviewer"]).filter(reviewer=reviewer)["uid"])
+        settled = warehouse.read(tables.PHYSICIAN_CONSENSUS, columns=["uid", "n_answers"])
+        had |= set(settled.filter(pl.col("n_answers") >= per_case)["uid"])
         queue = warehouse.read(tables.ADJUDICATION_QUEUE, columns=["uid", "tier", "severity"])
         queue = queue.sort("tier", "severity", "uid", descending=[False, True, False], nulls_last=True)
         head = queue.filter(~pl.col("uid").is_in(list(had)))["uid"].head(n)
@@ -151,7 +164,7 @@ class Packets:
         kept = self.answers / hashlib.sha256(content).hexdigest()[:16]
         if (record := kept.with_suffix(".json")).exists():
             return None
-        name, reviewer, rows = read_json(path) if path.suffix == ".json" else read_workbook(path)
+        name, reviewer, rows = read_json(path) if path.suffix.lower() == ".json" else read_workbook(path)
         packet = next((packet for packet in self.issued() if packet["packet"] == name), None)
         if packet is None:
             raise PacketError(f"{path}: no packet {name!r} was issued from {self.home}. Is MEDCALC_HOME the right one?")
@@ -205,19 +218,25 @@ def fingerprint(question: str, note: str) -> str:
 
 
 def printable(text: str) -> str:
-    """What a spreadsheet can hold: no control characters but line ends and tabs."""
-    return "".join(sign for sign in text if sign.isprintable() or sign in "\n\t")
+    """What a spreadsheet can hold: a space for every control character but line ends and tabs, and for other spaces."""
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else " " for sign in text)
 
 
 def form_of(name: str, reviewer: str, cases: list[Case]) -> str:
     """A page on which the cases are read and answered, and which saves the answers as JSON. It asks nobody for anything."""
     form = templates().get_template("form.html.j2")
     asked = {"asked": ASKED, "choices": {field: CHOICES.get(field) for field in ASKED}, "how_to": HOW_TO}
-    return form.render(packet=name, reviewer=reviewer, cases=cases, printable=printable, **asked)
+    drafts = f"medcalc {name} {fingerprint('', ''.join(f'{case.uid} {case.note}' for case in cases))}"
+    return form.render(packet=name, reviewer=reviewer, cases=cases, printable=printable, drafts=drafts, **asked)
 
 
-def workbook_of(name: str, reviewer: str, cases: Iterable[Case]) -> openpyxl.Workbook:
-    """The spreadsheet. Text that begins with `=` stays text; what is not to be changed is protected."""
+def workbook_of(name: str, reviewer: str, cases: Iterable[Case]) -> "openpyxl.Workbook":
+    """The spreadsheet. Text that begins with `=` stays text, and answers stay as typed; the rest is protected."""
+    import openpyxl  # here, as it is slow to import, and a trace does without
+    from openpyxl.styles import Alignment, Font, Protection
+    from openpyxl.utils import get_column_letter
+    from openpyxl.worksheet.datavalidation import DataValidation
+
     workbook = openpyxl.Workbook()
     about, sheet = workbook.worksheets[0], workbook.create_sheet(CASES)
     about.title = ABOUT
@@ -235,6 +254,7 @@ def workbook_of(name: str, reviewer: str, cases: Iterable[Case]) -> openpyxl.Wor
         sheet.row_dimensions[row].height = min(HIGHEST, 15 * max(lines, 4))
         for column in range(len(GIVEN) + 1, len(GIVEN) + len(ASKED) + 1):
             sheet.cell(row, column).protection = Protection(locked=False)
+            sheet.cell(row, column).number_format = "@"  # text: no 78% that becomes 0.78, no date of another order
         for cell in sheet[row]:
             cell.alignment = top
     for column, width in enumerate(WIDTHS, start=1):
@@ -252,10 +272,13 @@ def workbook_of(name: str, reviewer: str, cases: Iterable[Case]) -> openpyxl.Wor
 
 def read_workbook(path: Path) -> tuple[str, str, list[dict[str, Any]]]:
     """Packet, reviewer and rows of a spreadsheet, each row with its place. Raises PacketError."""
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         workbook = openpyxl.load_workbook(path)
         cases, about = workbook[CASES], workbook[ABOUT]
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (OSError, zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, TypeError) as error:
         raise PacketError(
             f"{path} is no packet: {error}. It has to be .xlsx with the sheets {CASES} and {ABOUT}, or "
             "the JSON of the form or of Label Studio."
@@ -268,6 +291,8 @@ def read_workbook(path: Path) -> tuple[str, str, list[dict[str, Any]]]:
         for cell in cells[len(GIVEN) :]:
             if cell.data_type == "f" or str(cell.value or "").startswith("="):
                 _refuse(path, cell.coordinate, "begins with '=', a formula", "Type the value itself")
+            if "%" in cell.number_format and cell.value is not None:
+                _refuse(path, cell.coordinate, f"is a percentage, which is kept as {cell.value}", "Format the cell as text")
         row: dict[str, Any] = {name: cell.value for name, cell in zip((*GIVEN, *ASKED), cells, strict=True)}
         if any(value is not None for value in row.values()):
             rows.append(row | {"place": f"row {cells[0].row}"})
@@ -303,9 +328,7 @@ def read_json(path: Path) -> tuple[str, str, list[dict[str, Any]]]:
         for number, task in enumerate(content, start=1):
             done = [each for each in task.get("annotations", []) if not each.get("was_cancelled")]
             results = done[-1]["result"] if done else []
-            answers = {
-                each["from_name"]: next(iter(each["value"].get("text") or each["value"].get("choices"))) for each in results
-            }
+            answers = {each["from_name"]: _only(each["value"]) for each in results}
             rows.append(
                 dict.fromkeys(ASKED)
                 | {name: task["data"][name] for name in GIVEN}
@@ -313,11 +336,18 @@ def read_json(path: Path) -> tuple[str, str, list[dict[str, Any]]]:
                 | {"place": f"task {number}"}
             )
         (about,) = {(task["data"]["packet"], task["data"]["reviewer"]) for task in content}
-    except (ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PacketError(
             f"{path} is neither what the form of a packet saves nor Label Studio's export of one: {error!r}. Save it again."
         ) from error
     return *about, rows
+
+
+def _only(value: Mapping[str, Any]) -> str:
+    """The answer in a result of Label Studio, which has it as text or as a list of one."""
+    found = value.get("text") or value["choices"]
+    (answer,) = [found] if isinstance(found, str) else found
+    return str(answer)
 
 
 def write_json(path: Path, content: object) -> None:
@@ -329,20 +359,20 @@ def _checked(
 ) -> Iterator[Answer]:
     seen = set()
     for row in rows:
-        place, uid = row["place"], row["uid"]
-        if str(uid) not in cases:
-            _refuse(path, place, f"uid {uid!r} is not in the packet", "Restore the uid")
+        place, uid = row["place"], str(row["uid"])
+        if uid not in cases or int(uid) not in output_types:
+            _refuse(path, place, f"uid {uid!r} is not in the packet, or no more in the benchmark", "Restore the uid")
         if uid in seen:
             _refuse(path, place, f"uid {uid} is there twice", "Leave one of them")
         seen.add(uid)
-        if fingerprint(str(row["question"] or ""), str(row["note"] or "")) != cases[str(uid)]:
+        if fingerprint(str(row["question"] or ""), str(row["note"] or "")) != cases[uid]:
             _refuse(
                 path, place, f"question or note of uid {uid} is not what was sent", "Put the answers into the file as sent"
             )
         said = {name: " ".join(str(row[name]).split()) if isinstance(row[name], str) else row[name] for name in ASKED}
         said = {name: None if value == "" else value for name, value in said.items()}
-        if all(value is None for value in said.values()):
-            continue
+        if said["value"] is None and str(said["cannot_be_computed"]).casefold() in ("none", "no"):
+            continue  # not answered
         yield _answer(path, place, int(uid), said, output_types[int(uid)])
 
 
@@ -352,9 +382,8 @@ def _answer(path: Path, place: str, uid: int, said: Mapping[str, Any], output_ty
         if chosen[name] not in (None, *permitted):
             _refuse(path, place, f"{name} is {said[name]!r}", f"Choose {', '.join(permitted)}, or nothing")
     not_computable = chosen["cannot_be_computed"] == "yes"
-    if not_computable == (said["value"] is not None):
-        problem = "has both a value and 'cannot be computed'" if not_computable else "has neither a value nor a 'yes'"
-        _refuse(path, place, problem, "Give one of them, or clear the row")
+    if not_computable and said["value"] is not None:
+        _refuse(path, place, "has both a value and 'cannot be computed'", "Give one of them")
     value = said["value"]
     text = "" if value is None else f"{value:%m/%d/%Y}" if isinstance(value, dt.date) else str(value)
     if not not_computable:

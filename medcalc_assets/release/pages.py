@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from medcalc_assets.auditors import simulated
+from medcalc_assets.auditors.protocol import cost
 from medcalc_assets.labels.adjudication import REASONS
 from medcalc_assets.labels.agreement import compare_with_physicians, proportion
 from medcalc_assets.labels.attribution import CAUSES
@@ -29,13 +30,14 @@ from medcalc_assets.storage.warehouse import Warehouse
 
 
 def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
-    """Write `report.html`, `index.html` and `labels/<uid>.html`, and return the number of labels. All or nothing."""
+    """Write `report.html`, `index.html` and `labels/<uid>.html`, and return the number of labels. The old pages are there
+    until all new ones are."""
     stored = {name: warehouse.read(table) for name, table in tables.TABLES.items() if "uid" in table.key}
     by_uid: dict[int, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: {name: [] for name in tables.TABLES})
     for name, frame in stored.items():
         for row in frame.iter_rows(named=True):
             by_uid[row["uid"]][name].append(row)
-    out = _out_for_review(packets, stored["physician_labels"])
+    out = packets.out_for_review(stored["physician_labels"].select("uid", "reviewer").iter_rows())
     unfinished = folder.with_name(f".{folder.name}")
     shutil.rmtree(unfinished, ignore_errors=True)
     (unfinished / "labels").mkdir(parents=True)
@@ -52,7 +54,7 @@ def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
 def label_page(rows: Rows, out: list[str]) -> str:
     """The trace of one label; in its note, the numbers that the entities hold are marked. `out`: who is still to answer."""
     instance = rows["raw_medcalc"][0]
-    headline, _, rest = parts(rows)
+    headline, _, rest = parts(rows, out)
     note, not_found = marked(instance["note"], json.loads(instance["entities"]))
     return (
         templates()
@@ -64,7 +66,6 @@ def label_page(rows: Rows, out: list[str]) -> str:
             note=note,
             not_found=not_found,
             rest=as_html(rest),
-            out=out,
             simulated=rows["maintained_labels"][0]["auditor"] == simulated.NAME,
         )
     )
@@ -91,7 +92,8 @@ def report_page(stored: Mapping[str, pl.DataFrame]) -> str:
     votes = pl.concat(
         [
             stored[name]
-            .select("auditor", "status", "cost_usd", "input_tokens", "output_tokens")
+            .select("auditor", "status", "calls", "cost_usd", "input_tokens", "output_tokens")
+            .filter(pl.col("status") != "not_cast")
             .with_columns(phase=pl.lit(phase))
             for phase, name in (("1", "audit_votes"), ("2", "relabel_votes"))
         ]
@@ -125,7 +127,8 @@ def report_page(stored: Mapping[str, pl.DataFrame]) -> str:
             .agg(
                 pl.len().alias("votes"),
                 (pl.col("status") == "failed").sum().alias("failed"),
-                pl.sum("input_tokens", "output_tokens", "cost_usd"),
+                pl.sum("input_tokens", "output_tokens"),
+                cost().alias("cost_usd"),
             )
             .sort("phase", "auditor")
             .to_dicts(),
@@ -196,17 +199,6 @@ def _listed(rows: Rows) -> dict[str, Any]:
         "reason": maintained["reason"],
         "attribution": scores[0]["attribution"] if scores else None,
     }
-
-
-def _out_for_review(packets: Packets, answers: pl.DataFrame) -> dict[int, list[str]]:
-    """By uid the reviewers who have the case and have not answered it."""
-    answered = set(answers.select("uid", "reviewer").iter_rows())
-    out: dict[int, list[str]] = defaultdict(list)
-    for packet in packets.issued():
-        for uid in map(int, packet["cases"]):
-            if (uid, packet["reviewer"]) not in answered:
-                out[uid].append(packet["reviewer"])
-    return out
 
 
 def _defects(audits: pl.DataFrame, names: pl.DataFrame) -> list[dict[str, Any]]:

@@ -23,10 +23,10 @@ from medcalc_assets.labels.value import columns
 from medcalc_assets.release import policy
 from medcalc_assets.release.export import maintained_benchmark
 from medcalc_assets.release.versions import (
-    COMPARED,
     FIRST,
     LEVELS,
     ORIGINAL,
+    USES,
     Version,
     as_original,
     changes,
@@ -74,11 +74,14 @@ class Releases:
         """The release that this one follows; for None the last one."""
         return max((each for each in self.versions if version is None or each < version), default=None)
 
-    def publish(self) -> Path:
-        """Let the candidate become the release, in one step.
+    def publish(self, manifest_sha256: str) -> Path:
+        """Let the candidate of that manifest become the release, in one step.
 
-        Raises ReleaseError if another release has that version, or if no label changed since the release before it.
+        Raises ReleaseError if the candidate is another by now, if another release has that version, or if no label changed
+        since the release before it.
         """
+        if sha256(self.candidate / MANIFEST) != manifest_sha256 or tampered(self.candidate):
+            raise ReleaseError(f"{self.candidate} was changed while the gates looked at it: release again.")
         manifest = manifest_of(self.candidate)
         target = self.of(Version.parse(manifest["version"]))
         if manifest["previous"] and not manifest["changes"][manifest["previous"]]:
@@ -136,7 +139,7 @@ def build(warehouse: Warehouse, releases: Releases, version: Version | None, fol
         names["since_previous"] = f"{stem}_changes_since_{previous}.csv"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    labels.select(*COLUMNS, "Evaluation", "Reward").write_csv(folder / names["csv"])
+    labels.select(*COLUMNS, *USES, "Use Because").write_csv(folder / names["csv"])
     labels.write_parquet(folder / names["parquet"], compression="zstd", statistics=False)
     for (_, changed), name in zip(comparisons.items(), list(names.values())[2:], strict=True):
         changed.write_csv(folder / name)
@@ -179,7 +182,7 @@ def with_grounds(raw: pl.DataFrame, maintained: pl.DataFrame, audits: pl.DataFra
         pl.col("uid").alias("Row Number"),
         *(pl.col(ours).alias(name) for name, ours in BESIDE.items()),
         policy.confidence().alias("Confidence"),
-        *(expression.alias(name) for expression, name in zip(policy.uses(), (*COMPARED[4:6], "Use Because"), strict=True)),
+        *(expression.alias(name) for expression, name in zip(policy.uses(), (*USES, "Use Because"), strict=True)),
     )
     return maintained_benchmark(raw, maintained).select(*COLUMNS).join(beside, on="Row Number", validate="1:1")
 
@@ -220,7 +223,8 @@ def sha256(path: Path) -> str:
 @cache
 def code_sha256(package: Path = PACKAGE) -> str:
     """Of all sources of a package, with their names."""
-    sources = ((path.relative_to(package).as_posix(), path.read_bytes()) for path in sorted(package.rglob("*.py")))
+    files = (path for path in sorted(package.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
+    sources = ((path.relative_to(package).as_posix(), path.read_bytes()) for path in files)
     return hashlib.sha256(b"".join(name.encode() + b"\0" + text + b"\0" for name, text in sources)).hexdigest()
 
 
@@ -244,9 +248,9 @@ def _figures(labels: pl.DataFrame) -> dict[str, Any]:
 def _tables(labels: pl.DataFrame) -> dict[str, Any]:
     uses = {row["Reason"]: row for row in labels.unique("Reason", keep="first").iter_rows(named=True)}
     said = {True: "yes", False: "no"}
-    size = next((f"n<{top}" for top, n in (("1K", 1_000), ("10K", 10_000)) if labels.height < n), "n>10K")
+    sizes = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K"}
     return {
-        "size": {"n<10K": "1K<n<10K", "n>10K": "10K<n<100K"}.get(size, size),
+        "size": next((name for top, name in sizes.items() if labels.height < top), "100K<n<1M"),
         "reasons": [
             {
                 "reason": reason,
@@ -299,6 +303,6 @@ def templates() -> Environment:
 
 
 def _moved(row: Mapping[str, Any], name: str) -> str:
-    """A compared column as it was and is."""
+    """A compared column as it was, if it was anything, and is."""
     was, now = (escaped("none" if row[each] is None else row[each]) for each in (f"{name} before", name))
-    return now if was == now else f"{was} → **{now}**"
+    return now if row[f"{name} before"] is None or was == now else f"{was} → **{now}**"

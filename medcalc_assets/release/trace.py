@@ -39,13 +39,21 @@ def rows_of(warehouse: Warehouse, uid: int) -> Rows:
     return rows
 
 
-def trace(rows: Rows) -> str:
-    """The whole story as markdown, in the order in which it happened. Text of others is quoted, and inert."""
-    headline, question, rest = parts(rows)
+def answered(rows: Rows) -> list[tuple[int, str]]:
+    """Uid and reviewer of each answer that the rows have."""
+    return [(row["uid"], row["reviewer"]) for row in rows["physician_labels"]]
+
+
+def trace(rows: Rows, out: Iterable[str]) -> str:
+    """The whole story as markdown, in the order in which it happened. Text of others is quoted, and inert.
+
+    `out` are the reviewers who have the case in a packet and have not answered: they must not see it.
+    """
+    headline, question, rest = parts(rows, out)
     return "\n\n".join([headline, f"## {QUESTION}\n\n{question}", rest]) + "\n"
 
 
-def parts(rows: Rows) -> tuple[str, str, str]:
+def parts(rows: Rows, out: Iterable[str]) -> tuple[str, str, str]:
     """The headline, the question with its note, and the rest."""
     instance = rows["raw_medcalc"][0]
     sections = {
@@ -59,7 +67,7 @@ def parts(rows: Rows) -> tuple[str, str, str]:
         "History and releases": _history(rows),
     }
     rest = "\n\n".join(f"## {title}\n\n{body}" for title, body in sections.items())
-    return _headline(rows), _question(instance), rest
+    return _headline(rows, out), _question(instance), rest
 
 
 def shown(label: Label | None, instance: Mapping[str, Any]) -> str:
@@ -70,7 +78,7 @@ def shown(label: Label | None, instance: Mapping[str, Any]) -> str:
     return "no answer" if label is None else str(label)
 
 
-def _headline(rows: Rows) -> str:
+def _headline(rows: Rows, out: Iterable[str]) -> str:
     instance, maintained = rows["raw_medcalc"][0], rows["maintained_labels"][0]
     released, final = from_row(instance, "label"), from_row(maintained, "final")
     change = "stays" if released == final else f"was {shown(released, instance)} and is now"
@@ -83,6 +91,8 @@ def _headline(rows: Rows) -> str:
         f"Why: {REASONS[maintained['reason']]}. It is {STATES[maintained['state']]}, and may serve for "
         f"{' and '.join(permitted) or 'neither evaluation nor reward'}: {use.why}.",
     ]
+    if names := ", ".join(map(escaped, out)):
+        lines.insert(1, f"**Out for blind review with {names}: do not show this to them before they have answered.**")
     return "\n\n".join(lines)
 
 
@@ -153,7 +163,7 @@ def _relabels(rows: Rows, instance: Mapping[str, Any]) -> str:
 def _votes(votes: Iterable[Mapping[str, Any]], answer: Any) -> Iterator[str]:
     """Each vote with all that is known of it: who, by which prompt, what, why, and from which sources."""
     for vote in votes:
-        said = f"**{answer(vote)}**" if vote["status"] == "ok" else "failed"
+        said = f"**{answer(vote)}**" if vote["status"] == "ok" else vote["status"].replace("_", " ")
         model = f", served as {escaped(vote['model_version'])}" if vote["model_version"] else ""
         prompt = f", prompt {vote['prompt_sha256'][:12]}" if vote["prompt_sha256"] else ""
         yield f"### {escaped(vote['auditor'])}, vote {vote['run_index'] + 1}: {said}{model}{prompt}"
@@ -234,23 +244,28 @@ def _maintained(rows: Rows) -> str:
     )
 
 
+def _change(event: Mapping[str, Any]) -> str:
+    before, value = event["before"], event["value"]
+    return value or "" if before == value or not event["sequence"] else f"{before or 'none'} → {value or 'none'}"
+
+
 def _brief(found: object) -> str:
     return f"{found:.6g}" if isinstance(found, float) else str(found)
 
 
 def _history(rows: Rows) -> str:
-    """Every event, in order; what one run made at once, in the order of the chain."""
-    order = list(SOURCES)
-    events = sorted(
-        rows["label_events"],
-        key=lambda e: (f"{e['happened_at'] or ''}"[:16], order.index(e["event"]) if e["event"] in order else len(order)),
-    )
+    """Every event, run after run; what one run made, in the order of the chain."""
+    order = [*SOURCES, "released"]
+    began: dict[str | None, str] = {}
+    for event in rows["label_events"]:
+        began[event["run_id"]] = min(f"{event['happened_at'] or ''}", began.get(event["run_id"], "9"))
+    events = sorted(rows["label_events"], key=lambda e: (began[e["run_id"]], order.index(e["event"]), e["sequence"]))
     told = (
         (
             f"{event['happened_at']:%Y-%m-%d %H:%M}" if event["happened_at"] else "unknown",
             event["event"].replace("_", " "),
             event["actor"],
-            f"{event['before']} → {event['value'] or 'none'}" if event["sequence"] else event["value"] or "",
+            _change(event),
             event["detail"],
             (event["run_id"] or "")[:8],
         )

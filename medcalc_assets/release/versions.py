@@ -11,8 +11,8 @@ from medcalc_assets.errors import MedcalcError
 Level = Literal["major", "minor", "patch"]
 
 LEVELS: dict[Level, str] = {
-    "major": "an instance is added or lost, or a label of the evaluation key accepts other answers than before (its value, "
-    "its limits or its state changed): scores before and after cannot be compared",
+    "major": "an instance is added or lost, its note or question changed, or a label of the evaluation key accepts other "
+    "answers than before (its value, its limits or its state changed): scores before and after cannot be compared",
     "minor": "a label joins or leaves the evaluation or the reward set, or one outside the evaluation key accepts other "
     "answers: scores on what both evaluation keys hold can be compared",
     "patch": "only the reason or the confidence of a label changed: every answer is graded as before",
@@ -24,6 +24,7 @@ ORIGINAL = "v1.0"
 ANSWERS = ["Ground Truth Answer", "Lower Limit", "Upper Limit", "State"]
 USES = ["Evaluation", "Reward"]
 GROUNDS = ["Reason", "Confidence"]
+CASE = ["Patient Note", "Question", "Output Type"]
 COMPARED = [*ANSWERS, *USES, *GROUNDS]
 
 
@@ -69,35 +70,42 @@ def released_versions(folder: Path) -> list[Version]:
 
 
 def as_original(release: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:
-    """v1.0 in the columns that are compared: its labels, all held to be computable; the grounds and uses of `release`."""
+    """v1.0 in the columns that are compared: its labels, all held to be computable; it had no uses and no grounds."""
+    nothing = [pl.lit(None, release.schema[name]).alias(name) for name in (*USES, *GROUNDS)]
     answers = raw.select(
         pl.col("uid").alias("Row Number"),
         *(pl.col(ours).alias(name) for ours, name in zip(("label_text", "lower_text", "upper_text"), ANSWERS, strict=False)),
         State=pl.lit("computable"),
     )
-    return release.drop(ANSWERS).join(answers, on="Row Number", validate="1:1").select(release.columns)
+    return release.drop(ANSWERS).with_columns(nothing).join(answers, on="Row Number", validate="1:1").select(release.columns)
 
 
 def changes(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     """A row for every label that differs, with its `Level`, `What` differs, and each compared column as it was and is.
 
-    Both frames have `Row Number`, `Calculator Name`, `Evidence` and the columns of COMPARED. Rows are ordered by
-    `Row Number`.
+    Both frames have `Row Number`, `Calculator Name`, `Evidence` and the columns of CASE and COMPARED. Uses and grounds that
+    are null before, as those of the original are, are not compared. Rows are ordered by `Row Number`.
     """
-    was = {name: f"{name} before" for name in COMPARED}
-    joined = before.select("Row Number", pl.col("Calculator Name").alias("calculator"), *COMPARED).rename(was)
+    was = {name: f"{name} before" for name in (*CASE, *COMPARED)}
+    joined = before.select("Row Number", pl.col("Calculator Name").alias("calculator"), *was).rename(was)
     joined = joined.join(
-        after.select("Row Number", "Calculator Name", *COMPARED, "Evidence"), on="Row Number", how="full", coalesce=True
+        after.select("Row Number", "Calculator Name", *was, "Evidence", "Use Because"),
+        on="Row Number",
+        how="full",
+        coalesce=True,
     ).with_columns(pl.coalesce("Calculator Name", "calculator").alias("Calculator Name"))
 
+    def differs(name: str) -> pl.Expr:
+        return pl.col(was[name]).is_not_null() & pl.col(name).ne_missing(pl.col(was[name]))
+
     def differ(names: list[str]) -> pl.Expr:
-        return pl.any_horizontal(pl.col(name).ne_missing(pl.col(was[name])) for name in names)
+        return pl.any_horizontal(map(differs, names))
 
     unmatched = pl.col("State").is_null() | pl.col("State before").is_null()
     graded_otherwise = differ(ANSWERS)
     return (
         joined.with_columns(
-            Level=pl.when(unmatched | (graded_otherwise & pl.col("Evaluation before")))
+            Level=pl.when(unmatched | differ(CASE) | (graded_otherwise & pl.col("Evaluation before").fill_null(True)))
             .then(pl.lit("major"))
             .when(graded_otherwise | differ(USES))
             .then(pl.lit("minor"))
@@ -108,9 +116,7 @@ def changes(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
             .when(pl.col("State").is_null())
             .then(pl.lit("lost"))
             .otherwise(
-                pl.concat_list(pl.when(pl.col(name).ne_missing(pl.col(was[name]))).then(pl.lit(name)) for name in COMPARED)
-                .list.drop_nulls()
-                .list.join(", ")
+                pl.concat_list(pl.when(differs(name)).then(pl.lit(name)) for name in was).list.drop_nulls().list.join(", ")
             ),
         )
         .filter(pl.col("Level").is_not_null())
@@ -121,6 +127,7 @@ def changes(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
             "What",
             *(each for name in COMPARED for each in (was[name], name)),
             "Evidence",
+            "Use Because",
         )
         .sort("Row Number")
     )

@@ -143,6 +143,11 @@ class Warehouse:
         with self.connect(read_only=True) as connection:
             return _exists(connection, table)
 
+    def written(self, table: Table) -> set[str]:
+        """The partitions of the table that have been written, empty ones included."""
+        with self.connect(read_only=True) as connection:
+            return _written(connection, table) if _exists(connection, table) else set()
+
     def rows_of(self, uid: int) -> dict[str, list[dict[str, Any]]]:
         """All that is stored of one instance: by table of instances its rows, ordered by key; none of an absent table."""
         of_instances = {table.name: table for table in TABLES.values() if "uid" in table.key}
@@ -167,12 +172,7 @@ class Warehouse:
             if not _exists(connection, table):
                 raise WarehouseError(f"{table.full_name} does not exist yet: materialize {table.name} first.")
             _require_declared_columns(connection, table)
-            written = {
-                row[0]
-                for row in connection.execute(
-                    f"SELECT {PARTITION_COLUMN} FROM {WRITTEN} WHERE table_name = ?", [table.name]
-                ).fetchall()
-            }
+            written = _written(connection, table)
             if missing := [partition for partition in partitions or [] if partition not in written]:
                 raise WarehouseError(
                     f"{table.full_name} has never been written for {len(missing)} of the partitions asked for "
@@ -200,6 +200,11 @@ def _where(partitions: Sequence[str] | None) -> tuple[str, list[list[str]]]:
 def _exists(connection: duckdb.DuckDBPyConnection, table: Table) -> bool:
     found = "SELECT count(*) FROM duckdb_tables() WHERE schema_name = ? AND table_name = ?"
     return bool(connection.execute(found, [SCHEMA, table.name]).fetchall()[0][0])
+
+
+def _written(connection: duckdb.DuckDBPyConnection, table: Table) -> set[str]:
+    query = f"SELECT {PARTITION_COLUMN} FROM {WRITTEN} WHERE table_name = ?"
+    return {key for (key,) in connection.execute(query, [table.name]).fetchall()}
 
 
 def _differing_columns(connection: duckdb.DuckDBPyConnection, table: Table) -> list[str]:

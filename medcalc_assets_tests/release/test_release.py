@@ -23,8 +23,10 @@ from medcalc_assets.release.release import (
     tampered,
 )
 from medcalc_assets.release.versions import (
+    CASE,
     COMPARED,
     FIRST,
+    USES,
     Version,
     VersionError,
     changes,
@@ -58,7 +60,7 @@ def edited(candidate, *expressions):
     """The candidate with other labels, in Parquet and CSV alike."""
     labels = candidate.labels.with_columns(*expressions)
     labels.write_parquet(file(candidate, ".parquet"))
-    labels.select(*COLUMNS, "Evaluation", "Reward").write_csv(file(candidate, "1.1.0.csv"))
+    labels.select(*COLUMNS, *USES, "Use Because").write_csv(file(candidate, "1.1.0.csv"))
 
 
 def earlier(candidate, version, labels):
@@ -119,7 +121,7 @@ def test_the_files_are_those_of_the_manifest(candidate):
 
 def test_the_csv_begins_with_the_columns_of_the_original(candidate):
     with file(candidate, "1.1.0.csv").open(newline="", encoding="utf-8") as lines:
-        assert next(csv.reader(lines)) == [*COLUMNS, "Evaluation", "Reward"]
+        assert next(csv.reader(lines)) == [*COLUMNS, *USES, "Use Because"]
 
 
 def test_datasets_opens_it(candidate, tmp_path):
@@ -146,6 +148,7 @@ def test_what_is_no_version_is_refused(text):
 
 
 LABEL = dict(zip(COMPARED, ("5", "5", "5", "computable", True, True, "confirmed", "two ways"), strict=True))
+LABEL |= {"Row Number": 1, "Calculator Name": "GCS", "Evidence": "{}", "Use Because": "", **dict.fromkeys(CASE, "as it was")}
 
 
 @pytest.mark.parametrize(
@@ -153,6 +156,7 @@ LABEL = dict(zip(COMPARED, ("5", "5", "5", "computable", True, True, "confirmed"
     [
         ({}, {"Ground Truth Answer": "6"}, "major", "2.0.0"),
         ({}, {"Upper Limit": "6"}, "major", "2.0.0"),
+        ({"Evaluation": False}, {"Question": "another"}, "major", "2.0.0"),
         ({}, {"State": "ambiguous", "Evaluation": False}, "major", "2.0.0"),
         ({"Evaluation": False}, {"Evaluation": True}, "minor", "1.3.0"),
         ({"Evaluation": False}, {"Ground Truth Answer": "6", "Evaluation": True}, "minor", "1.3.0"),
@@ -162,10 +166,7 @@ LABEL = dict(zip(COMPARED, ("5", "5", "5", "computable", True, True, "confirmed"
     ],
 )
 def test_the_gravest_change_sets_the_version(before, after, level, lowest):
-    was, now = (
-        pl.DataFrame([{"Row Number": 1, "Calculator Name": "GCS", "Evidence": "{}"} | LABEL | row])
-        for row in (before, after)
-    )
+    was, now = (pl.DataFrame([LABEL | row]) for row in (before, after))
     changed = changes(was, now)
     previous = Version(1, 2, 3)
     assert level_of(changed) == level
@@ -177,7 +178,7 @@ def test_the_gravest_change_sets_the_version(before, after, level, lowest):
 
 
 def test_an_instance_lost_or_added_is_a_major_change():
-    one = pl.DataFrame([{"Row Number": 1, "Calculator Name": "GCS", "Evidence": "{}"} | LABEL | {"Evaluation": False}])
+    one = pl.DataFrame([LABEL | {"Evaluation": False}])
     other = one.with_columns(pl.lit(2).cast(pl.Int64).alias("Row Number"))
     changed = changes(one, other)
     assert changed["What"].to_list() == ["lost", "added"]
@@ -197,7 +198,8 @@ def test_without_a_version_there_is_a_candidate_and_no_release(own_demo, release
 def test_a_release_that_was_killed_before_it_was_written_down_is_finished(own_demo, release):
     releases = own_demo.settings.releases
     build(own_demo.settings.warehouse, releases, FIRST, releases.candidate)
-    published = {path.name: sha256(path) for path in releases.publish().iterdir()}  # and here it is killed
+    digest = sha256(releases.candidate / MANIFEST)
+    published = {path.name: sha256(path) for path in releases.publish(digest).iterdir()}  # and here it is killed
     assert release(own_demo, "1.1.0").success
     assert own_demo.read("label_releases")["version"].to_list() == ["1.1.0"]
     assert {path.name: sha256(path) for path in releases.of(FIRST).iterdir()} == published
