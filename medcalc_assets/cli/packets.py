@@ -40,7 +40,9 @@ def packet(reviewer: str, n: int, per_case: int) -> None:
 @home
 @reports_errors
 def ingest(file: Path) -> None:
-    """Take over the answers of a packet that came back (.xlsx, or JSON of the form or of Label Studio); the next run uses them.
+    """Take over the answers of a packet that came back: .xlsx, or the JSON of the form or of Label Studio.
+
+    The next run uses them.
 
     \b
     Example:

@@ -196,8 +196,8 @@ def released_is_untouched(candidate: Candidate) -> Iterator[str]:
     for version in map(str, candidate.releases.versions):
         if version not in released and version != str(candidate.version):
             yield (
-                f"{version} lies in {candidate.releases.folder}, and was not released from here, or not to the end: give that "
-                "version to finish it, or move its folder away"
+                f"{version} lies in {candidate.releases.folder}, and was not released from here, or not to the end: give "
+                "that version to finish it, or move its folder away"
             )
     for version, manifest_sha256 in released.items():
         folder = candidate.releases.of(Version.parse(version))

@@ -67,6 +67,7 @@ def facts(tables: Mapping[str, pl.DataFrame], releases: pl.DataFrame) -> pl.Data
     votes = votes.with_columns(said=pl.coalesce(as_text("answer"), pl.lit("failed")))
     answers = votes.group_by(*INSTANCE_KEYS, "auditor").agg(pl.col("said").sort().str.join(", "))
     auditor = pl.col("auditor")
+    beside = (pl.format(f"{name.replace('_', ' ')}: {{}}", name) for name in BESIDES)
     found = [
         _fact("imported", tables["raw_medcalc"], pl.lit("the release"), as_text("label"), pl.format("row {}", "row_sha256")),
         _fact(
@@ -110,12 +111,7 @@ def facts(tables: Mapping[str, pl.DataFrame], releases: pl.DataFrame) -> pl.Data
             tables["physician_labels"],
             pl.col("reviewer"),
             as_text("physician"),
-            pl.concat_str(
-                "state",
-                *(pl.format(f"{name.replace('_', ' ')}: {{}}", name) for name in BESIDES),
-                separator="; ",
-                ignore_nulls=True,
-            ),
+            pl.concat_str("state", *beside, separator="; ", ignore_nulls=True),
         ),
         _fact(
             "maintained",
@@ -139,8 +135,8 @@ def new_events(now: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
     """The facts that the history does not end with yet, with what they replace (`before`) and their `sequence`.
 
     A fact that differs from the last event about the same subject is a new event; the same is none. Where the last event
-    is no fact any more (a label is no longer contested, an answer was withdrawn) that is an event, too; but what was released
-    remains so.
+    is no fact any more (a label is no longer contested, an answer was withdrawn) that is an event, too. What was released
+    remains released.
     """
     last = earlier.sort("sequence").group_by(SUBJECT).last() if earlier.height else earlier
     joined = now.join(

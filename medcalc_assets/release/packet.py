@@ -107,8 +107,8 @@ class Packets:
         return out
 
     def issue(self, warehouse: Warehouse, reviewer: str, n: int, per_case: int = 1) -> Path:
-        """Write a packet of the first `n` cases that this reviewer has not had, and that fewer than `per_case` reviewers have
-        answered or that have no majority yet.
+        """Write a packet of the first `n` cases that this reviewer has not had, and that fewer than `per_case` reviewers
+        have answered, or on which there is no majority yet.
 
         Raises PacketError if there is none left, or for a name that is none.
         """
@@ -361,7 +361,7 @@ def _checked(
     for row in rows:
         place, uid = row["place"], str(row["uid"])
         if uid not in cases or int(uid) not in output_types:
-            _refuse(path, place, f"uid {uid!r} is not in the packet, or no more in the benchmark", "Restore the uid")
+            _refuse(path, place, f"uid {uid} is not in the packet, or no longer in the benchmark", "Restore the uid")
         if uid in seen:
             _refuse(path, place, f"uid {uid} is there twice", "Leave one of them")
         seen.add(uid)

@@ -2,8 +2,10 @@ import polars as pl
 import pytest
 
 from medcalc_assets.defs.settings import Settings
+from medcalc_assets.demo.benchmark import released_rows
 from medcalc_assets.partitions import KEYS
-from medcalc_assets.release.history import WITHDRAWN, new_events
+from medcalc_assets.release.history import NEEDED, WITHDRAWN, facts, new_events
+from medcalc_assets.source import SourceError
 from medcalc_assets.storage.tables import INSTANCE_KEYS, LABEL_EVENTS
 from medcalc_assets.storage.warehouse import WarehouseError
 
@@ -48,6 +50,48 @@ def test_what_is_withdrawn_is_told_once_and_may_come_again():
     history = after(fact(), None, None, fact())
     assert told(history) == [(0, None, "12"), (1, "12", None), (2, None, "12")]
     assert history.filter(sequence=1)["detail"].item() == WITHDRAWN
+
+
+def test_what_was_released_is_never_withdrawn():
+    assert told(after(fact(event="released"), None)) == [(0, None, "12")]
+
+
+def test_another_auditor_that_counts_is_told_as_a_change_of_the_label(start_chain):
+    chain = start_chain()
+    chain.run(KEYS[:1])
+    chain.settings = Settings(home=chain.settings.home, source="demo", published="", auditor="none")
+    chain.run(KEYS[:1])
+    events = chain.read("label_events").filter(event="maintained")
+    assert set(events["actor"]) == {"the rule"}
+    changed = events.filter(pl.col("sequence") == 1)
+    assert changed.height
+    assert changed["before"].null_count() == changed["value"].null_count() == 0
+
+
+def test_another_benchmark_does_not_come_into_the_same_home(start_chain, tmp_path):
+    chain = start_chain()
+    chain.run(KEYS[:2])
+    before = chain.read("raw_medcalc")
+    rows = [row | {"Row Number": int(row["Row Number"]) + 6} for row in released_rows()]
+    pl.DataFrame(rows).write_csv(tmp_path / "other.csv")
+    chain.settings = Settings(home=chain.settings.home, source=str(tmp_path / "other.csv"), published="", auditor="none")
+    with pytest.raises(SourceError, match=r"uid 7 is of .* Give each benchmark a folder of its own"):
+        chain.run(KEYS[:2])
+    assert chain.read("raw_medcalc").equals(before)
+
+
+def test_votes_that_were_not_cast_are_not_told_as_failed(demo):
+    tables = {name: demo.read(name) for name in NEEDED}
+    cast = pl.col("run_index") < 3
+    status = pl.when(cast).then("status").otherwise(pl.lit("not_cast"))
+    tables["relabel_votes"] = tables["relabel_votes"].with_columns(
+        status=status, answer_kind=pl.when(cast).then("answer_kind")
+    )
+    told = facts(tables, pl.DataFrame(schema={"uid": pl.Int64, "answer": pl.String, "version": pl.String}))
+    said = told.filter(event="relabel_votes_cast")["detail"].str.split(", ")
+    assert set(said.list.len()) == {3}
+    failed = tables["relabel_votes"].filter(cast, status="failed").height
+    assert said.explode().str.count_matches("failed").sum() == failed
 
 
 def test_every_label_of_the_demo_has_a_history_from_its_import_to_its_maintenance(demo):

@@ -94,6 +94,27 @@ def test_a_note_that_looks_like_a_formula_stays_text(tmp_path):
     assert [cell.data_type for cell in cells[:3]] == ["n", "s", "s"]
 
 
+def test_answers_stay_as_typed_and_rows_without_one_count_as_not_answered(demo, packets, types):
+    path = issued(packets, demo)
+    assert {cell.number_format for cell in openpyxl.load_workbook(path)["cases"][2][3:]} == {"@"}
+
+    def unanswered(sheet):
+        sheet["D2"].value, sheet["E2"].value, sheet["I2"].value = None, "no", "hm"
+
+    assert packets.ingest(filled(path, types, unanswered), types) == 5
+
+
+def test_a_case_goes_to_as_many_reviewers_as_are_asked_for(demo, packets):
+    settled = set(demo.read("physician_consensus")["uid"])
+
+    def uids(reviewer, per_case):
+        folder = packets.issue(demo.settings.warehouse, reviewer, 500, per_case)
+        return set(map(int, json.loads((folder / "packet.json").read_text())["cases"]))
+
+    assert not uids("Dr Lee", 1) & settled
+    assert settled & set(demo.read("adjudication_queue")["uid"]) <= uids("Dr Ray", 2)
+
+
 def test_answers_come_back_once_and_the_file_is_kept(demo, packets, types):
     path = filled(issued(packets, demo), types)
     assert packets.ingest(path, types) == 6
@@ -135,9 +156,10 @@ def put(cell, value):
         (put("D2", "about 7"), "row 2: value is 'about 7'"),
         (put("E2", "yes"), "both a value and 'cannot be computed'"),
         (put("J2", "very"), "Choose high, medium, low"),
-        (lambda sheet: (put("D2", None)(sheet), put("I2", "hm")(sheet)), "neither a value nor a 'yes'"),
         (lambda sheet: [put(f"D{row}", None)(sheet) for row in range(2, 8)], "no case is answered"),
         (lambda sheet: put("A3", sheet["A2"].value)(sheet), "there twice"),
+        (lambda sheet: put("A3", str(sheet["A2"].value))(sheet), "there twice"),
+        (lambda sheet: (put("D2", 0.78)(sheet), setattr(sheet["D2"], "number_format", "0.00%")), "D2: is a percentage"),
     ],
 )
 def test_what_cannot_be_used_is_refused_whole(demo, packets, types, change, message):
@@ -156,9 +178,9 @@ def test_a_stranger_and_a_strange_packet_are_refused(demo, packets, types):
         workbook.save(other := path.with_name("other.xlsx"))
         with pytest.raises(PacketError, match=message):
             packets.ingest(other, types)
-    for name in ("absent.xlsx", "no.xlsx", "no.json"):
+    for name in ("absent.xlsx", "absent.json", "no.xlsx", "no.json", "no.ods", "no.csv"):
         bad = path.with_name(name)
-        if name != "absent.xlsx":
+        if not name.startswith("absent"):
             bad.write_text("nothing")
         with pytest.raises(PacketError):
             packets.ingest(bad, types)
@@ -200,14 +222,15 @@ def test_a_form_escapes_what_others_wrote():
     assert "\x1b" not in page
 
 
-def test_label_studio_comes_back_as_well(demo, packets, types):
+@pytest.mark.parametrize("text", [lambda value: [value], str])
+def test_label_studio_comes_back_as_well(demo, packets, types, text):
     path = issued(packets, demo)
     tasks = json.loads((path.parent / f"{path.stem}_label_studio.json").read_text())
     for task in tasks:
         value = str(answer_for(types[task["data"]["uid"]]))
         old = [{"from_name": "value", "to_name": "note", "type": "textarea", "value": {"text": ["1"]}}]
         new = [
-            {"from_name": "value", "to_name": "note", "type": "textarea", "value": {"text": [value]}},
+            {"from_name": "value", "to_name": "note", "type": "textarea", "value": {"text": text(value)}},
             {"from_name": "confidence", "to_name": "note", "type": "choices", "value": {"choices": ["low"]}},
         ]
         task["annotations"] = [
@@ -220,6 +243,7 @@ def test_label_studio_comes_back_as_well(demo, packets, types):
     assert read_json(export)[:2] == ("dr-lee-1", "Dr Lee")
     assert packets.ingest(export, types) == 6
     rows = packets.taken_over(demo.read("raw_medcalc"))
+    assert set(rows["answer_text"]) <= {"7", "03/04/2024"}
     assert set(rows["confidence"]) == {"low"}
     assert 1.0 not in rows["physician_number"].to_list()
 

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from medcalc_assets.cli import main
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.publication import history_of_releases
+from medcalc_assets.partitions import KEYS
 from medcalc_assets.release.gates import GATES, Candidate
 from medcalc_assets.release.release import (
     MANIFEST,
@@ -108,6 +109,38 @@ def test_a_gate_is_open_and_a_harm_closes_it_with_a_message(candidate, copied, n
     found = list(GATES[name](copied))
     assert found
     assert all(len(offender) > 20 for offender in found)
+
+
+def test_a_label_that_its_evidence_does_not_give_closes_a_gate(copied):
+    uid = copied.labels.filter(Reason="relabelled")["Row Number"][0]
+    edited(copied, where(pl.col("Row Number") == uid, "Ground Truth Answer", "999"))
+    assert any(f"uid {uid} is 999" in offender for offender in GATES["every_label_has_evidence"](copied))
+
+
+def test_some_calculators_are_no_release(start_chain, release):
+    chain = start_chain()
+    chain.run(KEYS[:2])
+    result = release(chain, "1.1.0")
+    closed = {check.check_name: check.metadata for check in result.get_asset_check_evaluations() if not check.passed}
+    assert list(closed) == ["no_uid_lost_or_added"]
+    assert "53 of 55 calculators were not run" in str(closed["no_uid_lost_or_added"]["for example"])
+    assert chain.settings.releases.versions == []
+
+
+def test_what_was_changed_after_the_gates_is_not_published(candidate, copied):
+    digest = sha256(copied.folder / MANIFEST)
+    file(copied, "1.1.0.csv").write_text("rubbish")
+    with pytest.raises(ReleaseError, match="changed while the gates"):
+        copied.releases.publish(digest)
+    assert copied.releases.versions == []
+
+
+def test_the_original_had_no_grounds_and_no_uses(candidate):
+    told = pl.read_csv(file(candidate, "since_v1.0.csv"))
+    for name in ("Evaluation", "Reward", "Reason", "Confidence"):
+        assert told[f"{name} before"].null_count() == told.height
+        assert told[name].null_count() == 0
+    assert not told["What"].str.contains("Reason|Evaluation").any()
 
 
 def test_the_files_are_those_of_the_manifest(candidate):

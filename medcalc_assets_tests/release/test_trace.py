@@ -13,7 +13,7 @@ from medcalc_assets.release.trace import TraceError, rows_of, trace
 
 @pytest.fixture(scope="module")
 def story(demo):
-    return lambda uid: trace(rows_of(demo.settings.warehouse, uid))
+    return lambda uid: trace(rows_of(demo.settings.warehouse, uid), [])
 
 
 def with_reason(demo, reason):
@@ -44,7 +44,7 @@ def test_what_others_wrote_is_quoted_whole_and_does_nothing(demo):
     rows["raw_medcalc"][0]["entities"] = json.dumps({poison: poison})
     rows["audit_votes"][0] |= {"rationale": poison, "sources": json.dumps([poison, {"title": poison, "url": "http://evil"}])}
     rows["physician_consensus"][0] |= {"rationale": poison, "answer_text": poison, "assumptions": poison}
-    told = trace(rows)
+    told = trace(rows, [])
     assert "\x1b" not in told
     html = MarkdownIt("js-default", {"html": True}).enable("table").render(told)
     assert "<script" not in html
@@ -54,6 +54,19 @@ def test_what_others_wrote_is_quoted_whole_and_does_nothing(demo):
     assert "long " * 299 in told.split("## As released")[0]
 
 
+def test_a_case_that_is_out_for_review_says_so_before_all_else(demo):
+    told = trace(rows_of(demo.settings.warehouse, 7), ["Dr *Lee*"])
+    assert "**Out for blind review with Dr \\*Lee\\*" in told.split("Why:")[0]
+
+
+def test_a_vote_that_was_not_cast_is_no_failure(demo):
+    rows = rows_of(demo.settings.warehouse, 7)
+    rows["relabel_votes"][4] |= {"status": "not_cast", "answer_kind": None}
+    told = trace(rows, [])
+    assert "vote 5: not cast" in told
+    assert "failed" not in told
+
+
 def test_a_label_that_is_not_there_is_told_with_the_remedy(demo):
     with pytest.raises(TraceError, match=r"of uid 4711 in .*medcalc run"):
         rows_of(demo.settings.warehouse, 4711)
@@ -61,9 +74,9 @@ def test_a_label_that_is_not_there_is_told_with_the_remedy(demo):
 
 def test_a_rule_that_changed_since_the_audit_is_told(demo):
     rows = rows_of(demo.settings.warehouse, 1)
-    assert "rules have changed" not in trace(rows)
+    assert "rules have changed" not in trace(rows, [])
     rows["derivation_audit"][0]["published_number"] += 1
-    assert "rules have changed" in trace(rows)
+    assert "rules have changed" in trace(rows, [])
 
 
 def test_the_command_tells_it(demo):
@@ -82,4 +95,4 @@ def test_the_job_observes_the_trace_on_the_partition_of_the_label(demo):
     records = demo.instance.fetch_observations(dg.AssetKey("maintained_labels"), limit=1).records
     observation = records[0].asset_observation
     assert observation.partition == demo.read("raw_medcalc").filter(uid=7)["calculator"].item()
-    assert observation.metadata["trace"].value == trace(rows_of(demo.settings.warehouse, 7))
+    assert observation.metadata["trace"].value == trace(rows_of(demo.settings.warehouse, 7), [])
