@@ -4,6 +4,7 @@ import csv
 import datetime as dt
 import json
 
+import datasets
 import openpyxl
 import polars as pl
 import pytest
@@ -14,6 +15,10 @@ from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.labels.value import Label, columns
 from medcalc_assets.partitions import KEYS
 from medcalc_assets.release.export import maintained_benchmark
+from medcalc_assets.release.gates import GATES, Candidate
+from medcalc_assets.release.pages import write_pages
+from medcalc_assets.release.release import Releases, build, manifest_of
+from medcalc_assets.release.trace import rows_of, trace
 from medcalc_assets.storage.tables import TABLES
 
 pytestmark = pytest.mark.real_data
@@ -217,3 +222,57 @@ def test_suspects_have_a_candidate_and_stand_before_the_undecided(chain):
 def test_what_is_ambiguous_names_its_conventions(maintained):
     for row in maintained.filter(state="ambiguous").iter_rows(named=True):
         assert len(set(json.loads(row["assumptions"]).values())) > 1
+
+
+@pytest.fixture(scope="module")
+def candidate(chain, tmp_path_factory):
+    candidate = Candidate(chain.settings.warehouse, Releases(tmp_path_factory.mktemp("releases")))
+    build(candidate.warehouse, candidate.releases, None, candidate.folder)
+    return candidate
+
+
+def test_a_release_passes_its_gates_and_opens_with_datasets(candidate, tmp_path):
+    assert {name: list(gate(candidate)) for name, gate in GATES.items()} == {name: [] for name in GATES}
+    manifest = manifest_of(candidate.folder)
+    assert (manifest["instances"], manifest["evaluation"], manifest["reward"]) == (1_047, 871, 821)
+    assert (manifest["not_computable"], manifest["ambiguous"], manifest["unresolved"]) == (
+        69,
+        16,
+        160,
+    )  # 66, and 3 by physicians
+    assert manifest["changes"] == {"v1.0": {"major": 281}}
+    assert not manifest["demo"]
+    opened = datasets.load_dataset(str(candidate.folder), cache_dir=str(tmp_path))["test"]
+    assert (opened.num_rows, sum(opened["Evaluation"])) == (1_047, 871)
+
+
+@pytest.mark.parametrize(
+    ("uid", "headline", "told"),
+    [
+        (284, "was 37492.904 and is now 37.49", "Platelet count: 119 /µL is outside"),
+        (868, "was 26 and is now N/A", "takes a misspelt Celsius for Fahrenheit"),
+        (328, "was 4.4 and is now N/A", "this patient is a cat"),
+        (3, "was 25.017 and is now 9", "Result was calculated using patient information from May 2016"),
+        (864, "was 12 and is now 7", "The release adds the verbal response twice"),
+        (1007, "stays 650", "gives the relabel 1380"),
+    ],
+)
+def test_the_trace_of_a_label_says_what_became_of_it_and_why(chain, uid, headline, told):
+    story = trace(rows_of(chain.settings.warehouse, uid), [])
+    assert story.startswith(f"# Label {uid} {headline}\n")
+    assert told in story
+
+
+def test_the_report_has_the_figures_of_the_paper(chain, tmp_path):
+    assert write_pages(chain.settings.warehouse, chain.settings.packets, tmp_path / "report") == 1_047
+    report = (tmp_path / "report" / "report.html").read_text()
+    for figure in (
+        "286 are likely errors",
+        "27.3% (Wilson 95% 24.7% to 30.1%)",
+        "32.2%",
+        "10 of 50",
+        "37 of 50",
+        "72.7",
+        "20.1",
+    ):
+        assert figure in report
