@@ -124,6 +124,8 @@ def test_some_calculators_are_no_release(start_chain, release):
     closed = {check.check_name: check.metadata for check in result.get_asset_check_evaluations() if not check.passed}
     assert list(closed) == ["no_uid_lost_or_added"]
     assert "53 of 55 calculators were not run" in str(closed["no_uid_lost_or_added"]["for example"])
+    assert not result.success
+    assert release(chain, None).success, "what is not asked for is only warned of"
     assert chain.settings.releases.versions == []
 
 
