@@ -45,14 +45,14 @@ from medcalc_assets.labels.adjudication import REASONS
 from medcalc_assets.labels.agreement import compare_with_physicians, proportion
 from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.summary import NEEDED, summarise
-from medcalc_assets.labels.value import columns
 from medcalc_assets.partitions import KEYS
 from medcalc_assets.release import export as exported
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import WarehouseError
 
 CHECK_FAILED = 3
-LABEL = columns("label")
+TEXTS = {"note", "question", "entities", "explanation", "working", "alternatives", "evidence", "attribution_evidence", "why"}
+"""Columns that the summary does without: most of what the tables hold."""
 HEADINGS = {
     "calculator": "calculator",
     "all": "instances",
@@ -253,9 +253,10 @@ def _show_inputs(calculator: Calculator) -> None:
 def _show_summary() -> None:
     """Computed anew from the tables, so that it is true whatever was materialized last."""
     read = Settings.from_environment().warehouse.read
-    heavy = {"raw_medcalc": [*tables.INSTANCE_KEYS, "output_type", "note_type", *LABEL, "source"]}
-    heavy["derivation_audit"] = [*tables.INSTANCE_KEYS, "verdict", "release_rule_reproduces", *columns("published")]
-    found = {name: read(tables.TABLES[name], columns=heavy.get(name)) for name in NEEDED}
+    needed = {name: tables.TABLES[name] for name in NEEDED}
+    found = {
+        name: read(table, columns=[each for each in table.names if each not in TEXTS]) for name, table in needed.items()
+    }
     raw, audits, flags, relabels, scores, _, physicians, maintained = found.values()
     auditors = maintained["auditor"].unique().sort().to_list()
     if len(auditors) > 1:

@@ -39,13 +39,13 @@ def label_events(
     physician_labels: pl.DataFrame,
     maintained_labels: pl.DataFrame,
     settings: Settings,
-) -> pl.DataFrame:
-    """The rows to add. What has been written down is read from the table itself."""
+) -> dg.Output[Iterator]:  # type: ignore[type-arg]
+    """The rows to add, calculator after calculator, to keep memory flat. What has been written down is read from the table."""
     tables = {name: table for name, table in locals().items() if name in NEEDED}
     warehouse, keys = settings.warehouse, context.partition_keys
     earlier = pl.DataFrame(schema=LABEL_EVENTS.polars_schema)
-    if warehouse.has(LABEL_EVENTS):
-        earlier = warehouse.read(LABEL_EVENTS).filter(pl.col("calculator").is_in(keys))
+    if known := warehouse.written(LABEL_EVENTS) & set(keys):
+        earlier = warehouse.read(LABEL_EVENTS, sorted(known))
     told = set(earlier.filter(event="released").select("actor", "calculator").iter_rows())
     released = warehouse.read(LABEL_RELEASES) if warehouse.has(LABEL_RELEASES) else None
     answers = [pl.DataFrame(schema={"uid": pl.Int64, "answer": pl.String, "version": pl.String})]
@@ -60,12 +60,19 @@ def label_events(
         stamps.append(
             {"event": "released", "actor": row["version"], "run_id": row["run_id"], "happened_at": row["released_at"]}
         )
-    now = facts(tables, pl.concat(answers))
-    events = stamped(new_events(now, earlier), pl.DataFrame(stamps, schema=STAMP))
-    describe(context, pl.concat([earlier, events]), None)
-    for key, count in events.group_by("calculator").len().iter_rows():
-        context.add_asset_metadata({"new events": count}, partition_key=key)
-    return events
+    stamped_by = pl.DataFrame(stamps, schema=STAMP)
+
+    def by_calculator() -> Iterator[pl.DataFrame]:
+        rows = [earlier.select("calculator")]
+        for key in keys:
+            now = facts({name: table.filter(calculator=key) for name, table in tables.items()}, pl.concat(answers))
+            events = stamped(new_events(now, earlier.filter(calculator=key)), stamped_by)
+            rows.append(events.select("calculator"))
+            context.add_asset_metadata({"new events": events.height}, partition_key=key)
+            yield events
+        describe(context, pl.concat(rows), None)
+
+    return dg.Output(by_calculator())
 
 
 def _stamps(instance: dg.DagsterInstance, keys: list[str]) -> Iterator[dict[str, Any]]:

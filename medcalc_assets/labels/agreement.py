@@ -13,6 +13,8 @@ from medcalc_assets.labels.value import columns
 
 LARGEST_ORDINAL = 20
 DRAWS, SEED = 10_000, 42
+PARTS = 100
+"""In which the draws are made, as all at once would fill the memory."""
 
 
 def is_continuous(prefix: str) -> pl.Expr:
@@ -71,7 +73,8 @@ def smape(labels: pl.Series, truth: pl.Series) -> Estimate:
     terms = 200 * np.divide(np.abs(y - y_star), total, out=np.zeros_like(total), where=total > 0)
     if not len(terms):
         return Estimate(math.nan, math.nan, math.nan, 0)
-    draws = np.random.default_rng(SEED).choice(terms, size=(DRAWS, len(terms))).mean(axis=1)
+    generator = np.random.default_rng(SEED)
+    draws = np.concatenate([generator.choice(terms, size=(DRAWS // PARTS, len(terms))).mean(axis=1) for _ in range(PARTS)])
     low, high = np.percentile(draws, [2.5, 97.5])
     return Estimate(float(terms.mean()), float(low), float(high), len(terms))
 

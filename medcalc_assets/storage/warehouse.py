@@ -145,6 +145,8 @@ class Warehouse:
 
     def written(self, table: Table) -> set[str]:
         """The partitions of the table that have been written, empty ones included."""
+        if not self.path.exists():
+            return set()
         with self.connect(read_only=True) as connection:
             return _written(connection, table) if _exists(connection, table) else set()
 
