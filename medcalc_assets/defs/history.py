@@ -40,7 +40,7 @@ def label_events(
     maintained_labels: pl.DataFrame,
     settings: Settings,
 ) -> dg.Output[Iterator]:  # type: ignore[type-arg]
-    """The rows to add, calculator after calculator, to keep memory flat. What has been written down is read from the table."""
+    """The rows to add, calculator after calculator. What was written down before is read from the table itself."""
     tables = {name: table for name, table in locals().items() if name in NEEDED}
     warehouse, keys = settings.warehouse, context.partition_keys
     earlier = pl.DataFrame(schema=LABEL_EVENTS.polars_schema)
