@@ -69,7 +69,13 @@ def facts(tables: Mapping[str, pl.DataFrame], releases: pl.DataFrame) -> pl.Data
     auditor = pl.col("auditor")
     beside = (pl.format(f"{name.replace('_', ' ')}: {{}}", name) for name in BESIDES)
     found = [
-        _fact("imported", tables["raw_medcalc"], pl.lit("the release"), as_text("label"), pl.format("row {}", "row_sha256")),
+        _fact(
+            "imported",
+            tables["raw_medcalc"],
+            pl.lit("the release"),
+            as_text("label"),
+            pl.format("row {}", pl.col("row_sha256").str.slice(0, 12)),
+        ),
         _fact(
             "derivation_audited",
             tables["derivation_audit"],
