@@ -20,6 +20,7 @@ from medcalc_assets.release.pages import write_pages
 from medcalc_assets.release.release import Releases, build, manifest_of
 from medcalc_assets.release.trace import rows_of, trace
 from medcalc_assets.storage.tables import TABLES
+from medcalc_assets_tests.release.harm import HARM, copy_of
 
 pytestmark = pytest.mark.real_data
 
@@ -244,6 +245,16 @@ def test_a_release_passes_its_gates_and_opens_with_datasets(candidate, tmp_path)
     assert not manifest["demo"]
     opened = datasets.load_dataset(str(candidate.folder), cache_dir=str(tmp_path))["test"]
     assert (opened.num_rows, sum(opened["Evaluation"])) == (1_047, 871)
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_a_harm_closes_each_gate_with_a_message(candidate, tmp_path, name):
+    harmed = copy_of(candidate, tmp_path / "releases")
+    HARM[name](harmed)
+    found = list(GATES[name](harmed))
+    print(f"{name}: {found[:1]} and {len(found) - 1} more")
+    assert found
+    assert all(len(offender) > 20 for offender in found)
 
 
 @pytest.mark.parametrize(

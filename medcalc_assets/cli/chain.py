@@ -358,8 +358,7 @@ def _with_errors(figures: pl.DataFrame) -> int:
 
 def run_partitions(job: dg.JobDefinition, settings: Settings, instance: dg.DagsterInstance) -> None:
     """Run a job for every calculator that has maintained labels."""
-    made = settings.warehouse.read(tables.MAINTAINED_LABELS, columns=["calculator"])["calculator"].unique()
-    for tags in tags_of_runs(made):
+    for tags in tags_of_runs(settings.warehouse.written(tables.MAINTAINED_LABELS)):
         job.execute_in_process(instance=instance, tags=tags, run_config=QUIET)
 
 

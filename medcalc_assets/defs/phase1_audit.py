@@ -4,9 +4,9 @@ import dagster as dg
 import polars as pl
 
 from medcalc_assets.auditors import protocol, simulated
-from medcalc_assets.auditors.protocol import Derivation, as_seen, columns_of, votes_frame
+from medcalc_assets.auditors.protocol import Derivation, columns_of, votes_frame
 from medcalc_assets.auditors.tasks import AUDIT, version
-from medcalc_assets.defs.settings import Settings, to_be_asked
+from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import CALLS, columns, describe, stage
 from medcalc_assets.labels import voting
 from medcalc_assets.labels.voting import audit_verdicts
@@ -18,14 +18,7 @@ from medcalc_assets.storage.tables import AUDIT_FLAGS, AUDIT_VOTES, INSTANCE_KEY
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *columns_of(Derivation)[1:])},
 )
 def audit_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
-    """The votes of earlier auditors stay: they are read from the ledger, which asks for nothing."""
-    asked, earlier = settings.casters_of_votes("audit", context.run)
-    # Nobody to vote, no notes to read.
-    instances = (raw_medcalc if asked or earlier else raw_medcalc.clear()).collect()
-    derivations = as_seen(Derivation, instances)
-    votes = {auditor.name: auditor.audit(derivations) for auditor in earlier}
-    if asked:
-        votes[asked.name] = asked.audit(as_seen(Derivation, to_be_asked(instances, context.run)))
+    instances, votes = settings.votes(AUDIT, raw_medcalc, context.run)
     frame = votes_frame(AUDIT_VOTES, votes, instances)
     describe(context, frame, settings.auditor_that_counts, **CALLS)
     return frame

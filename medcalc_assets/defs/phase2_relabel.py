@@ -4,9 +4,9 @@ import dagster as dg
 import polars as pl
 
 from medcalc_assets.auditors import protocol, published, simulated
-from medcalc_assets.auditors.protocol import Question, as_seen, columns_of, votes_frame
+from medcalc_assets.auditors.protocol import Question, columns_of, votes_frame
 from medcalc_assets.auditors.tasks import RELABEL, version
-from medcalc_assets.defs.settings import Settings, to_be_asked
+from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import CALLS, columns, describe, stage
 from medcalc_assets.labels import value, voting
 from medcalc_assets.labels.voting import consensus
@@ -18,14 +18,7 @@ from medcalc_assets.storage.tables import INSTANCE_KEYS, RELABEL_VOTES, RELABELS
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *columns_of(Question)[1:])},
 )
 def relabel_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
-    """The votes of earlier auditors stay: they are read from the ledger, which asks for nothing."""
-    asked, earlier = settings.casters_of_votes("relabel", context.run)
-    # Nobody to vote, no notes to read.
-    instances = (raw_medcalc if asked or earlier else raw_medcalc.clear()).collect()
-    questions = as_seen(Question, instances)
-    votes = {auditor.name: auditor.relabel(questions) for auditor in earlier}
-    if asked:
-        votes[asked.name] = asked.relabel(as_seen(Question, to_be_asked(instances, context.run)))
+    instances, votes = settings.votes(RELABEL, raw_medcalc, context.run)
     frame = votes_frame(RELABEL_VOTES, votes, instances)
     describe(context, frame, settings.auditor_that_counts, **CALLS)
     return frame

@@ -123,6 +123,5 @@ release_job = dg.define_asset_job("release", RELEASE, description="Freeze the ma
 )
 def history_of_releases(context: dg.RunStatusSensorContext, settings: Settings) -> Iterator[dg.RunRequest]:
     """Writes a release into the history of every label."""
-    made = settings.warehouse.read(MAINTAINED_LABELS, columns=["calculator"])["calculator"].unique()
-    for number, tags in enumerate(tags_of_runs(made)):
+    for number, tags in enumerate(tags_of_runs(settings.warehouse.written(MAINTAINED_LABELS))):
         yield dg.RunRequest(run_key=f"{context.dagster_run.run_id} {number}", tags=tags)

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from medcalc_assets.auditors.client import TOOLS
 from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.gemini import EarlierAuditor, GeminiAuditor
 from medcalc_assets.auditors.ledger import Ledger, Setup
-from medcalc_assets.auditors.protocol import Auditor, sample
+from medcalc_assets.auditors.protocol import Auditor, Vote, as_seen, sample
 from medcalc_assets.auditors.published import Published
 from medcalc_assets.auditors.simulated import SimulatedAuditor
+from medcalc_assets.auditors.tasks import Task
 from medcalc_assets.demo.benchmark import truth
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.release.packet import Packets
@@ -135,6 +136,23 @@ class Settings(dg.ConfigurableResource):  # type: ignore[type-arg]
         earlier = {setup.auditor: setup for setup in self._setups(task)}
         return asked, others + [EarlierAuditor(self.calls, earlier[other]) for other in sorted(earlier) if other != name]
 
+    def votes(
+        self, task: Task, raw_medcalc: pl.LazyFrame, run: dg.DagsterRun
+    ) -> tuple[pl.DataFrame, dict[str, Iterable[Vote]]]:
+        """The instances, and by auditor the votes on them. An auditor's method has the name of the task.
+
+        The votes of earlier auditors stay: they are read from the ledger, which asks for nothing. Of the auditor who is
+        asked they are on all instances, or on the sample that the run's tags name. Where nobody votes no note is read.
+        """
+        asked, earlier = self.casters_of_votes(task.name, run)
+        instances = (raw_medcalc if asked or earlier else raw_medcalc.clear()).collect()
+        seen = as_seen(task.sees, instances)
+        votes = {auditor.name: getattr(auditor, task.name)(seen) for auditor in earlier}
+        if asked:
+            chosen = sample(instances, int(run.tags[SAMPLE])) if SAMPLE in run.tags else instances
+            votes[asked.name] = getattr(asked, task.name)(as_seen(task.sees, chosen))
+        return instances, votes
+
     @property
     def watched(self) -> str:
         return self.watch or "gemini-*-pro*"
@@ -201,8 +219,3 @@ class Settings(dg.ConfigurableResource):  # type: ignore[type-arg]
         if number is not None and not 0 < number < math.inf:
             raise SettingsError(f"MEDCALC_{name.upper()} is {value!r}: give a number above 0, or leave it unset.")
         return number
-
-
-def to_be_asked(instances: pl.DataFrame, run: dg.DagsterRun) -> pl.DataFrame:
-    """The instances that a run asks an auditor about: all of them, or the sample that the run's tags name."""
-    return sample(instances, int(run.tags[SAMPLE])) if SAMPLE in run.tags else instances

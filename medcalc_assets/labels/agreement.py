@@ -62,6 +62,17 @@ def proportion(successes: int, n: int) -> Estimate:
     return Estimate(p, (centre - spread) / (1 + z * z / n), (centre + spread) / (1 + z * z / n), n)
 
 
+def kappa(both: pl.Expr, neither: pl.Expr, gained: pl.Expr, lost: pl.Expr) -> pl.Expr:
+    """Cohen's kappa of two raters who say yes or no: agreement beyond chance, at most 1; null where chance explains all.
+
+    Source: Cohen, Educ Psychol Meas 1960;20:37.
+    """
+    n = both + neither + gained + lost
+    observed = (both + neither) / n
+    expected = ((both + gained) * (both + lost) + (neither + gained) * (neither + lost)) / (n * n)
+    return pl.when(expected < 1).then((observed - expected) / (1 - expected))
+
+
 def smape(labels: pl.Series, truth: pl.Series) -> Estimate:
     """Symmetric mean absolute percentage error, 100/N · Σ 2|y* - y| / (|y*| + |y|), over the pairs of two numbers.
 

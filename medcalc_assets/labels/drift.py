@@ -2,21 +2,11 @@
 
 import polars as pl
 
+from medcalc_assets.labels.agreement import kappa
 from medcalc_assets.labels.value import columns
 from medcalc_assets.labels.voting import at_two_decimals
 
 KEYS = ["calculator_id", "calculator", "auditor"]
-
-
-def kappa(both: pl.Expr, neither: pl.Expr, gained: pl.Expr, lost: pl.Expr) -> pl.Expr:
-    """Cohen's kappa of two raters who say yes or no: agreement beyond chance, at most 1; null where chance explains all.
-
-    Source: Cohen, Educ Psychol Meas 1960;20:37.
-    """
-    n = both + neither + gained + lost
-    observed = (both + neither) / n
-    expected = ((both + gained) * (both + lost) + (neither + gained) * (neither + lost)) / (n * n)
-    return pl.when(expected < 1).then((observed - expected) / (1 - expected))
 
 
 def drift(flags: pl.DataFrame, relabels: pl.DataFrame, reference: str) -> pl.DataFrame:

@@ -7,7 +7,9 @@ from typing import Literal, NamedTuple
 
 import krippendorff
 import numpy as np
+import polars as pl
 
+from medcalc_assets.labels.agreement import kappa
 from medcalc_assets.labels.limits import accepts
 from medcalc_assets.labels.value import Label, OutputType
 
@@ -69,13 +71,11 @@ def agreement(answers: Mapping[str, Mapping[int, Label]]) -> Agreement:
 
 
 def cohens_kappa(pairs: Sequence[tuple[float, float]]) -> float | None:
-    """Agreement of two raters beyond chance (Cohen, Educ Psychol Meas 1960;20:37); None if chance explains everything."""
-    if not pairs:
-        return None
-    observed = sum(a == b for a, b in pairs) / len(pairs)
-    first, second = Counter(a for a, _ in pairs), Counter(b for _, b in pairs)
-    chance = sum(first[category] * second[category] for category in first) / len(pairs) ** 2
-    return None if chance == 1 else (observed - chance) / (1 - chance)
+    """`kappa` of two raters by what each said of every case, 1 or 0; None without a case in common."""
+    said = Counter(pairs)
+    counts = (float(said[each]) for each in ((1, 1), (0, 0), (1, 0), (0, 1)))
+    found: float | None = pl.select(kappa(*map(pl.lit, counts))).item()
+    return found
 
 
 def _alpha(

@@ -15,11 +15,11 @@ from medcalc_assets.storage.tables import MAINTAINED_LABELS, RAW_MEDCALC
 from medcalc_assets.storage.warehouse import Warehouse
 
 NAME = "medcalc_bench_maintained"
-BESIDE = ("State", "Reason", "Evidence", "Auditor")
+BESIDE = ("State", "Reason", "Evidence", "Assumptions", "Auditor")
 
 
 def maintained_benchmark(raw: pl.DataFrame, maintained: pl.DataFrame) -> pl.DataFrame:
-    """The benchmark in the columns of v1.0 with maintained labels and limits, and State, Reason, Evidence, Auditor.
+    """The benchmark in the columns of v1.0 with maintained labels and limits, and those of BESIDE.
 
     A label that stays is spelt as released, to the letter. Of a label that changed, the explanation is replaced too: the
     released one explains another value.

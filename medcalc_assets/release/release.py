@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +32,6 @@ from medcalc_assets.release.versions import (
     as_original,
     changes,
     lowest_after,
-    released_versions,
 )
 from medcalc_assets.source import COLUMNS
 from medcalc_assets.storage import tables
@@ -39,14 +39,6 @@ from medcalc_assets.storage.warehouse import Warehouse
 
 PACKAGE = Path(__file__).parents[1]
 MANIFEST = "manifest.json"
-BESIDE = {
-    "State": "state",
-    "Reason": "reason",
-    "Evidence": "evidence",
-    "Assumptions": "assumptions",
-    "Auditor": "auditor",
-}
-"""What the Parquet file says beside each label, besides its confidence and use."""
 
 
 class ReleaseError(MedcalcError):
@@ -68,7 +60,8 @@ class Releases:
 
     @property
     def versions(self) -> list[Version]:
-        return released_versions(self.folder)
+        names = (path.name for path in self.folder.glob("*") if re.fullmatch(r"\d+\.\d+\.\d+", path.name))
+        return sorted(map(Version.parse, names))
 
     def before(self, version: Version | None) -> Version | None:
         """The release that this one follows; for None the last one."""
@@ -180,11 +173,10 @@ def with_grounds(raw: pl.DataFrame, maintained: pl.DataFrame, audits: pl.DataFra
     """The benchmark in the columns of v1.0, and beside each label its grounds, its confidence and its uses."""
     beside = maintained.join(audits, on="uid", validate="1:1").select(
         pl.col("uid").alias("Row Number"),
-        *(pl.col(ours).alias(name) for name, ours in BESIDE.items()),
         policy.confidence().alias("Confidence"),
         *(expression.alias(name) for expression, name in zip(policy.uses(), (*USES, "Use Because"), strict=True)),
     )
-    return maintained_benchmark(raw, maintained).select(*COLUMNS).join(beside, on="Row Number", validate="1:1")
+    return maintained_benchmark(raw, maintained).join(beside, on="Row Number", validate="1:1")
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """What changed from one release to the next, label by label, and which version number that takes."""
 
 import re
-from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
 import polars as pl
@@ -61,12 +60,6 @@ class Version(NamedTuple):
 
 FIRST = Version(1, 1, 0)
 """The first release, if no other version is asked for."""
-
-
-def released_versions(folder: Path) -> list[Version]:
-    """Those below the folder of the releases, in their order."""
-    names = (path.name for path in folder.glob("*") if re.fullmatch(r"\d+\.\d+\.\d+", path.name))
-    return sorted(map(Version.parse, names))
 
 
 def as_original(release: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:

@@ -72,10 +72,10 @@ def test_a_stop_lets_calls_end_and_admits_none():
     assert sum(isinstance(result, Stopped) for result in results) == 7
 
 
-@pytest.mark.parametrize("limits", [Limits(requests_per_minute=1200), Limits(tokens_per_minute=120_000)])
-def test_calls_are_spaced_as_the_limits_ask(limits, monkeypatch):
-    """Twenty calls, of 100 tokens each, a second: read off a clock that only sleeping moves."""
-    now, starts = 1000.0, []
+@pytest.fixture
+def clock(monkeypatch):
+    """Reads the time, from 1000 s on, of a clock that only sleeping moves."""
+    now = 1000.0
 
     async def sleep(seconds):
         nonlocal now
@@ -83,28 +83,28 @@ def test_calls_are_spaced_as_the_limits_ask(limits, monkeypatch):
 
     monkeypatch.setattr("medcalc_assets.auditors.flow.time.monotonic", lambda: now)
     monkeypatch.setattr("medcalc_assets.auditors.flow.asyncio.sleep", sleep)
+    return lambda: now
+
+
+@pytest.mark.parametrize("limits", [Limits(requests_per_minute=1200), Limits(tokens_per_minute=120_000)])
+def test_calls_are_spaced_as_the_limits_ask(limits, clock):
+    """Twenty calls, of 100 tokens each, a second."""
+    starts = []
 
     async def work():
-        starts.append(now)
+        starts.append(clock())
 
     run(Flow(limits), 10, work)
     assert [round(start - 1000, 3) for start in starts] == [round(0.05 * n, 3) for n in range(10)]
 
 
-def test_a_pause_that_was_asked_for_is_kept(monkeypatch):
-    now, starts = 1000.0, []
-
-    async def sleep(seconds):
-        nonlocal now
-        now += seconds
-
-    monkeypatch.setattr("medcalc_assets.auditors.flow.time.monotonic", lambda: now)
-    monkeypatch.setattr("medcalc_assets.auditors.flow.asyncio.sleep", sleep)
+def test_a_pause_that_was_asked_for_is_kept(clock):
+    starts = []
     flow = Flow(Limits())
-    flow.throttled(started=now, pause=37.5)
+    flow.throttled(started=clock(), pause=37.5)
 
     async def work():
-        starts.append(now)
+        starts.append(clock())
 
     run(flow, 2, work)
     assert starts == [1037.5] * 2

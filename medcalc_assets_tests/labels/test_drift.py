@@ -1,7 +1,8 @@
 import polars as pl
 import pytest
 
-from medcalc_assets.labels.drift import drift, kappa
+from medcalc_assets.labels.agreement import kappa
+from medcalc_assets.labels.drift import drift
 from medcalc_assets.labels.value import NA, as_columns, number
 from medcalc_assets.storage.tables import AUDIT_FLAGS, RELABELS
 

@@ -1,0 +1,66 @@
+"""How a release candidate is harmed, in a way for every gate to close on."""
+
+import json
+import shutil
+
+import polars as pl
+
+from medcalc_assets.release.gates import Candidate
+from medcalc_assets.release.release import MANIFEST, Releases, manifest_of, sha256
+from medcalc_assets.release.versions import FIRST, USES, Version
+from medcalc_assets.source import COLUMNS
+
+
+def copy_of(candidate, folder):
+    """One that may be harmed."""
+    releases = Releases(folder)
+    shutil.copytree(candidate.folder, releases.candidate)
+    return Candidate(candidate.warehouse, releases)
+
+
+def file(candidate, ending):
+    return next(path for path in candidate.folder.iterdir() if path.name.endswith(ending))
+
+
+def edited(candidate, *expressions):
+    """The candidate with other labels, in Parquet and CSV alike."""
+    labels = candidate.labels.with_columns(*expressions)
+    labels.write_parquet(file(candidate, ".parquet"))
+    labels.select(*COLUMNS, *USES, "Use Because").write_csv(file(candidate, "1.1.0.csv"))
+
+
+def earlier(candidate, version, labels):
+    """A release of these labels, before the candidate."""
+    folder = candidate.releases.of(Version.parse(version))
+    shutil.copytree(candidate.folder, folder)
+    manifest = manifest_of(folder)
+    path = folder / manifest["labels"]
+    labels.write_parquet(path)
+    manifest["files"][path.name]["sha256"] = sha256(path)
+    (folder / MANIFEST).write_text(json.dumps(manifest | {"version": version}))
+
+
+def where(condition, column, value):
+    return pl.when(condition).then(pl.lit(value)).otherwise(pl.col(column)).alias(column)
+
+
+CONFIRMED = pl.col("Reason") == "confirmed"
+NUMBERS = pl.col("Output Type") == "decimal"
+HARM = {
+    "every_label_has_evidence": lambda c: edited(c, where(CONFIRMED, "Evidence", '{"released":"1"}')),
+    "no_change_without_a_reason": lambda c: edited(c, where(CONFIRMED, "Ground Truth Answer", "4711")),
+    "value_within_limits": lambda c: edited(c, where(CONFIRMED & NUMBERS, "Upper Limit", "-9999")),
+    "limits_by_type": lambda c: edited(c, where(CONFIRMED & NUMBERS, "Upper Limit", "999999")),
+    "simulated_says_demo": lambda c: (
+        edited(c, where(CONFIRMED, "Auditor", "simulated")),
+        (c.folder / "README.md").write_text("# Labels"),
+    ),
+    "no_uid_lost_or_added": lambda c: edited(c, where(pl.col("Row Number") == 7, "Row Number", 8)),
+    "policy_on_every_label": lambda c: edited(c, where(CONFIRMED, "Reward", True)),
+    "same_bytes_again": lambda c: (c.folder / "CHANGELOG.md").write_text("DEMO nothing"),
+    "released_is_untouched": lambda c: (
+        shutil.copytree(c.folder, c.releases.of(FIRST)),
+        (c.releases.of(FIRST) / "README.md").write_text("DEMO, otherwise"),
+    ),
+    "version_tells_the_change": lambda c: earlier(c, "1.0.9", c.labels.head(-1)),
+}
