@@ -4,7 +4,7 @@ import dagster as dg
 
 from medcalc_assets import defs
 from medcalc_assets.defs import auditors
-from medcalc_assets.defs.publication import RELEASE, history_job, history_of_releases, release_job
+from medcalc_assets.defs.releases import RELEASE, history_job, history_of_releases, release_job
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.trace import trace_label
 from medcalc_assets.storage.io_manager import DuckDBIOManager
@@ -16,7 +16,7 @@ JOBS = [
     dg.define_asset_job(
         "chain",
         dg.AssetSelection.all() - FIGURES - PAGES - RELEASE - MODELS,
-        description="From the benchmark as released to maintained labels, for any number of calculators.",
+        description="From the original benchmark to maintained labels, for any number of calculators.",
     ),
     dg.define_asset_job("figures", FIGURES, description="The figures over all calculators so far."),
     dg.define_asset_job("pages", PAGES, description="The report, the index and a page for each label."),

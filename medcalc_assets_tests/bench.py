@@ -19,21 +19,21 @@ import openpyxl
 import polars as pl
 
 from medcalc_assets.auditors.protocol import votes_frame
-from medcalc_assets.auditors.published import FILE, REQUIRED, UID
-from medcalc_assets.calculators import CALCULATORS, Calculator, audit_derivation
+from medcalc_assets.benchmarks import demo as demo
+from medcalc_assets.benchmarks.reader import Source
+from medcalc_assets.calculators import CALCULATORS, KEYS, Calculator, audit_derivation
 from medcalc_assets.defs.derivation import audited
 from medcalc_assets.defs.disagreement import attributed
 from medcalc_assets.defs.phase3_adjudication import agreed
 from medcalc_assets.defs.settings import Settings
-from medcalc_assets.demo import benchmark as demo
-from medcalc_assets.labels.adjudication import maintain, review_order
-from medcalc_assets.labels.agreement import compare_with_physicians
+from medcalc_assets.labels.decision import maintain
 from medcalc_assets.labels.discrepancy import score_disagreement
-from medcalc_assets.labels.summary import NEEDED, summarise
+from medcalc_assets.labels.queue import review_order
 from medcalc_assets.labels.value import Label, columns
 from medcalc_assets.labels.voting import audit_verdicts
-from medcalc_assets.partitions import KEYS
-from medcalc_assets.source import Source
+from medcalc_assets.physicians.authors import FILE, REQUIRED, UID
+from medcalc_assets.statistics.agreement import compare_with_physicians
+from medcalc_assets.statistics.summary import NEEDED, summarise
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.tables import INSTANCE_KEYS
 
@@ -62,28 +62,28 @@ def chain_without_dagster() -> None:
     flags = (
         raw()
         .join(audit_verdicts(store.read(tables.AUDIT_VOTES)), on="uid", how="left")
-        .with_columns(auditor=pl.lit("published"), n_votes=pl.lit(0), n_flags=pl.lit(0), status=pl.lit("not_audited"))
+        .with_columns(auditor=pl.lit("authors"), n_votes=pl.lit(0), n_flags=pl.lit(0), status=pl.lit("not_audited"))
     )
     write(tables.AUDIT_FLAGS, flags)
-    write(tables.RELABELS, settings.published_files.relabels(raw(*LABEL), KEYS))
+    write(tables.RELABELS, settings.authors_files.relabels(raw(*LABEL), KEYS))
     audits = store.read(tables.DERIVATION_AUDIT, columns=AUDITED)
     scores = score_disagreement(raw("output_type", *LABEL).drop(INSTANCE_KEYS[1:]), store.read(tables.RELABELS))
     write(tables.DISAGREEMENT_SCORES, scores := attributed(scores, audits))
-    write(tables.ADJUDICATION_QUEUE, review_order(raw(*LABEL), scores, audits).with_columns(auditor=pl.lit("published")))
-    answers = write(tables.PHYSICIAN_LABELS, settings.published_files.physician_labels(raw(*LABEL), KEYS))
+    write(tables.ADJUDICATION_QUEUE, review_order(raw(*LABEL), scores, audits).with_columns(auditor=pl.lit("authors")))
+    answers = write(tables.PHYSICIAN_LABELS, settings.authors_files.physician_labels(raw(*LABEL), KEYS))
     physicians = write(tables.PHYSICIAN_CONSENSUS, agreed(raw("output_type"), answers))
-    maintained = maintain(raw("output_type", *LABEL), scores, physicians, audits).with_columns(auditor=pl.lit("published"))
+    maintained = maintain(raw("output_type", *LABEL), scores, physicians, audits).with_columns(auditor=pl.lit("authors"))
     write(tables.MAINTAINED_LABELS, maintained)
     relabels = store.read(tables.RELABELS)
-    compare_with_physicians(raw(*LABEL), audits, relabels, physicians, "published")
+    compare_with_physicians(raw(*LABEL), audits, relabels, physicians, "authors")
     summarise(
         {name: store.read(tables.TABLES[name], columns=[*INSTANCE_KEYS[1:], *needed]) for name, needed in NEEDED.items()},
-        "published",
+        "authors",
     )
 
 
 def rules_over(instances: list[tuple[Calculator, dict[str, object], Label]], times: int) -> None:
-    """Print how many instances a second all rules (published, other conventions, as released) get through, on one core."""
+    """Print how many instances a second all rules (published, other conventions, original) get through, on one core."""
     started = time.process_time()
     for _ in range(times):
         for calculator, entities, label in instances:
@@ -94,11 +94,11 @@ def rules_over(instances: list[tuple[Calculator, dict[str, object], Label]], tim
 
 
 def rules(real: Path) -> None:
-    released = pl.concat(Source(str(real / "medcalc_bench_v1_test.csv")).instances())
+    original = pl.concat(Source(str(real / "medcalc_bench_v1_test.csv")).instances())
     names = ("calculator_id", "entities", *LABEL)
     real_ones = [
         (CALCULATORS[number], json.loads(entities), Label(*label))
-        for number, entities, *label in released.select(names).iter_rows()
+        for number, entities, *label in original.select(names).iter_rows()
     ]
     for times in (1, 10, 10):  # the first round resolves the units
         rules_over(real_ones, times)
@@ -110,14 +110,14 @@ def rules(real: Path) -> None:
 
 
 def multiplied(real: Path, factor: int, folder: Path) -> tuple[Path, Path]:
-    """The benchmark and the published file with every row `factor` times, under uids of their own."""
-    released = pl.read_csv(real / "medcalc_bench_v1_test.csv", infer_schema=False)
-    step = released.height
+    """The benchmark and the authors' file with every row `factor` times, under uids of their own."""
+    original = pl.read_csv(real / "medcalc_bench_v1_test.csv", infer_schema=False)
+    step = original.height
     source = folder / "benchmark.csv"
     with source.open("wb") as file:
         for copy in range(factor):
             uid = (pl.col("Unique ID").cast(pl.Int64) + copy * step).cast(pl.String)
-            released.with_columns(uid.alias("Unique ID")).write_csv(file, include_header=copy == 0)
+            original.with_columns(uid.alias("Unique ID")).write_csv(file, include_header=copy == 0)
     rows = list(_published_rows(real / "published" / FILE))
     workbook = openpyxl.Workbook(write_only=True)
     sheet = workbook.create_sheet()
@@ -159,9 +159,9 @@ def main() -> None:
     for factor in (1, 10, 100):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            source, published = multiplied(real, factor, folder)
+            source, authors = multiplied(real, factor, folder)
             print(f"{factor} times the test split, {source.stat().st_size / 1e6:,.0f} MB of CSV")
-            environment = os.environ | {"MEDCALC_SOURCE": str(source), "MEDCALC_PUBLISHED": str(published)}
+            environment = os.environ | {"MEDCALC_SOURCE": str(source), "MEDCALC_AUTHORS": str(authors)}
             plain = measure(
                 "  the functions alone",
                 [sys.executable, "-m", "medcalc_assets_tests.bench", "alone"],

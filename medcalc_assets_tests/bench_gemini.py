@@ -19,9 +19,8 @@ from pathlib import Path
 
 from google.genai import types
 
-from medcalc_assets.auditors import client
+from medcalc_assets.auditors.casting import GeminiAuditor, client
 from medcalc_assets.auditors.flow import Limits
-from medcalc_assets.auditors.gemini import GeminiAuditor
 from medcalc_assets.auditors.ledger import Attempt, Ledger
 from medcalc_assets.auditors.protocol import Question
 from medcalc_assets.auditors.tasks import RELABEL

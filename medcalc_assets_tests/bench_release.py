@@ -15,13 +15,14 @@ from pathlib import Path
 import polars as pl
 
 from medcalc_assets.auditors.protocol import AuditVote, RelabelVote, votes_frame
+from medcalc_assets.calculators import KEYS
 from medcalc_assets.labels.value import from_row
 from medcalc_assets.labels.voting import RUNS
-from medcalc_assets.partitions import KEYS
+from medcalc_assets.physicians.packet import Packets
+from medcalc_assets.release.build import build
 from medcalc_assets.release.gates import GATES, Candidate
-from medcalc_assets.release.packet import Packets
-from medcalc_assets.release.pages import write_pages
-from medcalc_assets.release.release import Releases, build
+from medcalc_assets.release.releases import Releases
+from medcalc_assets.reports.pages import write_pages
 from medcalc_assets.storage.tables import INSTANCE_KEYS, TABLES
 from medcalc_assets.storage.warehouse import Warehouse
 
@@ -70,7 +71,7 @@ def main() -> None:
             "MEDCALC_HOME": str(home),
             "DAGSTER_HOME": folder,
             "MEDCALC_SOURCE": str(real / "medcalc_bench_v1_test.csv"),
-            "MEDCALC_PUBLISHED": str(real / "published"),
+            "MEDCALC_AUTHORS": str(real / "published"),
         }
 
         def medcalc(*arguments: str) -> None:

@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from medcalc_assets.calculators import KEYS
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.settings import Settings
-from medcalc_assets.partitions import KEYS
 from medcalc_assets.storage.tables import TABLES
 from medcalc_assets_tests.gemini_server import KEY, GeminiServer
 
@@ -41,11 +41,11 @@ class Chain:
 
 @pytest.fixture(scope="session")
 def start_chain(tmp_path_factory):
-    """A chain in a folder of its own, for a source and, where there are any, published files."""
+    """A chain in a folder of its own, for a source and, where there are any, authors' files."""
 
-    def start(source: str = "demo", published: str = "", auditor: str = "") -> Chain:
+    def start(source: str = "demo", authors: str = "", auditor: str = "") -> Chain:
         folder = tmp_path_factory.mktemp("chain")
-        settings = Settings(home=str(folder / "home"), source=source, published=published, auditor=auditor)
+        settings = Settings(home=str(folder / "home"), source=source, authors=authors, auditor=auditor)
         return Chain(settings, dg.DagsterInstance.local_temp(str(folder)))
 
     return start
@@ -57,6 +57,24 @@ def demo(start_chain) -> Chain:
     chain = start_chain()
     chain.results = chain.run()
     return chain
+
+
+@pytest.fixture(scope="module")
+def own_demo(start_chain):
+    """A demo of this module's own, which its tests may release and change."""
+    chain = start_chain()
+    chain.run()
+    return chain
+
+
+@pytest.fixture(scope="module")
+def release():
+    def run(chain, version: str | None) -> dg.ExecuteInProcessResult:
+        job = assemble(chain.settings).resolve_job_def("release")
+        config = {"ops": {"freeze": {"config": {"version": version}}}}
+        return job.execute_in_process(run_config=config, instance=chain.instance, raise_on_error=False)
+
+    return run
 
 
 @pytest.fixture(scope="session")

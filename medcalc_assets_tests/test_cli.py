@@ -1,9 +1,9 @@
 import pytest
 from click.testing import CliRunner
 
+from medcalc_assets.calculators import KEYS
 from medcalc_assets.cli import main
 from medcalc_assets.defs.stage import tags_of_runs
-from medcalc_assets.partitions import KEYS
 
 
 def medcalc(*arguments, **environment):
@@ -54,7 +54,7 @@ def test_an_unknown_partition_is_wrong_usage_that_names_the_known_ones():
     [
         (("run", "--source", "nowhere.csv"), "nowhere.csv does not exist"),
         (("run", "--auditor", "oracle"), "MEDCALC_AUDITOR is 'oracle'"),
-        (("run", "--published", "nowhere"), "MEDCALC_PUBLISHED names the folder"),
+        (("run", "--authors", "nowhere"), "MEDCALC_AUTHORS names the folder"),
         (("summary",), "does not exist yet: run the chain first"),
         (("export",), "does not exist yet: run the chain first"),
     ],

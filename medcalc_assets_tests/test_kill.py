@@ -1,6 +1,6 @@
 """A run that dies, and runs beside each other: the next run ends with the tables of a run that nothing disturbed.
 
-MEDCALC_KILLS=10 kills as many runs, of all 55 calculators and of the source that MEDCALC_SOURCE and MEDCALC_PUBLISHED
+MEDCALC_KILLS=10 kills as many runs, of all 55 calculators and of the source that MEDCALC_SOURCE and MEDCALC_AUTHORS
 name; without it there are two kills of a run of two calculators of the demo.
 """
 
@@ -17,10 +17,10 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from medcalc_assets.calculators import KEYS
 from medcalc_assets.cli.chain import instance_of_dagster
 from medcalc_assets.defs.checks import CHAIN_CHECKS, FIGURE_CHECKS
-from medcalc_assets.partitions import KEYS
-from medcalc_assets.storage.tables import CATALOG, SCHEMA, TABLES
+from medcalc_assets.storage.tables import SCHEMA, TABLES
 from medcalc_assets.storage.warehouse import WRITTEN, Warehouse
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +29,7 @@ KILLS = int(os.environ.get("MEDCALC_KILLS", 2))
 CHOSEN = KEYS if BY_HAND else KEYS[:2]
 SOURCE = {
     name: os.environ.get(name, default) if BY_HAND else default
-    for name, default in (("MEDCALC_SOURCE", "demo"), ("MEDCALC_PUBLISHED", ""))
+    for name, default in (("MEDCALC_SOURCE", "demo"), ("MEDCALC_AUTHORS", ""))
 }
 CHAIN = [name for name, table in TABLES.items() if table.partitioned]
 
@@ -172,7 +172,7 @@ def test_a_calculator_that_a_run_beside_this_one_has_only_begun_fails_no_check(
 ) -> None:
     shutil.copytree(undisturbed[0].warehouse.home, tmp_path / "home")
     with Warehouse(tmp_path / "home").connect() as connection:
-        connection.execute(f"USE {CATALOG}.{SCHEMA}")
+        connection.execute(f"USE {SCHEMA}")
         connection.execute(f"DELETE FROM benchmark_summary WHERE calculator = '{KEYS[1]}'")
         for later in CHAIN[begun:]:
             connection.execute(f"DELETE FROM {later} WHERE calculator = '{KEYS[1]}'")

@@ -7,11 +7,11 @@ from pathlib import Path
 import polars as pl
 from click.testing import CliRunner
 
+from medcalc_assets.benchmarks.demo import original_rows
 from medcalc_assets.cli import main
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import GROUPS
-from medcalc_assets.demo.benchmark import released_rows
-from medcalc_assets.labels.adjudication import REASONS
+from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.storage.tables import TABLES
 
 ROOT = Path(__file__).parents[1]
@@ -25,7 +25,7 @@ def test_every_make_target_of_the_readme_exists():
 
 
 def test_every_medcalc_command_of_the_readme_runs_in_its_order(gemini, tmp_path):
-    pl.DataFrame(released_rows()[:12]).write_csv(tmp_path / "medcalc_bench_v1_test.csv")
+    pl.DataFrame(original_rows()[:12]).write_csv(tmp_path / "medcalc_bench_v1_test.csv")
     home = {"MEDCALC_HOME": str(tmp_path / "home"), "DAGSTER_HOME": str(tmp_path / "dagster"), "COLUMNS": "120"}
     commands = [shlex.split(command.removeprefix(".venv/bin/medcalc ")) for command in COMMANDS if "/medcalc " in command]
     first_steps = ["run", "summary", "export", "calc", "calculators", "estimate", "run"]

@@ -1,4 +1,4 @@
-"""The figures of arXiv:2512.19691, from the real benchmark and the authors' published files."""
+"""The figures of arXiv:2512.19691, from the real benchmark and the authors' files."""
 
 import csv
 import datetime as dt
@@ -9,23 +9,24 @@ import openpyxl
 import polars as pl
 import pytest
 
-from medcalc_assets.labels.adjudication import SUSPECT_DATE, UNDECIDED
+from medcalc_assets.calculators import KEYS
 from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.parsing import parse_label
+from medcalc_assets.labels.queue import SUSPECT_DATE, UNDECIDED
 from medcalc_assets.labels.value import Label, columns
-from medcalc_assets.partitions import KEYS
-from medcalc_assets.release.export import maintained_benchmark
+from medcalc_assets.release.build import build
+from medcalc_assets.release.formats import maintained_benchmark
 from medcalc_assets.release.gates import GATES, Candidate
-from medcalc_assets.release.pages import write_pages
-from medcalc_assets.release.release import Releases, build, manifest_of
-from medcalc_assets.release.trace import rows_of, trace
+from medcalc_assets.release.releases import Releases, manifest_of
+from medcalc_assets.reports.pages import write_pages
+from medcalc_assets.reports.trace import rows_of, trace
 from medcalc_assets.storage.tables import TABLES
 from medcalc_assets_tests.release.harm import HARM, copy_of
 
 pytestmark = pytest.mark.real_data
 
 CHANGED_BY_PHYSICIANS = {3, 56, 145, 309, 328, 334, 341, 342, 349, 417, 428, 520, 569, 918, 992, 1007}
-"""Where the published `y_final` differs from `y_new`; paper.md, 5.4."""
+"""Where the authors' `y_final` differs from `y_new`; paper.md, 5.4."""
 NOT_REPLACED_BY_THE_AUTHORS = 864
 
 
@@ -78,20 +79,20 @@ def test_the_discrepancy_is_the_published_one_to_the_last_digits(chain, real_dat
     sheet = openpyxl.load_workbook(
         real_data / "published" / "y_new_and_sampled_MD_evals.xlsx", read_only=True, data_only=True
     ).worksheets[0]
-    published = {row[0]: row[4] for row in sheet.iter_rows(min_row=2, values_only=True) if row[0] is not None}
+    theirs = {row[0]: row[4] for row in sheet.iter_rows(min_row=2, values_only=True) if row[0] is not None}
     for row in chain.read("disagreement_scores").iter_rows(named=True):
         ours = row["days"] if row["comparison"] == "days" else row["discrepancy"]
-        assert ours == (None if published[row["uid"]] is None else pytest.approx(published[row["uid"]], abs=1e-14))
+        assert ours == (None if theirs[row["uid"]] is None else pytest.approx(theirs[row["uid"]], abs=1e-14))
 
 
 def test_agreement_with_the_physicians_is_that_of_the_paper(chain):
     rows = {row["label_set"]: row for row in chain.read("physician_agreement").iter_rows(named=True)}
-    released, relabelled = rows["released"], rows["published"]
-    assert (released["n_agree"], released["n"], released["smape_n"]) == (10, 50, 34)
+    original, relabelled = rows["original"], rows["authors"]
+    assert (original["n_agree"], original["n"], original["smape_n"]) == (10, 50, 34)
     assert (relabelled["n_agree"], relabelled["n"], relabelled["smape_n"]) == (37, 50, 33)
-    assert round(released["smape"], 2) == 72.67
+    assert round(original["smape"], 2) == 72.67
     assert round(relabelled["smape"], 2) == 20.07
-    wilson = [round(100 * row[f"agreement_{end}"], 1) for row in (released, relabelled) for end in ("low", "high")]
+    wilson = [round(100 * row[f"agreement_{end}"], 1) for row in (original, relabelled) for end in ("low", "high")]
     assert wilson == [11.2, 33.0, 60.4, 84.1]  # 60.447: the design's 60.5 is rounded up
 
 
@@ -132,7 +133,7 @@ def test_every_label_has_its_reason(maintained):
 
 
 def test_the_published_final_labels_are_ours_wherever_the_rules_are_the_same(chain, maintained, real_data):
-    """We keep the released label where the relabel confirms it or differs by convention; 864 they did not replace."""
+    """We keep the original label where the relabel confirms it or differs by convention; 864 they did not replace."""
     sheet = openpyxl.load_workbook(
         real_data / "published" / "y_final_MD_evals_incorporated.xlsx", read_only=True, data_only=True
     ).worksheets[0]
@@ -173,9 +174,9 @@ def test_the_export_differs_from_the_corrected_file_only_as_the_rules_say(chain,
 def test_an_unchanged_row_is_exported_to_the_letter(chain, maintained, real_data):
     export = maintained_benchmark(chain.read("raw_medcalc"), maintained)
     with (real_data / "medcalc_bench_v1_test.csv").open(newline="", encoding="utf-8") as file:
-        released = {int(row["Unique ID"]): row for row in csv.DictReader(file)}
+        corrected = {int(row["Unique ID"]): row for row in csv.DictReader(file)}
     for row in export.filter(pl.col("Reason").is_in(["ambiguous", "confirmed", "unresolved"])).iter_rows(named=True):
-        theirs = released[row["Row Number"]]
+        theirs = corrected[row["Row Number"]]
         assert all(str(row[name]) == theirs[name] for name in theirs if name != "Unique ID")
 
 
@@ -194,7 +195,7 @@ def test_dates_are_dates(chain):
 
 def test_the_derivation_audit_finds_what_the_design_promises(chain):
     audits = chain.read("derivation_audit")
-    assert audits["release_rule_reproduces"].sum() >= 1_040
+    assert audits["original_rule_reproduces"].sum() >= 1_040
     contradicted = set(audits.filter(verdict="contradicted")["uid"])
     assert 190 <= len(contradicted) <= 206
     scores = chain.read("disagreement_scores")

@@ -19,15 +19,15 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from medcalc_assets import cli
+from medcalc_assets.auditors.casting import GeminiAuditor
 from medcalc_assets.auditors.flow import Limits
-from medcalc_assets.auditors.gemini import GeminiAuditor
 from medcalc_assets.auditors.ledger import Ledger
 from medcalc_assets.auditors.protocol import Derivation, Question, as_seen, sample
-from medcalc_assets.auditors.published import Published
+from medcalc_assets.benchmarks.reader import Source
+from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs import settings
 from medcalc_assets.labels.value import Label, as_text, columns
-from medcalc_assets.partitions import KEYS
-from medcalc_assets.source import Source
+from medcalc_assets.physicians.authors import AuthorsFiles
 from medcalc_assets.storage.tables import TABLES
 from medcalc_assets.storage.warehouse import Warehouse
 from medcalc_assets_tests.auditors.conftest import IMPATIENT, attempts, ballots
@@ -45,21 +45,21 @@ PROCESSES.set_forkserver_preload([__name__])
 
 
 @pytest.fixture
-def published(real_data) -> dict[tuple[str, str], tuple[str | None, bool]]:
-    """By note and question: the published relabel (None if deferred), and whether Phase 1 is to flag the label."""
+def authors(real_data) -> dict[tuple[str, str], tuple[str | None, bool]]:
+    """By note and question: the authors' relabel (None if deferred), and whether Phase 1 is to flag the label."""
     instances = pl.concat(Source(str(real_data / "medcalc_bench_v1_test.csv")).instances())
-    relabels = Published(real_data / "published").relabels(instances, KEYS)
+    relabels = AuthorsFiles(real_data / "published").relabels(instances, KEYS)
     rows = instances.join(relabels, on="uid").select("note", "question", as_text("relabel")).iter_rows()
     return {(note, question): (relabel, len(note) % 4 == 0) for note, question, relabel in rows}
 
 
-def test_a_server_that_answers_as_published_leads_to_the_figures_of_the_paper(start_chain, gemini, real_data, published):
+def test_a_server_that_answers_as_the_authors_leads_to_the_figures_of_the_paper(start_chain, gemini, real_data, authors):
     """Votes with noise, and one request in ten failing: 887 high-confidence relabels, 66 of them N/A, 286 likely errors."""
     positions: dict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
 
     def answer(ask: Ask) -> dict:
         instance = ask.fields["note"], ask.fields["question"]
-        relabel, flagged = published[instance]
+        relabel, flagged = authors[instance]
         votes = positions[ask.task, *instance]
         position = votes.setdefault(ask.request_id, len(votes))
         strays = position == 1 and ask.chance("stray").random() < 0.5
@@ -78,7 +78,7 @@ def test_a_server_that_answers_as_published_leads_to_the_figures_of_the_paper(st
     assert [check.check_name for check in checks if not check.passed] == []
 
     ours = chain.read("relabels").filter(auditor="gemini-2.5-pro")
-    theirs = chain.read("relabels").filter(auditor="published")
+    theirs = chain.read("relabels").filter(auditor="authors")
     assert dict(ours["status"].value_counts().iter_rows()) == {"high_confidence": 887, "deferred": 160}
     assert ours.filter(relabel_kind="na").height == 66
     assert [Label(*row) for row in ours.select(columns("relabel")).iter_rows()] == [
@@ -103,11 +103,11 @@ def test_a_server_that_answers_as_published_leads_to_the_figures_of_the_paper(st
 
 
 @pytest.fixture
-def by_request(published):
+def by_request(authors):
     """Answers that depend on the request alone: a repeated run sees the same, in whatever order it asks."""
 
     def answer(ask: Ask) -> dict:
-        relabel, flagged = published[ask.fields["note"], ask.fields["question"]]
+        relabel, flagged = authors[ask.fields["note"], ask.fields["question"]]
         strays = ask.chance("stray").random() < 0.1
         if ask.task == "audit":
             wrong = flagged != strays
@@ -146,7 +146,7 @@ def test_a_fault_in_ten_requests_changes_no_vote(gemini, real_data, by_request, 
 def medcalc_run(home: Path, mode: str, server: str, data: Path) -> None:
     """`medcalc run`, less patient than by default."""
     os.environ |= {"GOOGLE_GEMINI_BASE_URL": server, "GEMINI_API_KEY": KEY, "NO_PROXY": "127.0.0.1"}
-    os.environ |= {"MEDCALC_HOME": str(home), "DAGSTER_HOME": str(home), "MEDCALC_PUBLISHED": str(data / "published")}
+    os.environ |= {"MEDCALC_HOME": str(home), "DAGSTER_HOME": str(home), "MEDCALC_AUTHORS": str(data / "published")}
     settings.Limits = partial(Limits, batch_poll_seconds=0.1)
     settings.GeminiAuditor = partial(GeminiAuditor, heartbeat_seconds=0.3)
     arguments = ["run", "--source", str(data / "medcalc_bench_v1_test.csv"), "--auditor", "gemini-2.5-pro", "--mode", mode]

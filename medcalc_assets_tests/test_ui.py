@@ -23,7 +23,7 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import Browser, Page
 
-from medcalc_assets.partitions import KEYS
+from medcalc_assets.calculators import KEYS
 from medcalc_assets.storage.tables import TABLES
 from medcalc_assets.storage.warehouse import Warehouse
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from medcalc_assets.auditors.gemini import GeminiAuditor
+from medcalc_assets.auditors.casting import GeminiAuditor
+from medcalc_assets.auditors.gemini.replies import Reply, read
 from medcalc_assets.auditors.ledger import Ledger
 from medcalc_assets.auditors.prices import cost, known_price
 from medcalc_assets.auditors.protocol import Derivation, Question
-from medcalc_assets.auditors.replies import Reply, read
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL, Task, instance_sha256
 from medcalc_assets.labels.voting import RUNS
 

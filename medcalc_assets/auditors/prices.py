@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from medcalc_assets.auditors.replies import Reply
+from medcalc_assets.auditors.gemini.replies import Reply
 
 MILLION = 1_000_000
 

@@ -88,15 +88,16 @@ class Auditor(Protocol):
     def relabel(self, questions: Sequence[Question]) -> Iterable[RelabelVote]: ...
 
 
-Instance = TypeVar("Instance", Question, Derivation)
+Instance = TypeVar("Instance", bound=Question | Derivation)
 
 
 def as_seen(kind: type[Instance], instances: pl.DataFrame) -> list[Instance]:
     """Instances as a phase may see them: of a frame with more columns, only those that `kind` has a field for."""
-    return [kind(*row) for row in instances.select(columns_of(kind)).iter_rows()]
+    names = [field.name for field in fields(kind)]
+    return [kind(*row) for row in instances.select(names).iter_rows()]
 
 
-def columns_of(kind: type[Question] | type[Derivation]) -> list[str]:
+def columns_of(kind: type[Question | Derivation]) -> list[str]:
     return [field.name for field in fields(kind)]
 
 

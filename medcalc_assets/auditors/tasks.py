@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from importlib.resources import files
+from pathlib import Path
 from typing import Literal
 
 import yaml
@@ -18,6 +18,10 @@ from medcalc_assets.labels.voting import audit_settled, ballot, relabel_settled
 
 PARSER_VERSION = 1
 """Raised when the reading of answers changes: the votes are read anew from the ledger, and no call is made."""
+
+PACKAGE = Path(__file__).parents[1]
+PROMPTS = next(folder for folder in (PACKAGE / "prompts", PACKAGE.parent / "prompts") if folder.is_dir())
+"""Inside the package where it is installed from a wheel, beside it in a checkout."""
 
 Tool = Literal["search", "code"]
 Instance = Derivation | Question
@@ -125,7 +129,7 @@ def message(instance: Instance, request_id: str) -> str:
 
 
 def _prompt_file(name: str) -> str:
-    return files("medcalc_assets").joinpath("prompts", f"{name}.md").read_text("utf-8")
+    return (PROMPTS / f"{name}.md").read_text("utf-8")
 
 
 def _sha256(*texts: str) -> str:

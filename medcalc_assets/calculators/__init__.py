@@ -47,10 +47,13 @@ CALCULATORS: dict[int, Calculator] = dict(sorted(_FOUND.items()))
 """By the id of MedCalc-Bench, in its order."""
 
 BY_SLUG: dict[str, Calculator] = {c.slug: c for c in CALCULATORS.values()}
+KEYS = list(BY_SLUG)
+"""The partition keys of all tables of instances, in the order of the ids."""
 
 __all__ = [
     "BY_SLUG",
     "CALCULATORS",
+    "KEYS",
     "Calculator",
     "DerivationAudit",
     "Input",

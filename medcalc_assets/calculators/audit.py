@@ -16,7 +16,7 @@ Verdict = Literal["reproduced", "contradicted", "not_computable"]
 
 
 class Convention(NamedTuple):
-    """Another published convention, or the published rule with one defect of the release, and what it gives here.
+    """Another published convention, or the published rule with one defect of v1.0, and what it gives here.
 
     `differs`: the limits of the published answer do not accept it.
     """
@@ -31,7 +31,7 @@ class Convention(NamedTuple):
 class DerivationAudit:
     """What the rules make of the entities of an instance, held against its label.
 
-    `verdict` and `likely_error` are about the published rule, `release_rule_reproduces` about the release's own;
+    `verdict` and `likely_error` are about the published rule, `original_rule_reproduces` about the original rule;
     `conventions` are all other published ones.
     """
 
@@ -39,8 +39,8 @@ class DerivationAudit:
     label: Label
     verdict: Verdict
     published: Result
-    as_released: Result
-    release_rule_reproduces: bool
+    original: Result
+    original_rule_reproduces: bool
     conventions: tuple[Convention, ...]
     implausible: tuple[Problem, ...]
 
@@ -69,14 +69,14 @@ class DerivationAudit:
 
     @property
     def decisive_defects(self) -> tuple[Convention, ...]:
-        """Each known defect of the release that alone changes the answer, whether or not it explains the label."""
+        """Each known defect of v1.0 that alone changes the answer, whether or not it explains the label."""
         each = (_convention(self.calculator, self.label, self.published, rule) for rule in self.calculator.defects)
         return tuple(defect for defect in each if defect.differs)
 
     @property
     def defects(self) -> tuple[str, ...]:
-        """The known defects of the release that explain a contradicted label, each completing "the release ..."."""
-        if self.verdict != "contradicted" or not self.release_rule_reproduces:
+        """The known defects of v1.0 that explain a contradicted label, each completing "v1.0 ..."."""
+        if self.verdict != "contradicted" or not self.original_rule_reproduces:
             return ()
         decisive = tuple(defect.name for defect in self.decisive_defects)
         return decisive or tuple(defect.name for defect in self.calculator.defects)
@@ -101,8 +101,8 @@ class DerivationAudit:
             return f"The published rule cannot be computed: {'; '.join((*missing, *problems))}."
         if convention := next((a.name for a in self.alternatives if a.reaches_label), None):
             return f"The label follows another convention ({convention}); the published rule gives {_shown(value)}."
-        if self.release_rule_reproduces:
-            return f"The release {' and '.join(self.defects)}; the published rule gives {_shown(value)}."
+        if self.original_rule_reproduces:
+            return f"v1.0 {' and '.join(self.defects)}; the published rule gives {_shown(value)}."
         return f"The label {_shown(self.label)} follows no known rule; the published rule gives {_shown(value)}."
 
 
@@ -110,14 +110,14 @@ def audit_derivation(calculator: Calculator, entities: Mapping[str, object], lab
     """Recompute `label` from the entities of its own instance. Never raises, whatever the entities are."""
     reading = calculator.reader.read(entities)
     published = calculator.published.apply(reading)
-    released = calculator.as_released.apply(reading)
+    original = calculator.original.apply(reading)
     return DerivationAudit(
         calculator,
         label,
         _verdict(calculator, label, published.value),
         published,
-        released,
-        _same(calculator, label, released.value),
+        original,
+        _same(calculator, label, original.value),
         tuple(_convention(calculator, label, published, rule) for rule in calculator.alternatives),
         reading.implausible + _outside_range(calculator, label),
     )

@@ -1,4 +1,4 @@
-"""A calculator: one rule as published, the other published conventions, and the rule as the release computed it."""
+"""A calculator: one rule as published, the other published conventions, and the original rule."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Rule:
-    """A way to compute the answer from entities. `name`: "published", "as released", or the convention's.
+    """A way to compute the answer from entities. `name`: "published", "original", or the convention's.
 
     `counted` are the inputs that count towards the answer: the data hold others. `source`: of the published rule.
     """
@@ -50,7 +50,7 @@ class Rule:
     reader: Reader = field(repr=False)
     counted: tuple[Input, ...] = field(repr=False)
     source: str
-    released_units: bool = False
+    original_units: bool = False
 
     def evaluate(self, entities: Mapping[str, object]) -> Result:
         """The result for the entities of an instance. Never raises: what is missing or wrong is in the result."""
@@ -60,8 +60,8 @@ class Rule:
         """The same, for entities that are read already."""
         if reading.missing or reading.problems:
             return Result(self, reading, None, reading.missing, reading.problems)
-        if self.released_units:
-            reading = self.reader.as_released(reading)
+        if self.original_units:
+            reading = self.reader.original(reading)
         try:
             found = self.body.of(reading.values)
         except Undefined as error:
@@ -78,7 +78,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Defect:
-    """One known difference of the release from the published rule. `note` completes "the release ..."."""
+    """One known difference of v1.0 from the published rule. `note` completes "v1.0 ..."."""
 
     note: str
     changes: Mapping[str, Any]
@@ -91,7 +91,7 @@ MISREAD_CELSIUS = "takes a misspelt Celsius for Fahrenheit"
 
 @dataclass(frozen=True, eq=False)
 class Calculator:
-    """`range` is that of the answer. `inputs` holds what the release gives but does not score, too."""
+    """`range` is that of the answer. `inputs` holds what v1.0 gives but does not score, too."""
 
     id: int
     name: str
@@ -103,9 +103,9 @@ class Calculator:
     inputs: tuple[Input, ...]
     published: Rule
     alternatives: tuple[Rule, ...]
-    as_released: Rule
+    original: Rule
     defects: tuple[Rule, ...]
-    """What the release does wrong: the published rule with this one change, named by what completes "the release"."""
+    """What v1.0 does wrong: the published rule with this one change, named by what completes "v1.0"."""
 
     def __repr__(self) -> str:
         return f"<{self.id} {self.slug}>"
@@ -133,21 +133,21 @@ def calculator(
     conversion_defect: str = ROUNDING,
     inputs: Iterable[Input] = (),
 ) -> Calculator:
-    """A calculator from one rule and its named differences: of other conventions, and of the release.
+    """A calculator from one rule and its named differences: of other conventions, and of v1.0.
 
-    `inputs`: those whose absence means something else here than elsewhere, and those that the release gives unscored.
+    `inputs`: those whose absence means something else here than elsewhere, and those that v1.0 gives unscored.
     """
     of_its_own = {i.key: i for i in inputs}
     reader = Reader(({i.key: i for i in body.inputs()} | of_its_own).values())
     defects = tuple(defects)
 
-    def rule(name: str, body: Formula | Score, released_units: bool = False) -> Rule:
+    def rule(name: str, body: Formula | Score, original_units: bool = False) -> Rule:
         counted = {i.key: of_its_own.get(i.key, i) for i in body.inputs()}
-        return Rule(name, body, reader, tuple(counted.values()), source, released_units)
+        return Rule(name, body, reader, tuple(counted.values()), source, original_units)
 
-    released = body
+    original = body
     for defect in defects:
-        released = released.but(defect.changes)
+        original = original.but(defect.changes)
     return Calculator(
         id=id,
         name=body.name,
@@ -159,10 +159,10 @@ def calculator(
         inputs=reader.inputs,
         published=rule("published", body),
         alternatives=tuple(rule(name, body.but(changes)) for name, changes in (alternatives or {}).items()),
-        as_released=rule("as released", released, released_units=True),
+        original=rule("original", original, original_units=True),
         defects=(
             *(rule(defect.note, body.but(defect.changes)) for defect in defects),
-            rule(conversion_defect, body, released_units=True),
+            rule(conversion_defect, body, original_units=True),
         ),
     )
 

@@ -80,7 +80,7 @@ revised_cardiac_risk_index = score(
         present("Pre-operative treatment with insulin", 1, "insulin"),
         above(CREATININE.called("Pre-operative creatinine"), 2.0, si=177),
     ],
-    # a second key for the same item, false throughout: it is the one that the release reads
+    # a second key for the same item, false throughout: it is the one that v1.0 reads
     inputs=[flag("Cerebrovascular disease history")],
     defects=[
         Defect(

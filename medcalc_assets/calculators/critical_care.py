@@ -251,7 +251,7 @@ def respiration(unsupported: dict[str, float | None]) -> Criterion:
     )
 
 
-def circulation_as_released() -> Criterion:
+def circulation_original() -> Criterion:
     by_dopamine = either(above(DOPAMINE, 5), either(above(DOBUTAMINE, 0), always(2), always(3)), always(2))
     other_drugs = any_of(above(DOBUTAMINE, 0), above(EPINEPHRINE, 0), above(NOREPINEPHRINE, 0))
     return either(other_drugs, by_dopamine, either(LOW_PRESSURE, always(1), by_dopamine), name="circulation")
@@ -302,7 +302,7 @@ sofa = score(
         ),
         Defect(
             "gives 2 points for dopamine up to 5, even none, before it looks at other drugs",
-            {"circulation": circulation_as_released()},
+            {"circulation": circulation_original()},
         ),
         Defect(
             "gives no point for kidneys where creatinine and urine output are both given, and 3 at most for urine output",

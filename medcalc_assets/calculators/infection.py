@@ -139,9 +139,9 @@ PACO2 = Quantity("PaCO₂", "mm Hg", aliases=("paco2",), plausible=(5, 250), def
 class WhiteCells(Quantity):
     """v1.0 counts them per m³, where "m^3" means mm³, and compares with limits per mm³."""
 
-    released_differently = True
+    read_differently = True
 
-    def read_as_released(self, raw: Any) -> float:
+    def read_original(self, raw: Any) -> float:
         return self.read(raw) * (1 if raw[1] == "m^3" else 1e9)
 
 

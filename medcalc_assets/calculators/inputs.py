@@ -15,7 +15,7 @@ from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
-from medcalc_assets.calculators import as_released
+from medcalc_assets.calculators import original_units
 from medcalc_assets.calculators.units import WrongUnit, conversion
 
 Values = dict[str, Any]
@@ -141,12 +141,12 @@ class Quantity(Input):
     def read(self, raw: Any) -> float:
         return self._checked(raw, self._in_unit)
 
-    def read_as_released(self, raw: Any) -> float:
+    def read_original(self, raw: Any) -> float:
         """The value with the rounding of v1.0's conversions."""
-        return self._checked(raw, lambda n, u: as_released.converted(n, u, self.unit, self.substance))
+        return self._checked(raw, lambda n, u: original_units.converted(n, u, self.unit, self.substance))
 
     @property
-    def released_differently(self) -> bool:
+    def read_differently(self) -> bool:
         return self.substance is not None or self.unit == "°C"
 
     def _in_unit(self, number: float, unit: str) -> float:
@@ -385,16 +385,16 @@ class Reader:
                     values[quantity.in_si.key] = amount
         return Reading(entities, values, missing, tuple(problems), tuple(implausible))
 
-    def as_released(self, reading: Reading) -> Reading:
+    def original(self, reading: Reading) -> Reading:
         """The same instance with the unit conversions of v1.0; the reading itself where they make no difference."""
         changed: Values = {}
         for name, raw in reading.entities.items():
             source = self._by_name.get(name)
-            if isinstance(source, Quantity) and source.released_differently and isinstance(raw, list | tuple):
+            if isinstance(source, Quantity) and source.read_differently and isinstance(raw, list | tuple):
                 if source.si:
                     changed[source.in_si.key] = None  # v1.0 knows the limits of one unit only
                 with suppress(KeyError, ValueError):  # a unit that v1.0 does not know
-                    changed[source.key] = source.read_as_released(raw)
+                    changed[source.key] = source.read_original(raw)
         return replace(reading, values=reading.values | changed) if changed else reading
 
     def assumptions(self, reading: Reading, counted: Iterable[Input]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Units as clinicians write them, made comparable. Each conversion is resolved once, by pint, to a factor and offset.
 
 Amounts and masses convert by substance (`µmol/L` of creatinine to `mg/dL`), ions also by charge (`mEq/L`), counts per
-volume are also understood where only the volume is written, as the release does (`µL` for "per µL").
+volume are also understood where only the volume is written, as v1.0 does (`µL` for "per µL").
 """
 
 from __future__ import annotations

@@ -43,9 +43,9 @@ def setting(name: str, variable: str, description: str) -> Callable[[Any], Any]:
 
 home = setting("--home", "MEDCALC_HOME", "Folder of the warehouse; ./data by default.")
 source = setting("--source", "MEDCALC_SOURCE", "demo (the default), hf, hf:train, or a CSV or Parquet file of v1.0.")
-published = setting("--published", "MEDCALC_PUBLISHED", "Folder with the authors' published files.")
+authors = setting("--authors", "MEDCALC_AUTHORS", "Folder with the authors' files.")
 auditor = setting(
-    "--auditor", "MEDCALC_AUDITOR", "Whose votes count: simulated, published, none, or a model id such as gemini-2.5-pro."
+    "--auditor", "MEDCALC_AUDITOR", "Whose votes count: simulated, authors, none, or a model id such as gemini-2.5-pro."
 )
 tools = setting("--tools", "MEDCALC_TOOLS", "What Gemini may use: search,code (the default), search, code or none.")
 voting = setting("--voting", "MEDCALC_VOTING", "adaptive (the default: until it is settled) or full (always five).")
@@ -90,7 +90,7 @@ def main() -> None:
     Examples:
       medcalc run                                       the bundled demo, without a key or a network
       medcalc run --source hf                           MedCalc-Bench v1.0, test split
-      medcalc run --source test.csv --published folder  your copy, with the authors' relabels
+      medcalc run --source test.csv --authors folder    your copy, with the authors' relabels
       medcalc summary
       medcalc trace 868                                 why a label is what it is
       medcalc calc 21 eye=4 verbal=5 motor=6            one answer by the published rule, with its working

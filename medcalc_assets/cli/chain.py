@@ -19,20 +19,20 @@ from rich.table import Table as Grid
 
 from medcalc_assets.auditors import simulated
 from medcalc_assets.auditors.calls import estimate
-from medcalc_assets.auditors.client import available_models
+from medcalc_assets.auditors.gemini.client import available_models
 from medcalc_assets.auditors.prices import known_price
 from medcalc_assets.auditors.protocol import as_seen
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
-from medcalc_assets.calculators import BY_SLUG, CALCULATORS, Calculator, markdown, parse_inputs
+from medcalc_assets.calculators import BY_SLUG, CALCULATORS, KEYS, Calculator, markdown, parse_inputs
 from medcalc_assets.calculators.inputs import Category
 from medcalc_assets.cli import (
     FAILED,
     auditor,
+    authors,
     console,
     home,
     max_usd,
     mode,
-    published,
     reports_errors,
     source,
     tools,
@@ -41,12 +41,12 @@ from medcalc_assets.cli import (
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.settings import BUDGET, Settings
 from medcalc_assets.defs.stage import tags_of_runs
-from medcalc_assets.labels.adjudication import REASONS
-from medcalc_assets.labels.agreement import compare_with_physicians, proportion
 from medcalc_assets.labels.attribution import CAUSES
-from medcalc_assets.labels.summary import NEEDED, summarise
-from medcalc_assets.partitions import KEYS
-from medcalc_assets.release import export as exported
+from medcalc_assets.labels.decision import REASONS
+from medcalc_assets.release import formats as exported
+from medcalc_assets.statistics.agreement import compare_with_physicians
+from medcalc_assets.statistics.estimates import proportion
+from medcalc_assets.statistics.summary import NEEDED, summarise
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import WarehouseError
 
@@ -74,7 +74,7 @@ NOT_FOR_CARE = "For the upkeep of benchmarks, not for the care of patients."
 VERDICTS = {
     "reproduced": "reproduced by the published rule",
     "contradicted": "[bold]contradicted by the published rule[/]",
-    "not_computable": "not computable from the released entities",
+    "not_computable": "not computable from the benchmark's entities",
 }
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -82,7 +82,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 @click.command()
 @home
 @source
-@published
+@authors
 @auditor
 @tools
 @voting
@@ -91,7 +91,7 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 @click.option("--calculator", "-c", "keys", multiple=True, help="Only this partition; may be repeated. All 55 by default.")
 @reports_errors
 def run(keys: tuple[str, ...]) -> None:
-    """Run the whole chain, from the benchmark as released to maintained labels.
+    """Run the whole chain, from the original benchmark to maintained labels.
 
     \b
     Examples:
@@ -284,7 +284,7 @@ def _show_summary() -> None:
     for verdict, meaning in VERDICTS.items():
         count = audits.filter(verdict=verdict).height
         derivation.add_row(meaning, f"{count:,} ({_share(count, everything)})")
-    derivation.add_row("reproduced by the release's own rule", f"{audits['release_rule_reproduces'].sum():,}")
+    derivation.add_row("reproduced by the original rule", f"{audits['original_rule_reproduces'].sum():,}")
     derivation.add_row("suspects: contradicted, and no relabel to compare with", f"{total['suspects']:,}")
     console.print(derivation)
 
@@ -328,7 +328,7 @@ def _show_summary() -> None:
         reasons.add_row(reason, f"{maintained.filter(reason=reason).height:,}", meaning)
     console.print(reasons)
     console.print(
-        f"{total['changed']:,} labels differ from the released one, {total['not_computable']:,} are N/A, "
+        f"{total['changed']:,} labels differ from the original one, {total['not_computable']:,} are N/A, "
         f"{total['ambiguous']:,} are ambiguous, {total['unresolved']:,} are unresolved."
     )
 

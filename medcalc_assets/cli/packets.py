@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from medcalc_assets.cli import console, home, reports_errors
-from medcalc_assets.release.packet import Packets
+from medcalc_assets.physicians.packet import Packets
 from medcalc_assets.storage.tables import RAW_MEDCALC
 from medcalc_assets.storage.warehouse import Warehouse, home_folder
 

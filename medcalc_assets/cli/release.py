@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from medcalc_assets.cli import console, home, reports_errors
-from medcalc_assets.release.release import ReleaseError
+from medcalc_assets.release.releases import ReleaseError
 from medcalc_assets.storage.tables import RAW_MEDCALC
 from medcalc_assets.storage.warehouse import Warehouse, home_folder
 
@@ -89,7 +89,7 @@ def diff(before: str, after: str) -> None:
       medcalc diff v1.0 1.1.0
       medcalc diff 1.1.0 1.2.0
     """
-    from medcalc_assets.release.release import Releases
+    from medcalc_assets.release.releases import Releases
     from medcalc_assets.release.versions import LEVELS, ORIGINAL, as_original, changes
 
     releases = Releases(home_folder() / "releases")

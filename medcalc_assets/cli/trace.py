@@ -4,9 +4,9 @@ import click
 from rich.markdown import Markdown
 
 from medcalc_assets.cli import console, home, reports_errors
-from medcalc_assets.release.packet import Packets
-from medcalc_assets.release.trace import answered, rows_of
-from medcalc_assets.release.trace import trace as story
+from medcalc_assets.physicians.packet import Packets
+from medcalc_assets.reports.trace import answered, rows_of
+from medcalc_assets.reports.trace import trace as story
 from medcalc_assets.storage.warehouse import Warehouse, home_folder
 
 

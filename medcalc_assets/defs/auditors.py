@@ -9,24 +9,22 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-import medcalc_assets.auditors.calls
-import medcalc_assets.labels.drift
 from medcalc_assets.auditors.calls import call_rows, served_lately
-from medcalc_assets.auditors.client import available_models
+from medcalc_assets.auditors.gemini.client import available_models
 from medcalc_assets.auditors.prices import known_price
 from medcalc_assets.auditors.protocol import Derivation, Question, as_seen, columns_of
+from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs.settings import ASKED_AUDITOR, MAX_USD, SAMPLE, Settings
 from medcalc_assets.defs.stage import columns, describe, so_far, stage, tags_of_runs
-from medcalc_assets.labels.drift import drift, with_kappa
-from medcalc_assets.partitions import KEYS
+from medcalc_assets.statistics.drift import drift, with_kappa
 from medcalc_assets.storage.tables import AUDITOR_DRIFT, INSTANCE_KEYS, LLM_CALLS
 
 DAILY = 24 * 3600
 MODELS = dg.AssetKey("gemini_models")
 
 
-@dg.asset(
-    **stage("llm_calls", "auditors", medcalc_assets.auditors.calls),
+@stage(
+    "auditors",
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *columns_of(Derivation)[1:])},
     deps=["audit_votes", "relabel_votes"],
 )
@@ -43,8 +41,8 @@ def llm_calls(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, sett
     return frame
 
 
-@dg.asset(
-    **stage("auditor_drift", "auditors", medcalc_assets.labels.drift),
+@stage(
+    "auditors",
     ins={"audit_flags": so_far(), "relabels": so_far()},
 )
 def auditor_drift(

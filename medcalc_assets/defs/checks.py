@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import dagster as dg
 import duckdb
 
+from medcalc_assets.benchmarks import demo
+from medcalc_assets.benchmarks.spec import INSTANCES
+from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs.settings import Settings
-from medcalc_assets.demo import benchmark
-from medcalc_assets.labels.adjudication import SUSPECT_DATE
+from medcalc_assets.labels.queue import SUSPECT_DATE
 from medcalc_assets.labels.voting import RUNS, SUPERMAJORITY
-from medcalc_assets.partitions import KEYS
-from medcalc_assets.source import INSTANCES
-from medcalc_assets.storage.tables import CATALOG, INSTANCE_KEYS, PARTITION_COLUMN, SCHEMA, TABLES, Table
+from medcalc_assets.physicians import authors
+from medcalc_assets.storage.tables import INSTANCE_KEYS, PARTITION_COLUMN, SCHEMA, TABLES, Table
 from medcalc_assets.storage.warehouse import WRITTEN
 
 EXAMPLES = 5
@@ -105,13 +106,13 @@ def tally(table: str, votes: str, counted: str, expected: str) -> Check:
             SELECT uid, auditor, count(*) FILTER (status = 'ok') AS usable,
                    count(*) FILTER (status = 'not_cast') AS spared, {counted} AS counted FROM {votes} GROUP BY ALL
         ) USING (uid, auditor)
-        WHERE auditor != 'published'
+        WHERE auditor != '{authors.NAME}'
           AND (n_votes != coalesce(usable, 0) OR {expected} OR (t.status IN ('likely_error', 'passed', 'high_confidence')
           AND n_votes + spared < {SUPERMAJORITY}))""",
     )
 
 
-PLANTED = tuple(instance.row["Row Number"] for instance in benchmark.instances() if instance.planted == "aggregation")
+PLANTED = tuple(instance.row["Row Number"] for instance in demo.instances() if instance.planted == "aggregation")
 ORPHANS = [no_orphans(table) for table in TABLES.values() if "uid" in table.key and table.name != "raw_medcalc"]
 TYPES_OF_ANSWER = [
     one_type_of_answer(table, column.removesuffix("_kind"))
@@ -132,7 +133,7 @@ CHAIN_CHECKS = [
     Check(
         "raw_medcalc",
         "limits_accept_the_label",
-        "The released limits are those of the rule: 5% for decimals, exact for integers.",
+        "The original limits are those of the rule: 5% for decimals, exact for integers.",
         """SELECT uid, label_number, lower_number, upper_number FROM raw_medcalc
         WHERE greatest(abs(lower_number - label_number + margin), abs(upper_number - label_number - margin))
               > 1e-4 * greatest(1, abs(label_number))""".replace(
@@ -180,7 +181,7 @@ CHAIN_CHECKS = [
     Check(
         "disagreement_scores",
         "every_relabel_is_scored",
-        "Every high-confidence relabel, and no other, is compared with the released label.",
+        "Every high-confidence relabel, and no other, is compared with the original label.",
         f"""SELECT uid, auditor FROM relabels ANTI JOIN disagreement_scores USING (uid, auditor)
         WHERE status = 'high_confidence' AND {materialized("disagreement_scores")}
         UNION ALL SELECT uid, auditor FROM disagreement_scores
@@ -265,7 +266,7 @@ FIGURE_CHECKS = [
         "figures_of_the_paper",
         "With the authors' relabels of the whole test split, the figures are those of the paper.",
         f"""SELECT {", ".join(f"sum({name}) AS {name}" for name in PAPER)} FROM benchmark_summary
-        WHERE auditor = 'published' HAVING count(*) = {len(KEYS)}
+        WHERE auditor = '{authors.NAME}' HAVING count(*) = {len(KEYS)}
            AND ({" OR ".join(f"sum({name}) != {figure}" for name, figure in PAPER.items())})""",
         warns=True,
     ),
@@ -275,7 +276,7 @@ FIGURE_CHECKS = [
 def _run(context: dg.AssetCheckExecutionContext, settings: Settings, checks: list[Check]) -> Iterator[dg.AssetCheckResult]:
     selected = context.selected_asset_check_keys
     with settings.warehouse.connect(read_only=True) as connection:
-        connection.execute(f"USE {CATALOG}.{SCHEMA}")
+        connection.execute(f"USE {SCHEMA}")
         for check in checks:
             if check.spec.key in selected:
                 yield check.run(connection)

@@ -7,7 +7,6 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from medcalc_assets import calculators
 from medcalc_assets.calculators import CALCULATORS, audit_derivation
 from medcalc_assets.defs.stage import columns, describe, stage
 from medcalc_assets.labels import value
@@ -16,8 +15,8 @@ from medcalc_assets.labels.value import Label, as_columns
 from medcalc_assets.storage.tables import DERIVATION_AUDIT, INSTANCE_KEYS
 
 
-@dg.asset(
-    **stage("derivation_audit", "derivation", calculators),
+@stage(
+    "derivation",
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, "entities", *value.columns("label"))},
 )
 def derivation_audit(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame) -> dg.Output[Iterator]:  # type: ignore[type-arg]
@@ -40,7 +39,7 @@ def audited(instances: pl.DataFrame) -> pl.DataFrame:
     """Rows of `derivation_audit` for instances with `entities` and `label_*`."""
     rows = list(map(_audit, *(instances[name] for name in ("calculator_id", "entities", *value.columns("label")))))
     cells: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
-    for prefix in ("published", "release_rule"):
+    for prefix in ("published", "original_rule"):
         cells |= as_columns(prefix, cells.pop(prefix))
     return DERIVATION_AUDIT.of_instances(instances, {"uid": instances["uid"].to_list(), **cells})
 
@@ -52,8 +51,8 @@ def _audit(calculator_id: int, entities: str, *label: Any) -> dict[str, Any]:
         "verdict": audit.verdict,
         "likely_error": audit.likely_error,
         "published": audit.published.value,
-        "release_rule": audit.as_released.value,
-        "release_rule_reproduces": audit.release_rule_reproduces,
+        "original_rule": audit.original.value,
+        "original_rule_reproduces": audit.original_rule_reproduces,
         "alternatives": json.dumps({name: found and str(found) for name, found in conventions.items()}),
         "missing": json.dumps(audit.missing),
         "problems": json.dumps([str(problem) for problem in audit.problems]),

@@ -1,4 +1,4 @@
-"""How far each relabel is from the released label, and why."""
+"""How far each relabel is from the original label, and why."""
 
 import json
 from typing import Any
@@ -8,7 +8,7 @@ import polars as pl
 
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import columns, describe, stage
-from medcalc_assets.labels import attribution, discrepancy, value
+from medcalc_assets.labels import value
 from medcalc_assets.labels.attribution import CAUSES, PUBLISHED, Attribution, attribute
 from medcalc_assets.labels.discrepancy import score_disagreement
 from medcalc_assets.labels.parsing import parse_label
@@ -16,8 +16,8 @@ from medcalc_assets.labels.value import Label, OutputType
 from medcalc_assets.storage.tables import DISAGREEMENT_SCORES
 
 
-@dg.asset(
-    **stage("disagreement_scores", "disagreement", discrepancy, attribution),
+@stage(
+    "disagreement",
     ins={
         "raw_medcalc": columns("uid", "output_type", *value.columns("label")),
         "derivation_audit": columns("uid", "alternatives"),

@@ -1,20 +1,19 @@
-"""Phase 1: five votes on whether each released label is wrong, the release's derivation in view."""
+"""Phase 1: five votes on whether each original label is wrong, the original derivation in view."""
 
 import dagster as dg
 import polars as pl
 
-from medcalc_assets.auditors import protocol, simulated
 from medcalc_assets.auditors.protocol import Derivation, columns_of, votes_frame
 from medcalc_assets.auditors.tasks import AUDIT, version
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import CALLS, columns, describe, stage
-from medcalc_assets.labels import voting
 from medcalc_assets.labels.voting import audit_verdicts
 from medcalc_assets.storage.tables import AUDIT_FLAGS, AUDIT_VOTES, INSTANCE_KEYS
 
 
-@dg.asset(
-    **stage("audit_votes", "phase1_audit", protocol, simulated, version(AUDIT.prompt_sha256)),
+@stage(
+    "phase1_audit",
+    also=version(AUDIT.prompt_sha256),
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *columns_of(Derivation)[1:])},
 )
 def audit_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
@@ -24,7 +23,7 @@ def audit_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, se
     return frame
 
 
-@dg.asset(**stage("audit_flags", "phase1_audit", voting), ins={"raw_medcalc": columns(*INSTANCE_KEYS)})
+@stage("phase1_audit", ins={"raw_medcalc": columns(*INSTANCE_KEYS)})
 def audit_flags(
     context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, audit_votes: pl.DataFrame, settings: Settings
 ) -> pl.DataFrame:

@@ -3,18 +3,18 @@
 import dagster as dg
 import polars as pl
 
-from medcalc_assets.auditors import protocol, published, simulated
 from medcalc_assets.auditors.protocol import Question, columns_of, votes_frame
 from medcalc_assets.auditors.tasks import RELABEL, version
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import CALLS, columns, describe, stage
-from medcalc_assets.labels import value, voting
+from medcalc_assets.labels import value
 from medcalc_assets.labels.voting import consensus
 from medcalc_assets.storage.tables import INSTANCE_KEYS, RELABEL_VOTES, RELABELS
 
 
-@dg.asset(
-    **stage("relabel_votes", "phase2_relabel", protocol, simulated, version(RELABEL.prompt_sha256)),
+@stage(
+    "phase2_relabel",
+    also=version(RELABEL.prompt_sha256),
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *columns_of(Question)[1:])},
 )
 def relabel_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
@@ -24,14 +24,14 @@ def relabel_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, 
     return frame
 
 
-@dg.asset(
-    **stage("relabels", "phase2_relabel", voting, published),
+@stage(
+    "phase2_relabel",
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *value.columns("label"))},
 )
 def relabels(
     context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, relabel_votes: pl.DataFrame, settings: Settings
 ) -> pl.DataFrame:
-    """The published relabels stand beside the consensus of the votes, each under its auditor's name.
+    """The authors' relabels stand beside the consensus of the votes, each under its auditor's name.
 
     An auditor who has voted on any instance of a calculator has a row for all of them.
     """
@@ -43,7 +43,7 @@ def relabels(
         .with_columns(pl.col("n_votes", "n_agree").fill_null(0), pl.col("status").fill_null("not_relabelled"))
     )
     found = [agreed.select(pl.col(name).cast(dtype) for name, dtype in RELABELS.polars_schema.items())]
-    if files := settings.published_files:
+    if files := settings.authors_files:
         found.append(files.relabels(raw_medcalc, context.partition_keys))
     frame = pl.concat(found)
     counts = settings.auditor_that_counts

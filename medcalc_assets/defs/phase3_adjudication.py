@@ -5,20 +5,19 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from medcalc_assets.auditors import published, simulated
+from medcalc_assets.auditors import simulated
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import columns, describe, so_far, stage
-from medcalc_assets.labels import adjudication, agreement, reviewers, value
-from medcalc_assets.labels.adjudication import SUSPECT_DATE, SUSPECT_NUMBER, review_order
-from medcalc_assets.labels.agreement import compare_with_physicians
-from medcalc_assets.labels.reviewers import consensus
+from medcalc_assets.labels import value
+from medcalc_assets.labels.queue import SUSPECT_DATE, SUSPECT_NUMBER, review_order
 from medcalc_assets.labels.value import NA, Label
-from medcalc_assets.release import packet
+from medcalc_assets.physicians.consensus import consensus
+from medcalc_assets.statistics.agreement import compare_with_physicians
 from medcalc_assets.storage.tables import ADJUDICATION_QUEUE, INSTANCE_KEYS, PHYSICIAN_AGREEMENT, PHYSICIAN_CONSENSUS
 
 
-@dg.asset(
-    **stage("adjudication_queue", "phase3_adjudication", adjudication),
+@stage(
+    "phase3_adjudication",
     ins={
         "raw_medcalc": columns(*INSTANCE_KEYS, *value.columns("label")),
         "derivation_audit": columns("uid", "likely_error", *value.columns("published")),
@@ -38,14 +37,14 @@ def adjudication_queue(
     return queue.with_columns(auditor=pl.lit(auditor)).select(ADJUDICATION_QUEUE.names)
 
 
-@dg.asset(
-    **stage("physician_labels", "phase3_adjudication", published, simulated, packet),
+@stage(
+    "phase3_adjudication",
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *value.columns("label"))},
 )
 def physician_labels(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     """From the authors' files, in the demo from a simulated physician, and from the packets that came back."""
     answers = settings.packets.taken_over(raw_medcalc)
-    if files := settings.published_files:
+    if files := settings.authors_files:
         answers = pl.concat([files.physician_labels(raw_medcalc, context.partition_keys), answers])
     elif settings.benchmark.is_demo:
         answers = pl.concat([settings.simulated_auditor().physician_labels(raw_medcalc), answers])
@@ -58,8 +57,8 @@ def physician_labels(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFram
     return answers
 
 
-@dg.asset(
-    **stage("physician_consensus", "phase3_adjudication", reviewers),
+@stage(
+    "phase3_adjudication",
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, "output_type")},
 )
 def physician_consensus(
@@ -90,8 +89,8 @@ def agreed(instances: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
     return PHYSICIAN_CONSENSUS.of_instances(instances, cells)
 
 
-@dg.asset(
-    **stage("physician_agreement", "phase3_adjudication", agreement),
+@stage(
+    "phase3_adjudication",
     ins={
         "raw_medcalc": so_far("uid", *value.columns("label")),
         "derivation_audit": so_far("uid", *value.columns("published")),

@@ -9,20 +9,22 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from medcalc_assets.auditors import published, simulated
-from medcalc_assets.auditors.client import TOOLS
+from medcalc_assets.auditors import simulated
+from medcalc_assets.auditors.casting import EarlierAuditor, GeminiAuditor
 from medcalc_assets.auditors.flow import Limits
-from medcalc_assets.auditors.gemini import EarlierAuditor, GeminiAuditor
+from medcalc_assets.auditors.gemini.client import TOOLS
 from medcalc_assets.auditors.ledger import Ledger, Setup
 from medcalc_assets.auditors.protocol import Auditor, Vote, as_seen, sample
-from medcalc_assets.auditors.published import Published
 from medcalc_assets.auditors.simulated import SimulatedAuditor
 from medcalc_assets.auditors.tasks import Task
-from medcalc_assets.demo.benchmark import truth
+from medcalc_assets.benchmarks.demo import truth
+from medcalc_assets.benchmarks.reader import Source
+from medcalc_assets.benchmarks.spec import DEMO
 from medcalc_assets.errors import MedcalcError
-from medcalc_assets.release.packet import Packets
-from medcalc_assets.release.release import Releases
-from medcalc_assets.source import Source
+from medcalc_assets.physicians import authors
+from medcalc_assets.physicians.authors import AuthorsFiles
+from medcalc_assets.physicians.packet import Packets
+from medcalc_assets.release.releases import Releases
 from medcalc_assets.storage.warehouse import Warehouse, home_folder
 
 NO_AUDITOR = "none"
@@ -39,13 +41,13 @@ class SettingsError(MedcalcError):
 class Settings(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Where the data is, where it comes from, and whose votes count.
 
-    `home` is MEDCALC_HOME, `source` MEDCALC_SOURCE, `published` MEDCALC_PUBLISHED ("" for none), `auditor`
-    MEDCALC_AUDITOR ("" for the default: `simulated` for the demo, else `published` if its folder is set, else `none`).
+    `home` is MEDCALC_HOME, `source` MEDCALC_SOURCE, `authors` MEDCALC_AUTHORS ("" for none), `auditor`
+    MEDCALC_AUDITOR ("" for the default: `simulated` for the demo, else `authors` if its folder is set, else `none`).
     """
 
     home: str
     source: str
-    published: str
+    authors: str
     auditor: str
 
     # How Gemini is asked. "" is the default of each.
@@ -75,8 +77,8 @@ class Settings(dg.ConfigurableResource):  # type: ignore[type-arg]
     def from_environment(cls) -> "Settings":
         return cls(
             home=str(home_folder()),
-            source=os.environ.get("MEDCALC_SOURCE") or "demo",
-            published=os.environ.get("MEDCALC_PUBLISHED") or "",
+            source=os.environ.get("MEDCALC_SOURCE") or DEMO,
+            authors=os.environ.get("MEDCALC_AUTHORS") or "",
             auditor=os.environ.get("MEDCALC_AUDITOR") or "",
             **{
                 name: os.environ.get(f"MEDCALC_{name.upper()}", "")
@@ -102,17 +104,17 @@ class Settings(dg.ConfigurableResource):  # type: ignore[type-arg]
         return Packets(Path(self.home))
 
     @property
-    def published_files(self) -> Published | None:
-        return Published(Path(self.published)) if self.published else None
+    def authors_files(self) -> AuthorsFiles | None:
+        return AuthorsFiles(Path(self.authors)) if self.authors else None
 
     @property
     def auditor_that_counts(self) -> str:
-        """Whose relabels are scored against the released labels and maintained."""
+        """Whose relabels are scored against the original labels and maintained."""
         if self.auditor:
             return self.auditor
-        if self.benchmark.is_demo:
+        if self.source == DEMO:
             return simulated.NAME
-        return published.NAME if self.published else NO_AUDITOR
+        return authors.NAME if self.authors else NO_AUDITOR
 
     def casters_of_votes(self, task: str, run: dg.DagsterRun) -> tuple[Auditor | None, Sequence[Auditor]]:
         """The auditor to ask for votes, if there is one, and the others whose votes on this task are at hand.
@@ -126,9 +128,9 @@ class Settings(dg.ConfigurableResource):  # type: ignore[type-arg]
             asked = self.simulated_auditor()
         elif name.startswith(GEMINI):
             asked = self.gemini(name, run.tags.get(BUDGET, run.run_id), run.tags.get(MAX_USD))
-        elif name not in (NO_AUDITOR, published.NAME):
+        elif name not in (NO_AUDITOR, authors.NAME):
             raise SettingsError(
-                f"MEDCALC_AUDITOR is {name!r}: it may be simulated, published, none, or the id of a Gemini model such as "
+                f"MEDCALC_AUDITOR is {name!r}: it may be simulated, authors, none, or the id of a Gemini model such as "
                 "gemini-2.5-pro."
             )
         others: list[Auditor] = [self.simulated_auditor()] if name != simulated.NAME == self.auditor_that_counts else []
@@ -200,7 +202,7 @@ class Settings(dg.ConfigurableResource):  # type: ignore[type-arg]
         if not self.benchmark.is_demo:
             raise SettingsError(
                 "MEDCALC_AUDITOR is 'simulated', which knows the truth of the demo only, and MEDCALC_SOURCE is "
-                f"{self.source!r}. Set MEDCALC_AUDITOR to published or none."
+                f"{self.source!r}. Set MEDCALC_AUDITOR to authors or none."
             )
         return SimulatedAuditor(truth())
 

@@ -1,4 +1,4 @@
-"""The benchmark as released."""
+"""The original benchmark."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,16 +6,14 @@ from collections.abc import Iterator
 import dagster as dg
 import polars as pl
 
-import medcalc_assets.labels.parsing
-import medcalc_assets.source
+from medcalc_assets.benchmarks.reader import SourceError
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import stage
-from medcalc_assets.source import SourceError
 from medcalc_assets.storage.tables import RAW_MEDCALC
 from medcalc_assets.storage.warehouse import WarehouseError
 
 
-@dg.asset(**stage("raw_medcalc", "source", medcalc_assets.source, medcalc_assets.labels.parsing))
+@stage("source")
 def raw_medcalc(context: dg.AssetExecutionContext, settings: Settings) -> dg.Output[Iterator]:  # type: ignore[type-arg]
     """Every instance is checked, whichever partitions are asked for; batch after batch, to keep memory flat."""
     keys = context.partition_keys

@@ -1,20 +1,21 @@
 """What all assets of the chain have in common."""
 
 import hashlib
-import inspect
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from medcalc_assets.auditors.protocol import cost
-from medcalc_assets.partitions import BY_CALCULATOR, KEYS
-from medcalc_assets.storage.tables import PARTITION_COLUMN, TABLES
+from medcalc_assets.calculators import KEYS
+from medcalc_assets.defs.code_version import Sources
+from medcalc_assets.defs.partitions import BY_CALCULATOR
+from medcalc_assets.storage.tables import PARTITION_COLUMN, TABLES, Table
+
+SOURCES = Sources()
 
 warnings.simplefilter("ignore", dg.BetaWarning)  # backfill policies and data versions; the version is pinned
 
@@ -42,22 +43,36 @@ CALLS = {
 """What votes took, by partition: figures for `describe`."""
 
 
-def stage(name: str, group: str, *code: ModuleType | str, see: str = "") -> dict[str, Any]:
-    """The arguments of `dg.asset` for the table of this name. `code` is what its content depends on, besides its inputs:
-    modules, and versions of what is no module. `see` is markdown to follow the table's description.
+def stage(
+    group: str, see: str = "", also: str = "", **arguments: Any
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Makes a function the asset of the table of its name, with `arguments` as for `dg.asset`.
 
-    Any number of partitions is one run: 55 runs would cost minutes of starting up.
+    `see` is markdown that follows the table's description; `also` is the version of what the content depends on besides
+    code and inputs, such as a prompt. Any number of partitions is one run: 55 runs would take minutes to start.
     """
-    table = TABLES[name]
-    sources = "".join([table.ddl, *(text for part in code for text in _texts(part))])
-    partitioned = {"partitions_def": BY_CALCULATOR, "backfill_policy": dg.BackfillPolicy.single_run()}
+
+    def asset(function: Callable[..., Any]) -> dg.AssetsDefinition:
+        table = TABLES[function.__name__]
+        told = facts_of(table, group, function.__module__, function.__name__, see, also) | arguments
+        if table.partitioned:
+            told |= {"partitions_def": BY_CALCULATOR, "backfill_policy": dg.BackfillPolicy.single_run()}
+        made: dg.AssetsDefinition = dg.asset(**told)(function)
+        return made
+
+    return asset
+
+
+def facts_of(table: Table, group: str, module: str, function: str, see: str = "", also: str = "") -> dict[str, Any]:
+    """What the UI says of the asset of a table that this function makes."""
+    code = SOURCES.code_version(module, function)
     return {
-        "key": name,
+        "key": table.name,
         "group_name": group,
         "description": f"{table.description}\n\n{see}".strip(),
         "owners": ["team:label-stewards"],
         "kinds": {"duckdb", "polars"},
-        "code_version": hashlib.sha256(sources.encode()).hexdigest()[:12],
+        "code_version": hashlib.sha256("\0".join((code, table.ddl, also)).encode()).hexdigest()[:12],
         "metadata": {
             "dagster/table_name": table.full_name,
             "dagster/column_schema": dg.TableSchema(
@@ -72,16 +87,7 @@ def stage(name: str, group: str, *code: ModuleType | str, see: str = "") -> dict
                 ]
             ),
         },
-        **(partitioned if table.partitioned else {}),
     }
-
-
-def _texts(part: ModuleType | str) -> list[str]:
-    """The source of a module, or of all modules of a package; a version as it is."""
-    if isinstance(part, str):
-        return [part]
-    path = Path(inspect.getfile(part))
-    return [file.read_text() for file in (sorted(path.parent.glob("*.py")) if path.name == "__init__.py" else [path])]
 
 
 def columns(*names: str) -> dg.AssetIn:

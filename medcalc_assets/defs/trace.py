@@ -4,7 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from medcalc_assets.defs.settings import Settings
-from medcalc_assets.release.trace import answered, rows_of, trace
+from medcalc_assets.reports.trace import answered, rows_of, trace
 
 PLAYGROUND = "/locations/medcalc_assets/jobs/trace_label/playground"
 

@@ -1,4 +1,4 @@
-"""Why a released label and its relabel differ, as far as the label's own entities can tell."""
+"""Why a original label and its relabel differ, as far as the label's own entities can tell."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
@@ -28,7 +28,7 @@ class Attribution(NamedTuple):
 def attribute(
     label: Label, relabel: Label, output_type: OutputType, published: Label | None, alternatives: Mapping[str, Label | None]
 ) -> Attribution:
-    """The cause of a likely error, from what the rules make of the released entities.
+    """The cause of a likely error, from what the rules make of the benchmark's entities.
 
     `published` is the published rule's value (None: not computable) and `alternatives` those of the other published
     conventions, by name. A rule gives a label if its value is within the label's limits.

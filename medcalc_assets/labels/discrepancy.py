@@ -1,4 +1,4 @@
-"""How far a relabel is from the released label: arXiv:2512.19691, sections 3.2 and 4.4."""
+"""How far a relabel is from the original label: arXiv:2512.19691, sections 3.2 and 4.4."""
 
 import polars as pl
 
@@ -18,7 +18,7 @@ def discrepancy(a: pl.Expr, b: pl.Expr) -> pl.Expr:
 
 
 def score_disagreement(labels: pl.DataFrame, relabels: pl.DataFrame) -> pl.DataFrame:
-    """Every high-confidence relabel beside the released label.
+    """Every high-confidence relabel beside the original label.
 
     `comparison` says what is compared: `relative` two numbers (`discrepancy`, a ratio), `days` two dates (`days`, a
     count), `abstention` N/A against a value or N/A, `type` a number against a date. `likely_error` iff the discrepancy

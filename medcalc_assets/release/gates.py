@@ -10,39 +10,40 @@ from pathlib import Path
 import polars as pl
 
 from medcalc_assets.auditors import simulated
+from medcalc_assets.benchmarks.spec import COLUMNS
+from medcalc_assets.calculators import KEYS
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.limits import limits
 from medcalc_assets.labels.parsing import LabelError, parse_label
-from medcalc_assets.partitions import KEYS
-from medcalc_assets.release import policy
-from medcalc_assets.release.release import MANIFEST, Releases, build, labels_in, manifest_of, sha256, tampered
+from medcalc_assets.release.build import build
+from medcalc_assets.release.releases import MANIFEST, Releases, labels_in, manifest_of, sha256, tampered
+from medcalc_assets.release.use import use_of
 from medcalc_assets.release.versions import USES, Version, changes, require_version
-from medcalc_assets.source import COLUMNS
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import Warehouse
 
 CHANGING = ("physician", "physician_confirms", "relabelled")
-"""The reasons for which a label may differ from the released one."""
+"""The reasons for which a label may differ from the original one."""
 MUST_NAME = {
-    "physician": ("released", "reviewer", "physician"),
-    "physician_confirms": ("released", "relabel", "reviewer", "physician"),
-    "confirmed": ("released", "auditor", "relabel"),
-    "relabelled": ("released", "auditor", "relabel"),
-    "ambiguous": ("released", "auditor", "relabel"),
-    "unresolved": ("released",),
+    "physician": ("original", "reviewer", "physician"),
+    "physician_confirms": ("original", "relabel", "reviewer", "physician"),
+    "confirmed": ("original", "auditor", "relabel"),
+    "relabelled": ("original", "auditor", "relabel"),
+    "ambiguous": ("original", "auditor", "relabel"),
+    "unresolved": ("original",),
 }
 """By reason, what the evidence has to name."""
 GIVES = {
     "physician": "physician",
     "physician_confirms": "relabel",
-    "confirmed": "released",
+    "confirmed": "original",
     "relabelled": "relabel",
-    "ambiguous": "released",
-    "unresolved": "released",
+    "ambiguous": "original",
+    "unresolved": "original",
 }
 """By reason, which of the evidence is the label."""
 SPELLING = 2e-4
-"""How far, relatively, the released spelling of a limit is from the limit that follows from the rule."""
+"""How far, relatively, the original spelling of a limit is from the limit that follows from the rule."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,8 @@ def every_label_has_evidence(candidate: Candidate) -> Iterator[str]:
 def no_change_without_a_reason(candidate: Candidate) -> Iterator[str]:
     """A label differs from v1.0 only for a reason that permits it, and then it is in the changelog."""
     labels = candidate.labels.select("Row Number", "Reason", "Ground Truth Answer")
-    released = candidate.warehouse.read(tables.RAW_MEDCALC, columns=["uid", "label_text"])
-    changed = labels.join(released, left_on="Row Number", right_on="uid").filter(
+    original = candidate.warehouse.read(tables.RAW_MEDCALC, columns=["uid", "label_text"])
+    changed = labels.join(original, left_on="Row Number", right_on="uid").filter(
         pl.col("Ground Truth Answer") != pl.col("label_text")
     )
     since = next(path for path in candidate.folder.glob("*_changes_since_v1.0.csv"))
@@ -166,11 +167,11 @@ def no_uid_lost_or_added(candidate: Candidate) -> Iterator[str]:
 
 def policy_on_every_label(candidate: Candidate) -> Iterator[str]:
     """Every label carries what it may be used for, as the policy says for its reason."""
-    for uid, reason, auditor, *use in candidate.labels.select(
+    for uid, reason, auditor, *said in candidate.labels.select(
         "Row Number", "Reason", "Auditor", "Evaluation", "Reward", "Use Because"
     ).iter_rows():
-        if tuple(use) != policy.use_of(reason, auditor):
-            yield f"uid {uid} is {reason} of {auditor}, and says {use}"
+        if tuple(said) != use_of(reason, auditor):
+            yield f"uid {uid} is {reason} of {auditor}, and says {said}"
 
 
 def same_bytes_again(candidate: Candidate) -> Iterator[str]:
@@ -191,7 +192,7 @@ def released_is_untouched(candidate: Candidate) -> Iterator[str]:
         rows = candidate.warehouse.read(tables.LABEL_RELEASES, columns=["version", "manifest_sha256"])
         released = dict(rows.iter_rows())
     target = candidate.releases.of(candidate.version)
-    if target.exists() and (str(candidate.version) in released or not candidate.releases.is_published):
+    if target.exists() and (str(candidate.version) in released or not candidate.releases.is_released):
         yield f"{candidate.version} is released already, in {target}: a released version is never overwritten"
     for version in map(str, candidate.releases.versions):
         if version not in released and version != str(candidate.version):
@@ -240,7 +241,7 @@ GATES: dict[str, Callable[[Candidate], Iterator[str]]] = {
 
 
 def _same(answer: str, evidence: str) -> bool:
-    """Whether a label as released, and as evidence has it, are the same but for spelling."""
+    """Whether a label as a release has it, and as evidence has it, are the same but for spelling."""
     try:
         label, other = parse_label(answer), parse_label(evidence)
     except LabelError:

@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 import polars as pl
 
-from medcalc_assets.labels.adjudication import REASONS, TIERS
 from medcalc_assets.labels.attribution import CAUSES
+from medcalc_assets.labels.decision import REASONS
+from medcalc_assets.labels.queue import TIERS
 
-CATALOG = SCHEMA = "medcalc"
-"""The catalog is named after the file, `medcalc.duckdb`; as both names are the same, DuckDB wants both of them."""
+SCHEMA = "medcalc"
 PARTITION_COLUMN = "calculator"
 
 TYPES: dict[str, pl.DataType] = {
@@ -51,7 +51,7 @@ class Table:
 
     @property
     def full_name(self) -> str:
-        return f"{CATALOG}.{SCHEMA}.{self.name}"
+        return f"{SCHEMA}.{self.name}"
 
     @property
     def names(self) -> list[str]:
@@ -80,8 +80,8 @@ class Table:
 
 
 INSTANCE = (
-    Column("uid", "BIGINT", "The instance: `Row Number` (or `Unique ID`) of the release."),
-    Column("calculator_id", "INTEGER", "Which of the 55 calculators, as numbered by the release."),
+    Column("uid", "BIGINT", "The instance: `Row Number` (or `Unique ID`) of v1.0."),
+    Column("calculator_id", "INTEGER", "Which of the 55 calculators, as numbered by v1.0."),
     Column(PARTITION_COLUMN, "VARCHAR", "The calculator's partition key."),
 )
 
@@ -123,24 +123,24 @@ LIMITS = (
 
 RAW_MEDCALC = Table(
     "raw_medcalc",
-    "MedCalc-Bench as released, one instance a row: note, question, entities, label, limits, explanation.",
+    "MedCalc-Bench v1.0 as its authors ship it, one instance a row: note, question, entities, label, limits, explanation.",
     (
         *INSTANCE,
-        Column("calculator_name", "VARCHAR", "`Calculator Name` of the release."),
+        Column("calculator_name", "VARCHAR", "`Calculator Name` of v1.0."),
         Column("category", "VARCHAR", "`Category`: lab, risk, physical, severity, diagnosis, date or dosage."),
         Column("output_type", "VARCHAR", "`Output Type`: decimal, integer or date. It sets the limits."),
         Column("note_id", "VARCHAR", "`Note ID`: several instances may share a note."),
         Column("note_type", "VARCHAR", "`Note Type`: Extracted, Template or Synthetic."),
         Column("note", "VARCHAR", "The patient note: other people's text, data only."),
         Column("question", "VARCHAR", "The question asked of the note."),
-        Column("entities", "VARCHAR", "The released features of the note, as a JSON object."),
-        Column("label_text", "VARCHAR", "`Ground Truth Answer` as spelt in the release."),
-        *typed("label", "The released label", nullable=False),
-        Column("lower_text", "VARCHAR", "`Lower Limit` as spelt in the release."),
-        Column("upper_text", "VARCHAR", "`Upper Limit` as spelt in the release."),
+        Column("entities", "VARCHAR", "The features of the note that the benchmark ships, as a JSON object."),
+        Column("label_text", "VARCHAR", "`Ground Truth Answer` as spelt in v1.0."),
+        *typed("label", "The original label", nullable=False),
+        Column("lower_text", "VARCHAR", "`Lower Limit` as spelt in v1.0."),
+        Column("upper_text", "VARCHAR", "`Upper Limit` as spelt in v1.0."),
         *LIMITS,
-        Column("explanation", "VARCHAR", "`Ground Truth Explanation`: how the release derived its label."),
-        Column("row_sha256", "VARCHAR", "Hash of the row as released, all columns."),
+        Column("explanation", "VARCHAR", "`Ground Truth Explanation`: how v1.0 derived its label."),
+        Column("row_sha256", "VARCHAR", "Hash of the original row, all columns."),
         Column("source", "VARCHAR", "`demo`, `hf`, `hf:train` or the name of the file that the row was read from."),
         Column("source_version", "VARCHAR", "Revision and split, or sha256 of the file (of the demo: of its rows)."),
     ),
@@ -150,19 +150,19 @@ RAW_MEDCALC = Table(
 DERIVATION_AUDIT = Table(
     "derivation_audit",
     "Every label recomputed from its own entities, without a model: by the published rule, by the other published "
-    "conventions, and by the rule as the release really computed it.",
+    "conventions, and by the original rule, as v1.0 really computed it.",
     (
         *INSTANCE,
         Column("verdict", "VARCHAR", "`reproduced` or `contradicted` by the published rule, or `not_computable`."),
         Column("likely_error", "BOOLEAN", "Contradicted by the published rule, and no published convention reaches it."),
         *typed("published", "What the published rule gives; null if not computable"),
-        *typed("release_rule", "What the release's own rule gives, defects included; null if not computable"),
-        Column("release_rule_reproduces", "BOOLEAN", "Whether the release's own rule gives the label."),
+        *typed("original_rule", "What the original rule gives, defects included; null if not computable"),
+        Column("original_rule_reproduces", "BOOLEAN", "Whether the original rule gives the label."),
         Column("alternatives", "VARCHAR", "JSON object: each published convention with its value, the default first."),
         Column("missing", "VARCHAR", "JSON list of the inputs that the rule cannot do without and the entities lack."),
         Column("problems", "VARCHAR", "JSON list of the entities that cannot be used, and why."),
         Column("implausible", "VARCHAR", "JSON list of values outside anything seen alive, or a label out of range."),
-        Column("defects", "VARCHAR", "JSON list of the release's defects that explain a contradicted label."),
+        Column("defects", "VARCHAR", "JSON list of defects of the original rule that explain a contradicted label."),
         Column("explanation", "VARCHAR", "The verdict in one sentence."),
         Column("working", "VARCHAR", "The working by the published rule, as markdown."),
     ),
@@ -171,7 +171,7 @@ DERIVATION_AUDIT = Table(
 
 AUDIT_VOTES = Table(
     "audit_votes",
-    "Phase 1: one vote a row on whether a released label is wrong, the release's derivation in view.",
+    "Phase 1: one vote a row on whether a original label is wrong, the original derivation in view.",
     (
         *INSTANCE,
         *VOTE,
@@ -213,7 +213,7 @@ RELABELS = Table(
     "Phase 2: the label on which an auditor's blind answers agree. High confidence takes at least 4 of 5.",
     (
         *INSTANCE,
-        Column("auditor", "VARCHAR", "Whose answers; `published`: the paper's authors, without their votes."),
+        Column("auditor", "VARCHAR", "Whose answers; `authors`: those of the paper, without their votes."),
         *typed("relabel", "The consensus; all null without one"),
         Column("n_votes", "INTEGER", "Usable answers; null where the votes are not published.", nullable=True),
         Column("n_agree", "INTEGER", "Answers in the largest group of equals; null as above.", nullable=True),
@@ -279,7 +279,7 @@ AUDITOR_DRIFT = Table(
 
 DISAGREEMENT_SCORES = Table(
     "disagreement_scores",
-    "Every high-confidence relabel against the released label: how far apart, and whether that is likely an error.",
+    "Every high-confidence relabel against the original label: how far apart, and whether that is likely an error.",
     (
         *INSTANCE,
         Column("auditor", "VARCHAR", "Whose relabel."),
@@ -288,8 +288,8 @@ DISAGREEMENT_SCORES = Table(
         Column("days", "INTEGER", "Days between two dates; never mixed with ratios.", nullable=True),
         Column("likely_error", "BOOLEAN", "Beyond 5%, another date, or another type of answer."),
         Column("attribution", "VARCHAR", f"Cause of a likely error: {', '.join(CAUSES)}.", nullable=True),
-        Column("attribution_evidence", "VARCHAR", "What the rules make of the released entities.", nullable=True),
-        *typed("label", "The released label", nullable=False),
+        Column("attribution_evidence", "VARCHAR", "What the rules make of the benchmark's entities.", nullable=True),
+        *typed("label", "The original label", nullable=False),
         *typed("relabel", "The relabel", nullable=False),
     ),
     key=("uid", "auditor"),
@@ -315,7 +315,7 @@ PHYSICIAN_LABELS = Table(
     "A physician's own answer to note and question, given without having seen either label.",
     (
         *INSTANCE,
-        Column("reviewer", "VARCHAR", "Who answered; `published`: the paper's physicians, `simulated`: the demo."),
+        Column("reviewer", "VARCHAR", "Who answered; `authors`: the paper's physicians, `simulated`: the demo."),
         *typed("physician", "The physician's label", nullable=False),
         Column("state", "VARCHAR", "`computable` or `not_computable`."),
         Column("answer_text", "VARCHAR", "The answer as typed."),
@@ -324,7 +324,12 @@ PHYSICIAN_LABELS = Table(
         Column("guideline", "VARCHAR", "Which guideline or version it follows.", nullable=True),
         Column("rationale", "VARCHAR", "The physician's note.", nullable=True),
         Column("confidence", "VARCHAR", "`high`, `medium` or `low`, as the physician says.", nullable=True),
-        Column("packet", "VARCHAR", "The packet that it came back with; null for published answers.", nullable=True),
+        Column(
+            "packet",
+            "VARCHAR",
+            "The packet that it came back with; null for the answers in the authors' files.",
+            nullable=True,
+        ),
         Column(
             "answered_at", "TIMESTAMP WITH TIME ZONE", "When it came back; null where it was not published.", nullable=True
         ),
@@ -353,9 +358,9 @@ PHYSICIAN_AGREEMENT = Table(
         Column(
             "label_set",
             "VARCHAR",
-            "`released`, `own entities` (by the published rules), or an auditor, for the relabels.",
+            "`original`, `own entities` (by the published rules), or an auditor, for the relabels.",
         ),
-        Column("reviewers", "VARCHAR", "Whose answers are the reference, such as `published` or `simulated`."),
+        Column("reviewers", "VARCHAR", "Whose answers are the reference, such as `authors` or `simulated`."),
         Column("n", "INTEGER", "Physician labels that the set has a label for."),
         Column("n_agree", "INTEGER", "Labels that agree with the physician's."),
         Column("agreement", "DOUBLE", "n_agree / n, 0 to 1; null if n is 0.", nullable=True),
@@ -375,7 +380,7 @@ MAINTAINED_LABELS = Table(
     "The label that each instance has from now on, with the reason, the evidence and the limits that follow from it.",
     (
         *INSTANCE,
-        Column("auditor", "VARCHAR", "Whose relabels count: a model id, `published`, `simulated` or `none`."),
+        Column("auditor", "VARCHAR", "Whose relabels count: a model id, `authors`, `simulated` or `none`."),
         *typed("final", "The maintained label", nullable=False),
         Column("state", "VARCHAR", "`computable`, `not_computable`, or `ambiguous`: defensible under several assumptions."),
         Column("reason", "VARCHAR", f"{'; '.join(f'`{reason}`: {meaning}' for reason, meaning in REASONS.items())}."),
@@ -452,7 +457,7 @@ BENCHMARK_SUMMARY = Table(
         *(Column(cause, "INTEGER", f"Likely errors: {meaning}.") for cause, meaning in CAUSES.items()),
         Column("suspects", "INTEGER", "Contradicted by their own entities, without a high-confidence relabel."),
         Column("physician_labels", "INTEGER", "Answered by a physician."),
-        Column("changed", "INTEGER", "Maintained labels that differ from the released one."),
+        Column("changed", "INTEGER", "Maintained labels that differ from the original one."),
         Column("not_computable", "INTEGER", "Maintained labels that are N/A."),
         Column("ambiguous", "INTEGER", "Maintained labels that are defensible under several published conventions."),
         Column("unresolved", "INTEGER", "Maintained labels that nobody has checked."),

@@ -1,4 +1,4 @@
-"""Reading and writing the one DuckDB file, `$MEDCALC_HOME/medcalc.duckdb`, in which every table of the chain lives."""
+"""Reading and writing the one DuckDB file, `$MEDCALC_HOME/warehouse.duckdb`, in which every table of the chain lives."""
 
 import os
 import random
@@ -15,12 +15,22 @@ import polars as pl
 import pyarrow as pa
 
 from medcalc_assets.errors import MedcalcError
-from medcalc_assets.storage.tables import CATALOG, PARTITION_COLUMN, SCHEMA, TABLES, TYPES, Table
+from medcalc_assets.storage.tables import LABEL_EVENTS, PARTITION_COLUMN, SCHEMA, TABLES, TYPES, Table
 
-FILE = "medcalc.duckdb"
+FILE = "warehouse.duckdb"
+FORMER_FILE = "medcalc.duckdb"
+"""The name until version 0.1: its catalog had the name of the schema, so that no query found a table."""
+FORMER_WORDS = (
+    ("actor", "^published$", "authors"),
+    ("actor", "^the release$", "v1.0"),
+    ("detail", "relabels of published$", "relabels of authors"),
+    ("detail", "(^|: )released ", r"\1original "),
+    ("detail", "(^|: )The release ", r"\1v1.0 "),
+)
+"""Of the history: column, what was said until version 0.1 (a pattern), and what is said now."""
 ROWS = 8_192
 """How many rows are read at once."""
-WRITTEN = f"{CATALOG}.{SCHEMA}.written_partitions"
+WRITTEN = f"{SCHEMA}.written_partitions"
 """Which partitions of which table have been written, so that an empty partition is told from a missing one."""
 
 
@@ -52,17 +62,25 @@ class Warehouse:
         Raises WarehouseError if there is no file to read, if another process keeps it locked for `lock_timeout`
         seconds, or if DuckDB cannot open it.
         """
+        self._upgrade()
         if read_only and not self.path.exists():
             raise WarehouseError(f"{self.path} does not exist yet: run the chain first (`medcalc run`).")
         try:
             self.home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise WarehouseError(f"{self.home} cannot be made: {error}. Let MEDCALC_HOME name a folder.") from error
+        with self._opened(self.path, read_only) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+
+    @contextmanager
+    def _opened(self, path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection to the file, once no other process holds it."""
         deadline = time.monotonic() + self.lock_timeout
         while True:
             try:
                 connection = duckdb.connect(
-                    self.path,
+                    path,
                     read_only=read_only,
                     # A table that does not exist must not be looked for among the caller's Python variables.
                     config={"python_enable_replacements": False, "memory_limit": "256MB", "threads": 2},
@@ -70,18 +88,31 @@ class Warehouse:
                 break
             except duckdb.IOException as error:
                 if "Could not set lock on file" not in str(error):
-                    raise WarehouseError(f"{self.path} cannot be opened: {error}") from error
+                    raise WarehouseError(f"{path} cannot be opened: {error}") from error
                 if time.monotonic() > deadline:
                     raise WarehouseError(
-                        f"{self.path} has been in use by another process for {self.lock_timeout:.0f} s. Close what "
+                        f"{path} has been in use by another process for {self.lock_timeout:.0f} s. Close what "
                         f"holds it (a DuckDB shell, a notebook, another run) and run again; nothing was changed. {error}"
                     ) from error
                 time.sleep(random.uniform(0.02, 0.25))
         try:
-            connection.execute("SET TimeZone = 'UTC'")
             yield connection
         finally:
             connection.close()
+
+    def _upgrade(self) -> None:
+        """Give the file of a former version today's name, and its history today's words. Done again after a kill."""
+        former = self.home / FORMER_FILE
+        if self.path.exists() or not former.exists():
+            return
+        with self._opened(former) as connection:
+            if not self.path.exists():
+                if _exists(connection, LABEL_EVENTS):
+                    for column, was, now in FORMER_WORDS:
+                        said = f"UPDATE medcalc.{LABEL_EVENTS.full_name} SET {column} = regexp_replace({column}, ?, ?)"
+                        connection.execute(said, [was, now])
+                connection.execute("CHECKPOINT")
+                os.replace(former, self.path)
 
     def write(self, table: Table, frames: Iterable[pl.DataFrame], partitions: Sequence[str] | None = None) -> int:
         """Replace these partitions (the whole table, for None) with the frames, and return the table's row count.
@@ -112,7 +143,7 @@ class Warehouse:
             # Closing the connection before the commit undoes everything, whatever the reason.
             connection.begin()
             try:
-                connection.execute(f"CREATE SCHEMA IF NOT EXISTS {CATALOG}.{SCHEMA}")
+                connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {WRITTEN} (table_name VARCHAR, {PARTITION_COLUMN} VARCHAR)")
                 if not table.append_only and _differing_columns(connection, table):
                     connection.execute(f"DROP TABLE {table.full_name}")

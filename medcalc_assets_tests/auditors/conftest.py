@@ -4,8 +4,8 @@ import pytest
 import sqlalchemy as sa
 
 from medcalc_assets.auditors import tasks
+from medcalc_assets.auditors.casting import GeminiAuditor
 from medcalc_assets.auditors.flow import Limits
-from medcalc_assets.auditors.gemini import GeminiAuditor
 from medcalc_assets.auditors.ledger import ATTEMPTS, Ledger
 from medcalc_assets.auditors.protocol import Derivation, Question
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL

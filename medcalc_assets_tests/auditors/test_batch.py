@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from medcalc_assets.auditors.client import GeminiError
-from medcalc_assets.auditors.gemini import BudgetError
+from medcalc_assets.auditors.casting import BudgetError
+from medcalc_assets.auditors.gemini.client import GeminiError
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets_tests.auditors.conftest import QUESTIONS, ballots, phase
 from medcalc_assets_tests.gemini_server import CONTENT, sometimes
@@ -67,7 +67,7 @@ def crash(*_, **__):
     raise Crash
 
 
-@pytest.mark.parametrize(("where", "jobs_there"), [("medcalc_assets.auditors.batch._find", 0), (NAMING, 1)])
+@pytest.mark.parametrize(("where", "jobs_there"), [("medcalc_assets.auditors.gemini.batch._find", 0), (NAMING, 1)])
 def test_a_job_is_lost_neither_before_nor_after_it_was_created(gemini, batch, undisturbed, monkeypatch, where, jobs_there):
     """The run dies when it has announced a job, or has created it and not heard of it: our own id finds it again."""
     with monkeypatch.context() as patch:
@@ -81,7 +81,7 @@ def test_a_job_is_lost_neither_before_nor_after_it_was_created(gemini, batch, un
 
 def test_votes_under_way_in_a_job_are_not_asked_for_online(gemini, auditor, batch, undisturbed, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("medcalc_assets.auditors.batch._collect", crash)
+        patch.setattr("medcalc_assets.auditors.gemini.batch._collect", crash)
         with pytest.raises(Crash):
             phase(batch, RELABEL)
     with pytest.raises(GeminiError, match=r"36 votes are under way in batch job batches/.*--mode batch"):

@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 from medcalc_assets.auditors import tasks
-from medcalc_assets.auditors.client import GeminiError
-from medcalc_assets.auditors.gemini import BudgetError, EarlierAuditor
+from medcalc_assets.auditors.casting import BudgetError, EarlierAuditor
+from medcalc_assets.auditors.gemini.client import GeminiError
 from medcalc_assets.auditors.ledger import Ledger
 from medcalc_assets.auditors.protocol import Question
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
@@ -292,7 +292,7 @@ def test_a_clock_that_jumps_changes_nothing(gemini, auditor, undisturbed, monkey
             cls.jumps += 1
             return dt.datetime(2040 if cls.jumps % 2 else 1999, 1, 1, tzinfo=tz)
 
-    monkeypatch.setattr("medcalc_assets.auditors.client.dt.datetime", Jumping)
+    monkeypatch.setattr("medcalc_assets.auditors.gemini.client.dt.datetime", Jumping)
     assert ballots(phase(auditor, RELABEL)) == undisturbed["relabel"]
     assert Jumping.jumps == len(gemini.asked)
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from medcalc_assets.auditors.gemini import GeminiAuditor
+from medcalc_assets.auditors.casting import GeminiAuditor
 from medcalc_assets.auditors.ledger import ATTEMPTS, REQUEST_ID_LENGTH, Ledger
 from medcalc_assets.auditors.protocol import Question
 from medcalc_assets_tests.auditors.conftest import QUICK, ballots

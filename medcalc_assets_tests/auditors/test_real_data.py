@@ -1,4 +1,4 @@
-"""What a model would be sent about the real instances: in Phase 2 nothing that was released beside note and question."""
+"""What a model would be sent about the real instances: in Phase 2 nothing that v1.0 gives beside note and question."""
 
 import json
 import re
@@ -6,17 +6,17 @@ import re
 import polars as pl
 import pytest
 
-from medcalc_assets.auditors.client import Request
+from medcalc_assets.auditors.gemini.client import Request
 from medcalc_assets.auditors.ledger import Setup, VoteKey
 from medcalc_assets.auditors.protocol import Derivation, Question, as_seen
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL, instance_sha256, message
-from medcalc_assets.source import Source
+from medcalc_assets.benchmarks.reader import Source
 
 pytestmark = pytest.mark.real_data
 
 
 @pytest.fixture(scope="module")
-def released(real_data):
+def original(real_data):
     return pl.concat(Source(str(real_data / "medcalc_bench_v1_test.csv")).instances())
 
 
@@ -28,11 +28,11 @@ def sent(task, instance):
     return json.dumps(body, ensure_ascii=False), vote.request_id
 
 
-def test_no_released_value_enters_the_relabel_request_but_through_note_and_question(released):
+def test_no_original_value_enters_the_relabel_request_but_through_note_and_question(original):
     """The request is the same, to the letter, whatever label, limits, entities and explanation are."""
     secrets = ["label_text", "lower_text", "upper_text", "entities", "explanation"]
-    other = released.with_columns(pl.lit(f"SECRET {name}").alias(name) for name in secrets)
-    pairs = list(zip(as_seen(Question, released), as_seen(Question, other), strict=True))
+    other = original.with_columns(pl.lit(f"SECRET {name}").alias(name) for name in secrets)
+    pairs = list(zip(as_seen(Question, original), as_seen(Question, other), strict=True))
     assert len(pairs) == 1_047
     assert all(sent(RELABEL, ours) == sent(RELABEL, theirs) for ours, theirs in pairs)
     # And what is left of it without note and question is the same text for all instances.
@@ -49,8 +49,8 @@ def test_no_released_value_enters_the_relabel_request_but_through_note_and_quest
     assert len(rests) == 1
 
 
-def test_the_audit_request_has_the_whole_derivation_in_view(released):
-    for derivation in as_seen(Derivation, released):
+def test_the_audit_request_has_the_whole_derivation_in_view(original):
+    for derivation in as_seen(Derivation, original):
         text = message(derivation, "id")
         assert re.findall(r"^<(\w+) id>$", text, re.MULTILINE) == [
             "note",
@@ -63,8 +63,8 @@ def test_the_audit_request_has_the_whole_derivation_in_view(released):
     assert AUDIT.prompt.count("<answer>") == 1
 
 
-def test_every_vote_has_an_id_of_its_own(released):
+def test_every_vote_has_an_id_of_its_own(original):
     ids = {
-        sent(task, seen)[1] for task, kind in ((AUDIT, Derivation), (RELABEL, Question)) for seen in as_seen(kind, released)
+        sent(task, seen)[1] for task, kind in ((AUDIT, Derivation), (RELABEL, Question)) for seen in as_seen(kind, original)
     }
     assert len(ids) == 2 * 1_047

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medcalc_assets.auditors.gemini.replies import read
 from medcalc_assets.auditors.ledger import Attempt, Setup, VoteKey
-from medcalc_assets.auditors.replies import read
 from medcalc_assets.labels.value import NA, Label, day, number
 
 VOTE = VoteKey(Setup("relabel", "gemini-2.5-pro", "sha", "{}", "search,code"), "instance", 1, 0)

@@ -23,9 +23,9 @@ def test_a_label_that_the_published_rule_gives_is_reproduced():
 
 def test_a_label_that_only_the_rule_of_the_release_gives_is_a_likely_error_and_says_why():
     audit = audit_derivation(CALCULATORS[21], GCS, number(18))
-    assert (audit.verdict, audit.likely_error, audit.release_rule_reproduces) == ("contradicted", True, True)
+    assert (audit.verdict, audit.likely_error, audit.original_rule_reproduces) == ("contradicted", True, True)
     assert audit.explanation == (
-        "The release adds the verbal response twice; the published rule gives 14. "
+        "v1.0 adds the verbal response twice; the published rule gives 14. "
         "Worth a second look: label: 18 is outside 3 to 15, the range of the answer."
     )
     assert [p.entity for p in audit.implausible] == ["label"]
@@ -55,7 +55,7 @@ def test_a_reproduced_label_on_an_implausible_input_says_so():
 def test_the_audit_gives_every_rule_its_value():
     entities = {"Methadone Dose": [20, "mg"], "Methadone Dose Per Day": [3, "per day"]}
     audit = audit_derivation(CALCULATORS[49], entities, number(282))
-    assert (audit.published.value, audit.as_released.value) == (number(282), number(282))
+    assert (audit.published.value, audit.original.value) == (number(282), number(282))
     assert [(c.value, c.reaches_label, c.differs) for c in audit.conventions] == [
         (number(600), False, True),
         (number(282), True, False),
@@ -91,7 +91,7 @@ def test_a_convention_that_differs_is_reported_even_where_the_label_is_reproduce
 
 def test_a_label_that_no_rule_gives_says_so():
     audit = audit_derivation(CALCULATORS[21], GCS, number(7))
-    assert not audit.release_rule_reproduces
+    assert not audit.original_rule_reproduces
     assert audit.explanation == "The label 7 follows no known rule; the published rule gives 14."
 
 
@@ -109,7 +109,7 @@ def test_not_computable_is_an_answer_too(entities, verdict):
 def test_dates_are_exact():
     entities = {"cycle length": 22, "Last menstrual date": "01/01/2023"}
     audit = audit_derivation(CALCULATORS[13], entities, day(date(2023, 10, 14)))
-    assert (audit.verdict, audit.release_rule_reproduces) == ("contradicted", True)
+    assert (audit.verdict, audit.original_rule_reproduces) == ("contradicted", True)
     assert audit.explanation.endswith("the published rule gives 10/02/2023.")
 
 

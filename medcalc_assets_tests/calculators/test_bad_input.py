@@ -207,7 +207,7 @@ def test_an_input_that_never_counts_is_not_taken_for_granted(evaluate):
     assert not any("PECARN" in line or "hematoma" in line for line in evaluate(33, "fever=yes").assumptions)
     given = parse_inputs(CALCULATORS[28], ["age=50"])[0]
     assert not any("Chronic Renal" in line for line in CALCULATORS[28].published.evaluate(given).assumptions)
-    assert any("Chronic Renal" in line for line in CALCULATORS[28].as_released.evaluate(given).assumptions)
+    assert any("Chronic Renal" in line for line in CALCULATORS[28].original.evaluate(given).assumptions)
 
 
 ENTITY = st.recursive(

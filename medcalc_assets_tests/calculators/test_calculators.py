@@ -88,7 +88,7 @@ def test_another_convention_gives_another_answer(id, entities, published, others
 
 
 @pytest.mark.parametrize(
-    ("id", "entities", "published", "released"),
+    ("id", "entities", "published", "original"),
     [
         (3, "sex=Male, age=50, creatinine=0.8", 107.82, 99.94),
         (7, "calcium=2.26mmol/L, albumin=4", 9.058, 8.0),
@@ -107,11 +107,11 @@ def test_another_convention_gives_another_answer(id, entities, published, others
         (51, "temp=37, hr=80, rr=16, wbc=8000m^3", 0, 1),
     ],
 )
-def test_the_release_differs_by_its_named_defects(id, entities, published, released):
+def test_the_original_rule_differs_by_its_named_defects(id, entities, published, original):
     calculator = CALCULATORS[id]
     given, _ = parse_inputs(calculator, entities.split(", "))
-    by_rule = (calculator.published.evaluate(given).value, calculator.as_released.evaluate(given).value)
-    for value, expected in zip(by_rule, (published, released), strict=True):
+    by_rule = (calculator.published.evaluate(given).value, calculator.original.evaluate(given).value)
+    for value, expected in zip(by_rule, (published, original), strict=True):
         assert value == expected if expected is None else value.number == pytest.approx(expected, rel=1e-3)
 
 

@@ -54,7 +54,7 @@ def contested(original, relabel):
 
 def test_the_rule_of_the_release_reproduces_every_label(audits):
     assert len(audits) == 1047
-    assert [uid for uid, audit in audits.items() if not audit.release_rule_reproduces] == []
+    assert [uid for uid, audit in audits.items() if not audit.original_rule_reproduces] == []
 
 
 def test_about_200_labels_are_contradicted_by_their_own_entities(audits):

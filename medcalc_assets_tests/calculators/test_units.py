@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medcalc_assets.calculators.as_released import converted, rounded
+from medcalc_assets.calculators.original_units import converted, rounded
 from medcalc_assets.calculators.units import WrongUnit, conversion
 
 

@@ -12,7 +12,7 @@ from medcalc_assets.calculators import CALCULATORS, markdown, parse_inputs
 from medcalc_assets.calculators.rules import Formula
 from medcalc_assets_tests.calculators.test_properties import instances
 
-RULES = [(c, rule) for c in CALCULATORS.values() for rule in (c.published, *c.alternatives, *c.defects, c.as_released)]
+RULES = [(c, rule) for c in CALCULATORS.values() for rule in (c.published, *c.alternatives, *c.defects, c.original)]
 OTHERS = [(c, rule) for c, rule in RULES if rule is not c.published]
 
 
@@ -21,7 +21,7 @@ def working(id, entities, rule="published"):
     calculator = CALCULATORS[id]
     given, problems = parse_inputs(calculator, entities.split(", "))
     assert not problems
-    rules = (calculator.published, calculator.as_released, *calculator.alternatives, *calculator.defects)
+    rules = (calculator.published, calculator.original, *calculator.alternatives, *calculator.defects)
     return markdown(next(r for r in rules if r.name.startswith(rule)).evaluate(given)).replace("\\", "")
 
 
@@ -58,13 +58,13 @@ def test_the_words_of_a_formula_hold_every_constant_that_can_be_exchanged(calcul
         (26, "na=130, glucose=600", "Katz", "sodium + 0.016 ·", "138 mEq/L"),
         (63, "na=140, cl=100, hco3=14", "Wrenn", "(gap − 12) − (24 − bicarbonate)", "4 mEq/L"),
         (13, "lmp=01/31/2023, cycle=27", "Naegele", "− 3 months + 7 days", "11/06/2023"),
-        (13, "lmp=01/31/2023, cycle=27", "as released", "|cycle − 28|", "11/08/2023"),
-        (68, "lmp=01/31/2023, cycle=27", "as released", "14 days, whatever the cycle", "02/14/2023"),
+        (13, "lmp=01/31/2023, cycle=27", "original", "|cycle − 28|", "11/08/2023"),
+        (68, "lmp=01/31/2023, cycle=27", "original", "14 days, whatever the cycle", "02/14/2023"),
         (9, "sex=m, age=50, creatinine=1, race=Black", "without", "(1 if Black)", "79.0947 mL/min/1.73 m²"),
-        (3, "sex=m, age=50, creatinine=.8", "as released", "men: κ 0.7", "99.9366 mL/min/1.73 m²"),
-        (23, "cr=2, bili=3, inr=1.5, na=137", "as released", "to the nearest 1)", "20"),
-        (46, "sex=m, age=55, tc=190, hdl=45, sbp=130", "as released", "4.914 mmol/L", "0"),
-        (46, "sex=m, age=55, tc=190, hdl=45, sbp=130", "as released", "1 − S^exp(x), to one decimal", "0"),
+        (3, "sex=m, age=50, creatinine=.8", "original", "men: κ 0.7", "99.9366 mL/min/1.73 m²"),
+        (23, "cr=2, bili=3, inr=1.5, na=137", "original", "to the nearest 1)", "20"),
+        (46, "sex=m, age=55, tc=190, hdl=45, sbp=130", "original", "4.914 mmol/L", "0"),
+        (46, "sex=m, age=55, tc=190, hdl=45, sbp=130", "original", "1 − S^exp(x), to one decimal", "0"),
         (49, "fentanyl_patch=25, fentanyl_patch_per_day=3", "the strength", "whatever the doses per day", "60 MME/day"),
     ],
 )
@@ -110,7 +110,7 @@ def test_heart_shows_which_risk_factors_count():
 
 
 def test_a_decision_shows_the_part_that_applies():
-    text = working(43, "pao2=50, fio2=50, platelets=200000, bili=1, cr=1, dopamine=3", "as released")
+    text = working(43, "pao2=50, fio2=50, platelets=200000, bili=1, cr=1, dopamine=3", "original")
     assert "| kidneys: creatinine stated: yes; Urine Output stated: no; creatinine in mg/dL: <1.2 +0" in text
     assert "; else " not in text
 

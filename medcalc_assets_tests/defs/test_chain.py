@@ -2,14 +2,14 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from medcalc_assets.benchmarks.demo import original_rows, truth
+from medcalc_assets.benchmarks.reader import SourceError
+from medcalc_assets.calculators import KEYS
 from medcalc_assets.definitions import definitions
 from medcalc_assets.defs.stage import GROUPS
-from medcalc_assets.demo.benchmark import released_rows, truth
 from medcalc_assets.labels.limits import accepts
 from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.labels.value import Label, columns
-from medcalc_assets.partitions import KEYS
-from medcalc_assets.source import SourceError
 from medcalc_assets.storage.tables import TABLES
 
 CHAIN = [
@@ -90,14 +90,14 @@ def test_a_partition_tells_its_rows_its_auditor_and_its_figures(demo):
     ).records[0]
     metadata = {name: value.value for name, value in event.asset_materialization.metadata.items()}
     assert metadata["dagster/partition_row_count"] == 6
-    assert metadata["dagster/row_count"] == len(released_rows())
+    assert metadata["dagster/row_count"] == len(original_rows())
     assert metadata["auditor"] == "simulated"
     assert sum(metadata[reason] for reason in ("physician", "confirmed", "relabelled", "unresolved")) <= 6
 
 
 def test_the_planted_errors_are_found(demo):
     maintained = {row["uid"]: row for row in demo.read("maintained_labels").iter_rows(named=True)}
-    output_types = {row["Row Number"]: row["Output Type"] for row in released_rows()}
+    output_types = {row["Row Number"]: row["Output Type"] for row in original_rows()}
     right = [
         accepts(truth()[uid], Label(*(row[name] for name in columns("final"))), output_types[uid])
         for uid, row in maintained.items()
@@ -105,7 +105,7 @@ def test_the_planted_errors_are_found(demo):
     ]
     released = [
         accepts(truth()[row["Row Number"]], parse_label(row["Ground Truth Answer"]), row["Output Type"])
-        for row in released_rows()
+        for row in original_rows()
     ]
     assert sum(released) / len(released) < 0.6
     assert sum(right) / len(right) > 0.95
@@ -147,7 +147,7 @@ def test_one_partition_leaves_the_others_as_they_are(start_chain):
 
 def test_a_bad_source_fails_the_run_and_leaves_every_table_as_it_was(start_chain, tmp_path):
     path = tmp_path / "benchmark.csv"
-    good = pl.DataFrame(released_rows()[:12])
+    good = pl.DataFrame(original_rows()[:12])
     good.write_csv(path)
     chain = start_chain(str(path))
     chain.run(KEYS[:2])
@@ -159,7 +159,7 @@ def test_a_bad_source_fails_the_run_and_leaves_every_table_as_it_was(start_chain
 
 
 def test_without_an_auditor_nothing_is_presented_as_checked(start_chain, tmp_path):
-    pl.DataFrame(released_rows()[:12]).write_csv(tmp_path / "benchmark.csv")
+    pl.DataFrame(original_rows()[:12]).write_csv(tmp_path / "benchmark.csv")
     chain = start_chain(str(tmp_path / "benchmark.csv"))
     chain.run(KEYS[:2])
     assert set(chain.read("audit_flags")["status"]) == {"not_audited"}

@@ -1,7 +1,7 @@
 import pytest
 
 from medcalc_assets.defs.checks import CHAIN_CHECKS, FIGURE_CHECKS
-from medcalc_assets.storage.tables import CATALOG, SCHEMA
+from medcalc_assets.storage.tables import SCHEMA
 
 CHECKS = {(check.asset, check.name): check for check in (*CHAIN_CHECKS, *FIGURE_CHECKS)}
 
@@ -11,7 +11,7 @@ HARM = {
     ("raw_medcalc", "label_has_one_type"): "UPDATE raw_medcalc SET label_kind = 'na' WHERE uid = 1",
     ("derivation_audit", "no_orphan_uid"): "UPDATE derivation_audit SET uid = 9999 WHERE uid = 1",
     ("derivation_audit", "published_has_one_type"): "UPDATE derivation_audit SET published_kind = NULL",
-    ("derivation_audit", "release_rule_has_one_type"): "UPDATE derivation_audit SET release_rule_number = 1",
+    ("derivation_audit", "original_rule_has_one_type"): "UPDATE derivation_audit SET original_rule_number = 1",
     ("derivation_audit", "one_audit_an_instance"): "UPDATE derivation_audit SET likely_error = true",
     ("derivation_audit", "planted_errors_are_found"): "UPDATE derivation_audit SET verdict = 'reproduced'",
     ("adjudication_queue", "candidate_has_one_type"): "UPDATE adjudication_queue SET candidate_kind = 'date'",
@@ -50,7 +50,7 @@ HARM = {
     ("maintained_labels", "label_within_its_limits"): "UPDATE maintained_labels SET upper_number = NULL",
     ("physician_agreement", "intervals_hold_their_figures"): "UPDATE physician_agreement SET agreement = agreement - 1",
     ("benchmark_summary", "figures_add_up"): "UPDATE benchmark_summary SET instances = 0",
-    ("benchmark_summary", "figures_of_the_paper"): "UPDATE benchmark_summary SET auditor = 'published'",
+    ("benchmark_summary", "figures_of_the_paper"): "UPDATE benchmark_summary SET auditor = 'authors'",
 }
 
 
@@ -61,7 +61,7 @@ def test_every_check_has_a_harm_that_it_finds():
 @pytest.mark.parametrize(("asset", "name"), HARM)
 def test_a_check_passes_on_the_demo_and_finds_the_harm(demo, asset, name):
     with demo.settings.warehouse.connect() as connection:
-        connection.execute(f"USE {CATALOG}.{SCHEMA}")
+        connection.execute(f"USE {SCHEMA}")
         assert CHECKS[asset, name].run(connection).passed
         connection.begin()
         connection.execute(HARM[asset, name])

@@ -6,18 +6,18 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from medcalc_assets.auditors.gemini import BudgetError
+from medcalc_assets.auditors.casting import BudgetError
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
+from medcalc_assets.benchmarks.demo import original_rows, truth
+from medcalc_assets.calculators import KEYS
 from medcalc_assets.cli import main
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs import auditors, phase1_audit, phase2_relabel
 from medcalc_assets.defs.settings import Settings, SettingsError
-from medcalc_assets.demo.benchmark import released_rows, truth
 from medcalc_assets.labels.parsing import parse_label
-from medcalc_assets.partitions import KEYS
 from medcalc_assets_tests.gemini_server import KEY, Ask
 
-UID = {row["Patient Note"]: row["Row Number"] for row in released_rows()}
+UID = {row["Patient Note"]: row["Row Number"] for row in original_rows()}
 
 
 def knows_the_demo(ask: Ask) -> dict:
@@ -35,7 +35,7 @@ def knows_the_demo(ask: Ask) -> dict:
 
 @pytest.fixture
 def chain(start_chain, gemini):
-    assert len(UID) == len(released_rows())
+    assert len(UID) == len(original_rows())
     gemini.answer = knows_the_demo
     return start_chain(auditor="gemini-2.5-pro")
 
@@ -287,7 +287,7 @@ def test_nothing_starts_by_itself_until_it_is_switched_on():
     [("tools", "browser"), ("voting", "lazy"), ("mode", "fast"), ("max_usd", "-1"), ("at_once", "many"), ("max_usd", "nan")],
 )
 def test_a_setting_that_cannot_be_used_is_named_with_what_it_may_be(name, value):
-    settings = Settings(home="x", source="demo", published="", auditor="gemini-2.5-pro", ledger="sqlite://", **{name: value})
+    settings = Settings(home="x", source="demo", authors="", auditor="gemini-2.5-pro", ledger="sqlite://", **{name: value})
     with pytest.raises(SettingsError, match=f"MEDCALC_{name.upper()}"):
         settings.gemini("gemini-2.5-pro")
 

@@ -9,8 +9,8 @@ from medcalc_assets.labels.value import NA, as_columns, day, number
 JANUARY = day(dt.date(2024, 1, 1))
 
 
-def score(released, recomputed):
-    labels = pl.DataFrame({"uid": [1], **as_columns("label", [released])}, schema_overrides=_types("label"))
+def score(original, recomputed):
+    labels = pl.DataFrame({"uid": [1], **as_columns("label", [original])}, schema_overrides=_types("label"))
     relabels = pl.DataFrame(
         {"uid": [1], "status": ["high_confidence"], **as_columns("relabel", [recomputed])},
         schema_overrides=_types("relabel"),
@@ -32,7 +32,7 @@ def test_the_discrepancy_is_relative_to_the_larger_label(a, b, ratio):
 
 
 @pytest.mark.parametrize(
-    ("released", "recomputed", "comparison", "likely_error"),
+    ("original", "recomputed", "comparison", "likely_error"),
     [
         (number(100), number(95), "relative", False),
         (number(100), number(94.9), "relative", True),
@@ -44,8 +44,8 @@ def test_the_discrepancy_is_relative_to_the_larger_label(a, b, ratio):
         (JANUARY, number(3), "type", True),
     ],
 )
-def test_labels_are_compared_by_their_type(released, recomputed, comparison, likely_error):
-    row = score(released, recomputed)
+def test_labels_are_compared_by_their_type(original, recomputed, comparison, likely_error):
+    row = score(original, recomputed)
     assert (row["comparison"], row["likely_error"]) == (comparison, likely_error)
 
 

@@ -5,10 +5,10 @@ import shutil
 
 import polars as pl
 
+from medcalc_assets.benchmarks.spec import COLUMNS
 from medcalc_assets.release.gates import Candidate
-from medcalc_assets.release.release import MANIFEST, Releases, manifest_of, sha256
+from medcalc_assets.release.releases import MANIFEST, Releases, manifest_of, sha256
 from medcalc_assets.release.versions import FIRST, USES, Version
-from medcalc_assets.source import COLUMNS
 
 
 def copy_of(candidate, folder):
@@ -47,7 +47,7 @@ def where(condition, column, value):
 CONFIRMED = pl.col("Reason") == "confirmed"
 NUMBERS = pl.col("Output Type") == "decimal"
 HARM = {
-    "every_label_has_evidence": lambda c: edited(c, where(CONFIRMED, "Evidence", '{"released":"1"}')),
+    "every_label_has_evidence": lambda c: edited(c, where(CONFIRMED, "Evidence", '{"original":"1"}')),
     "no_change_without_a_reason": lambda c: edited(c, where(CONFIRMED, "Ground Truth Answer", "4711")),
     "value_within_limits": lambda c: edited(c, where(CONFIRMED & NUMBERS, "Upper Limit", "-9999")),
     "limits_by_type": lambda c: edited(c, where(CONFIRMED & NUMBERS, "Upper Limit", "999999")),

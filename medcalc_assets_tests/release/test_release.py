@@ -7,21 +7,14 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
+from medcalc_assets.benchmarks.spec import COLUMNS
+from medcalc_assets.calculators import KEYS
 from medcalc_assets.cli import main
 from medcalc_assets.definitions import assemble
-from medcalc_assets.defs.publication import history_of_releases
-from medcalc_assets.partitions import KEYS
+from medcalc_assets.defs.releases import history_of_releases
+from medcalc_assets.release.build import build
 from medcalc_assets.release.gates import GATES, Candidate
-from medcalc_assets.release.release import (
-    MANIFEST,
-    ReleaseError,
-    Releases,
-    build,
-    labels_in,
-    manifest_of,
-    sha256,
-    tampered,
-)
+from medcalc_assets.release.releases import MANIFEST, ReleaseError, Releases, labels_in, manifest_of, sha256, tampered
 from medcalc_assets.release.versions import (
     CASE,
     COMPARED,
@@ -34,7 +27,6 @@ from medcalc_assets.release.versions import (
     lowest_after,
     require_version,
 )
-from medcalc_assets.source import COLUMNS
 from medcalc_assets.storage.tables import LABEL_RELEASES, MAINTAINED_LABELS
 from medcalc_assets_tests.release.harm import HARM, copy_of, edited, file, where
 
@@ -213,7 +205,7 @@ def test_releases_follow_each_other_and_none_is_ever_overwritten(own_demo, relea
     with own_demo.settings.warehouse.connect() as connection:
         connection.execute(
             f"UPDATE {MAINTAINED_LABELS.full_name} SET reason = 'physician', final_number = 17, lower_number = 17, "
-            """upper_number = 17, evidence = '{"released":"1","physician":"17","reviewer":"Dr A"}' """
+            """upper_number = 17, evidence = '{"original":"1","physician":"17","reviewer":"Dr A"}' """
             f"WHERE uid = {changed}"
         )
     assert not release(own_demo, "1.1.1").success  # a changed label takes more

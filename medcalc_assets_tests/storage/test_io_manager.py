@@ -8,7 +8,8 @@ import duckdb
 import polars as pl
 import pytest
 
-from medcalc_assets.partitions import BY_CALCULATOR, KEYS
+from medcalc_assets.calculators import KEYS
+from medcalc_assets.defs.partitions import BY_CALCULATOR
 from medcalc_assets.storage.io_manager import DuckDBIOManager
 from medcalc_assets.storage.tables import AUDIT_FLAGS, BENCHMARK_SUMMARY, PHYSICIAN_AGREEMENT, TABLES
 from medcalc_assets.storage.warehouse import Warehouse, WarehouseError
@@ -71,8 +72,8 @@ def test_the_metadata_are_those_that_dagster_knows(home: Path, instance: dg.Dags
     materialize([one_flag_a_calculator], home, instance, FIRST, THIRD)
     metadata = latest(instance, "audit_flags")
     assert metadata["dagster/row_count"] == 3
-    assert metadata["dagster/table_name"] == "medcalc.medcalc.audit_flags"
-    with duckdb.connect(str(home / "medcalc.duckdb"), read_only=True) as connection:
+    assert metadata["dagster/table_name"] == "medcalc.audit_flags"
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
         assert connection.sql(f"SELECT count(*) FROM {metadata['dagster/table_name']}").fetchall() == [(3,)]
 
 
@@ -182,7 +183,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Warehouse,
 
     home = tmp_path_factory.mktemp("demo")
     resources = {
-        "settings": Settings(home=str(home), source="demo", published="", auditor=""),
+        "settings": Settings(home=str(home), source="demo", authors="", auditor=""),
         "io_manager": DuckDBIOManager(home=str(home)),
     }
     chain = dg.Definitions(

@@ -1,0 +1,91 @@
+"""The labels from now on, and the figures of the whole chain."""
+
+import dagster as dg
+import polars as pl
+
+from medcalc_assets.defs.settings import Settings
+from medcalc_assets.defs.stage import columns, describe, so_far, stage
+from medcalc_assets.defs.trace import PLAYGROUND
+from medcalc_assets.labels import value
+from medcalc_assets.labels.decision import REASONS, maintain
+from medcalc_assets.reports.pages import write_pages
+from medcalc_assets.reports.plots import disagreement_by_calculator, original_against_relabels
+from medcalc_assets.statistics import summary
+from medcalc_assets.statistics.summary import summarise
+from medcalc_assets.storage.tables import BENCHMARK_SUMMARY, INSTANCE_KEYS, MAINTAINED_LABELS
+
+DRAWN = ("label_number", "relabel_number")
+"""What the plots need besides."""
+
+
+@stage(
+    "release",
+    see=f"[Why is a label what it is? Trace it by its uid.]({PLAYGROUND})",
+    ins={
+        "raw_medcalc": columns(*INSTANCE_KEYS, "output_type", *value.columns("label")),
+        "derivation_audit": columns("uid", "verdict", "alternatives", *value.columns("published")),
+    },
+)
+def maintained_labels(
+    context: dg.AssetExecutionContext,
+    raw_medcalc: pl.DataFrame,
+    derivation_audit: pl.DataFrame,
+    disagreement_scores: pl.DataFrame,
+    physician_consensus: pl.DataFrame,
+    settings: Settings,
+) -> pl.DataFrame:
+    auditor = settings.auditor_that_counts
+    labels = maintain(raw_medcalc, disagreement_scores.filter(auditor=auditor), physician_consensus, derivation_audit)
+    labels = labels.with_columns(auditor=pl.lit(auditor)).select(MAINTAINED_LABELS.names)
+    describe(context, labels, auditor, **{reason: (pl.col("reason") == reason).sum() for reason in REASONS})
+    return labels
+
+
+@stage(
+    "release",
+    ins={
+        name: so_far(*summary.KEYS, *needed, *(DRAWN if name == "disagreement_scores" else ()))
+        for name, needed in summary.NEEDED.items()
+    },
+)
+def benchmark_summary(
+    context: dg.AssetExecutionContext,
+    raw_medcalc: pl.DataFrame,
+    derivation_audit: pl.DataFrame,
+    audit_flags: pl.DataFrame,
+    relabels: pl.DataFrame,
+    disagreement_scores: pl.DataFrame,
+    adjudication_queue: pl.DataFrame,
+    physician_consensus: pl.DataFrame,
+    maintained_labels: pl.DataFrame,
+    settings: Settings,
+) -> pl.DataFrame:
+    tables = {name: table for name, table in locals().items() if name in summary.NEEDED}
+    auditor = settings.auditor_that_counts
+    figures = summarise(tables, auditor).select(BENCHMARK_SUMMARY.names)
+    context.add_asset_metadata(
+        {
+            "auditor": auditor,
+            "disagreement by calculator": dg.MarkdownMetadataValue(disagreement_by_calculator(figures, auditor)),
+            "original against relabels": dg.MarkdownMetadataValue(
+                original_against_relabels(disagreement_scores.filter(auditor=auditor), auditor)
+            ),
+        }
+    )
+    return figures
+
+
+@dg.asset(
+    group_name="release",
+    description="The report, the index of all labels and a page for each, in `$MEDCALC_HOME/report`: no network needed.",
+    owners=["team:label-stewards"],
+    kinds={"html"},
+    deps=["benchmark_summary", "physician_agreement", "maintained_labels", "label_events"],
+)
+def label_pages(settings: Settings) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """For maintainers and readers; a page says if its case is out with a reviewer who must not see it."""
+    folder = settings.warehouse.home / "report"
+    count = write_pages(settings.warehouse, settings.packets, folder)
+    return dg.MaterializeResult(
+        metadata={"pages": count, "report": dg.MetadataValue.path(str((folder / "report.html").absolute()))}
+    )

@@ -1,0 +1,62 @@
+"""Which labels physicians look at first: the order of review."""
+
+import polars as pl
+
+from medcalc_assets.labels.discrepancy import COMPARISONS, discrepancy
+from medcalc_assets.labels.value import as_text, columns
+
+TIERS = (
+    "an abstention against a value",
+    "a number against a date",
+    "two dates, by days apart",
+    "two numbers, by discrepancy",
+    "a suspect date",
+    "a suspect number",
+    "undecided",
+)
+"""The order of review: the contested (in the order of COMPARISONS), the suspects, and the rest without a relabel."""
+
+
+SUSPECT_DATE, SUSPECT_NUMBER, UNDECIDED = range(len(COMPARISONS), len(TIERS))
+
+
+def review_order(labels: pl.DataFrame, scores: pl.DataFrame, audits: pl.DataFrame) -> pl.DataFrame:
+    """The contested instances, the suspects and the undecided, in order of review: by `tier` and falling `severity`.
+
+    `labels` has a row per instance, `scores` those of the auditor that counts, `audits` the derivation audits. Contested
+    are the likely errors: an abstention against a value first, then dates by days apart, then numbers by discrepancy,
+    ties by uid. Source: arXiv:2512.19691, section 5, which sorts N/A first and then by disagreement, with days and ratios
+    in one column, so that dates came before nearly all numbers. We keep its order, unmixed. Suspects have no relabel, but
+    their own entities contradict their label; what the published rule gives is the candidate. The undecided have neither.
+    """
+    contested, apart = pl.col("likely_error"), pl.col("published_date") - pl.col("label_date")
+    by_entities = discrepancy(pl.col("label_number"), pl.col("published_number"))
+    suspect = contested.is_null() & pl.col("contradicted")
+    compared = scores.select("uid", "likely_error", "comparison", "discrepancy", "days", *columns("relabel"))
+    recomputed = audits.select("uid", *columns("published"), contradicted="likely_error")
+    return (
+        labels.join(compared, on="uid", how="left")
+        .join(recomputed, on="uid")
+        .filter(contested.fill_null(True))
+        .with_columns(
+            *(
+                pl.when(contested).then(pl.col(relabel)).when(suspect).then(pl.col(published)).alias(candidate)
+                for candidate, relabel, published in zip(*map(columns, ("candidate", "relabel", "published")), strict=True)
+            ),
+            tier=pl.when(contested)
+            .then(pl.col("comparison").replace_strict(COMPARISONS, range(len(COMPARISONS)), return_dtype=pl.Int32))
+            .when(suspect)
+            .then(pl.when(apart.is_null()).then(SUSPECT_NUMBER).otherwise(SUSPECT_DATE))
+            .otherwise(UNDECIDED),
+            severity=pl.when(contested)
+            .then(pl.coalesce(pl.col("days").cast(pl.Float64), "discrepancy"))
+            .when(suspect)
+            .then(pl.coalesce(apart.dt.total_days().abs().cast(pl.Float64), by_entities)),
+            why=pl.when(contested)
+            .then(pl.format("original {}, relabel {}", as_text("label"), as_text("relabel")))
+            .when(suspect)
+            .then(pl.format("original {}, no relabel, its entities give {}", as_text("label"), as_text("published")))
+            .otherwise(pl.format("original {}, no relabel", as_text("label"))),
+        )
+        .sort("tier", "severity", "uid", descending=[False, True, False], nulls_last=True)
+    )

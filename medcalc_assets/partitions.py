@@ -1,8 +1,0 @@
-"""The 55 partitions of every table of instances: one a calculator, in the order of the calculators' ids."""
-
-import dagster as dg
-
-from medcalc_assets.calculators import CALCULATORS
-
-KEYS = [calculator.slug for calculator in CALCULATORS.values()]
-BY_CALCULATOR = dg.StaticPartitionsDefinition(KEYS)

@@ -1,0 +1,180 @@
+"""A release: the maintained labels as files that others can build on and cite. Made whole, checked, then never changed."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from medcalc_assets.auditors import simulated
+from medcalc_assets.auditors.tasks import PACKAGE, PROMPTS
+from medcalc_assets.benchmarks.spec import COLUMNS
+from medcalc_assets.calculators import CALCULATORS
+from medcalc_assets.labels.decision import REASONS
+from medcalc_assets.labels.value import columns
+from medcalc_assets.release import use
+from medcalc_assets.release.formats import maintained_benchmark
+from medcalc_assets.release.releases import MANIFEST, Releases, sha256
+from medcalc_assets.release.versions import (
+    FIRST,
+    LEVELS,
+    ORIGINAL,
+    USES,
+    Version,
+    as_original,
+    changes,
+    lowest_after,
+)
+from medcalc_assets.storage import tables
+from medcalc_assets.storage.warehouse import Warehouse
+from medcalc_assets.templates import templates
+
+
+def build(warehouse: Warehouse, releases: Releases, version: Version | None, folder: Path) -> dict[str, Any]:
+    """Write all files of this version into `folder`, which is emptied first, and return the manifest.
+
+    None is the lowest version that the changes since the last release permit.
+
+    The same tables, code and earlier releases give the same bytes: no file holds a time, and rows are in order.
+    Raises WarehouseError if the chain has not been run, ReleaseError for an earlier release that is not as released.
+    """
+    raw = warehouse.read(tables.RAW_MEDCALC)
+    maintained = warehouse.read(tables.MAINTAINED_LABELS)
+    audits = warehouse.read(tables.DERIVATION_AUDIT, columns=["uid", *columns("published")])
+    demo = simulated.NAME in maintained["auditor"] or "demo" in raw["source"]
+    previous = releases.before(version)
+    labels = with_grounds(raw, maintained, audits)
+    comparisons = {ORIGINAL: changes(as_original(labels, raw), labels)}
+    if previous:
+        comparisons[str(previous)] = changes(releases.labels(str(previous)), labels)
+    version = version or (lowest_after(previous, comparisons[str(previous)]) if previous else FIRST)
+
+    stem = f"{'DEMO_' if demo else ''}medcalc_bench_{version}"
+    names = {"csv": f"{stem}.csv", "parquet": f"{stem}.parquet", "since_original": f"{stem}_changes_since_{ORIGINAL}.csv"}
+    if previous:
+        names["since_previous"] = f"{stem}_changes_since_{previous}.csv"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    labels.select(*COLUMNS, *USES, "Use Because").write_csv(folder / names["csv"])
+    labels.write_parquet(folder / names["parquet"], compression="zstd", statistics=False)
+    for (_, changed), name in zip(comparisons.items(), list(names.values())[2:], strict=True):
+        changed.write_csv(folder / name)
+    figures = _figures(labels)
+    source, source_version = raw.select("source", "source_version").row(0)
+    facts = {
+        "version": str(version),
+        "demo": demo,
+        "previous": previous and str(previous),
+        "source": source,
+        "source_version": source_version,
+        "calculators": labels["Calculator ID"].n_unique(),
+        "split": "train" if source == "hf:train" else "test",
+    }
+    render = templates().get_template
+    card = render("README.md.j2").render(**facts, **figures, **_tables(labels), files=names, levels=LEVELS)
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    listed = {name: changed.to_dicts() for name, changed in comparisons.items()}
+    changelog = render("CHANGELOG.md.j2").render(version=version, demo=demo, comparisons=listed)
+    (folder / "CHANGELOG.md").write_text(changelog, encoding="utf-8")
+    manifest = {
+        "name": "MedCalc-Bench with maintained labels" + (" (DEMO)" if demo else ""),
+        "labels": names["parquet"],
+        **facts,
+        **figures,
+        "previous_manifest_sha256": previous and sha256(releases.of(previous) / MANIFEST),
+        "changes": {name: dict(sorted(changed["Level"].value_counts().rows())) for name, changed in comparisons.items()},
+        **_provenance(warehouse, maintained),
+        "policy": {"uses": {name: use._asdict() for name, use in _policy(demo).items()}, "confidence": use.CONFIDENCE},
+        "versions": LEVELS,
+        "files": {path.name: {"sha256": sha256(path), "bytes": path.stat().st_size} for path in sorted(folder.iterdir())},
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return manifest
+
+
+def with_grounds(raw: pl.DataFrame, maintained: pl.DataFrame, audits: pl.DataFrame) -> pl.DataFrame:
+    """The benchmark in the columns of v1.0, and beside each label its grounds, its confidence and its uses."""
+    beside = maintained.join(audits, on="uid", validate="1:1").select(
+        pl.col("uid").alias("Row Number"),
+        use.confidence().alias("Confidence"),
+        *(expression.alias(name) for expression, name in zip(use.uses(), (*USES, "Use Because"), strict=True)),
+    )
+    return maintained_benchmark(raw, maintained).join(beside, on="Row Number", validate="1:1")
+
+
+@cache
+def code_sha256(*folders: Path) -> str:
+    """Of all sources in these folders, with their names: the same in a checkout and in an installed package, where the
+    prompts lie inside it."""
+    files = {
+        f"{folder.name}/{path.relative_to(folder).as_posix()}": path.read_bytes()
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and (folder == PROMPTS or PROMPTS not in path.parents)
+    }
+    return hashlib.sha256(b"".join(name.encode() + b"\0" + files[name] + b"\0" for name in sorted(files))).hexdigest()
+
+
+def _policy(demo: bool) -> Mapping[str, use.Use]:
+    return dict.fromkeys(use.USES, use.SIMULATED) if demo else use.USES
+
+
+def _figures(labels: pl.DataFrame) -> dict[str, Any]:
+    counts = labels["State"].value_counts()
+    states = dict(counts.iter_rows())
+    return {
+        "instances": labels.height,
+        "evaluation": int(labels["Evaluation"].sum()),
+        "reward": int(labels["Reward"].sum()),
+        "not_computable": states.get("not_computable", 0),
+        "ambiguous": states.get("ambiguous", 0),
+        "unresolved": labels.filter(Reason="unresolved").height,
+    }
+
+
+def _tables(labels: pl.DataFrame) -> dict[str, Any]:
+    uses = {row["Reason"]: row for row in labels.unique("Reason", keep="first").iter_rows(named=True)}
+    said = {True: "yes", False: "no"}
+    sizes = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K"}
+    return {
+        "size": next((name for top, name in sizes.items() if labels.height < top), "100K<n<1M"),
+        "reasons": [
+            {
+                "reason": reason,
+                "labels": labels.filter(Reason=reason).height,
+                "meaning": meaning,
+                "evaluation": said[uses[reason]["Evaluation"]],
+                "reward": said[uses[reason]["Reward"]],
+                "why": uses[reason]["Use Because"],
+            }
+            for reason, meaning in REASONS.items()
+            if reason in uses
+        ],
+        "confidences": [
+            {"name": name, "labels": labels.filter(Confidence=name).height, "meaning": meaning}
+            for name, meaning in use.CONFIDENCE.items()
+        ],
+    }
+
+
+def _provenance(warehouse: Warehouse, maintained: pl.DataFrame) -> dict[str, Any]:
+    """Who voted, by which prompts and models; who answered; by which rules and which code."""
+    by = ["auditor", "model_version", "prompt_sha256"]
+    votes = {
+        name: warehouse.read(tables.TABLES[name], columns=by).group_by(by).len("votes").sort(by, nulls_last=True).to_dicts()
+        for name in ("audit_votes", "relabel_votes")
+    }
+    answers = warehouse.read(tables.PHYSICIAN_CONSENSUS, columns=["reviewer"])
+    return {
+        "auditors": sorted(maintained["auditor"].unique()),
+        **votes,
+        "physicians": dict(answers["reviewer"].value_counts().sort("reviewer").iter_rows()),
+        "rules": {rule.slug: {"id": rule.id, "name": rule.name, "source": rule.source} for rule in CALCULATORS.values()},
+        "rules_sha256": code_sha256(PACKAGE / "calculators"),
+        "code": {"medcalc_assets": installed("medcalc_assets"), "sha256": code_sha256(PACKAGE, PROMPTS)},
+    }

@@ -1,0 +1,115 @@
+"""The folder of all releases: which there are, what each says of itself, and whether it is as it was released."""
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from medcalc_assets.errors import MedcalcError
+from medcalc_assets.release.versions import Version
+
+MANIFEST = "manifest.json"
+
+
+class ReleaseError(MedcalcError):
+    """A release cannot be made, read or compared as asked. Nothing that was released has been changed."""
+
+
+@dataclass(frozen=True)
+class Releases:
+    """The folder of all releases, and of the candidate that is to become one."""
+
+    folder: Path
+
+    @property
+    def candidate(self) -> Path:
+        return self.folder / ".candidate"
+
+    def of(self, version: Version) -> Path:
+        return self.folder / str(version)
+
+    @property
+    def versions(self) -> list[Version]:
+        names = (path.name for path in self.folder.glob("*") if re.fullmatch(r"\d+\.\d+\.\d+", path.name))
+        return sorted(map(Version.parse, names))
+
+    def before(self, version: Version | None) -> Version | None:
+        """The release that this one follows; for None the last one."""
+        return max((each for each in self.versions if version is None or each < version), default=None)
+
+    def publish(self, manifest_sha256: str) -> Path:
+        """Let the candidate of that manifest become the release, in one step.
+
+        Raises ReleaseError if the candidate is another by now, if another release has that version, or if no label changed
+        since the release before it.
+        """
+        if sha256(self.candidate / MANIFEST) != manifest_sha256 or tampered(self.candidate):
+            raise ReleaseError(f"{self.candidate} was changed while the gates looked at it: release again.")
+        manifest = manifest_of(self.candidate)
+        target = self.of(Version.parse(manifest["version"]))
+        if manifest["previous"] and not manifest["changes"][manifest["previous"]]:
+            raise ReleaseError(f"No label changed since {manifest['previous']}: cite that.")
+        if target.exists():
+            if self.is_released:
+                return target
+            raise ReleaseError(f"{target} is there already, and a released version is never overwritten.")
+        for path in self.candidate.iterdir():
+            path.chmod(0o444)
+        os.rename(self.candidate, target)
+        return target
+
+    @property
+    def is_released(self) -> bool:
+        """Whether the release of the candidate's version is the candidate, to the letter, as after a kill between the
+        files and the row of `label_releases`."""
+        target = self.of(Version.parse(manifest_of(self.candidate)["version"]))
+        same = (target / MANIFEST).exists() and sha256(target / MANIFEST) == sha256(self.candidate / MANIFEST)
+        return same and not tampered(target)
+
+    def labels(self, name: str) -> pl.DataFrame:
+        """The labels of a release. Raises ReleaseError if there is none of that version, or it is not as released."""
+        folder = self.of(Version.parse(name))
+        if not folder.is_dir():
+            known = ", ".join(map(str, self.versions)) or "none"
+            raise ReleaseError(f"{folder} does not exist. Released are: {known}.")
+        if harmed := tampered(folder):
+            raise ReleaseError(f"{folder} is not as it was released: {'; '.join(harmed)}. Get the release again.")
+        return labels_in(folder)
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    """What a release, or a candidate, says of itself."""
+    try:
+        found: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ReleaseError(f"{folder / MANIFEST} cannot be read: {error}. Get the release again.") from error
+    return found
+
+
+def labels_in(folder: Path) -> pl.DataFrame:
+    return pl.read_parquet(folder / manifest_of(folder)["labels"])
+
+
+def tampered(folder: Path) -> list[str]:
+    """How the files of a release differ from what its manifest says of them."""
+    listed = manifest_of(folder)["files"]
+    present = {path.name for path in folder.iterdir()} - {MANIFEST}
+    return [
+        *(f"{name} is missing" for name in sorted(listed.keys() - present)),
+        *(f"{name} is not of the release" for name in sorted(present - listed.keys())),
+        *(
+            f"{name} was changed"
+            for name in sorted(present & listed.keys())
+            if sha256(folder / name) != listed[name]["sha256"]
+        ),
+    ]
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

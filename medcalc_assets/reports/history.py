@@ -1,0 +1,190 @@
+"""The history of every label: what is known of it now, and which of that is new since it was last written down."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from medcalc_assets.calculators import CALCULATORS
+from medcalc_assets.labels.value import as_text, columns
+from medcalc_assets.storage.tables import INSTANCE_KEYS, LABEL_EVENTS
+
+SOURCES = {
+    "imported": "raw_medcalc",
+    "derivation_audited": "derivation_audit",
+    "audit_votes_cast": "audit_flags",
+    "relabel_votes_cast": "relabel_votes",
+    "relabelled": "relabels",
+    "contested": "disagreement_scores",
+    "queued": "adjudication_queue",
+    "adjudicated": "physician_labels",
+    "maintained": "maintained_labels",
+}
+"""Which table an event is read from. `released`, the last, is read from the releases."""
+BESIDES = ("rationale", "assumptions", "time_point", "guideline", "confidence")
+"""What a physician says beside the answer."""
+NEEDED = {
+    "raw_medcalc": ["row_sha256", *columns("label")],
+    "derivation_audit": ["verdict", "explanation", *columns("published")],
+    "audit_votes": ["auditor", "model_version", "prompt_sha256"],
+    "audit_flags": ["auditor", "status", "n_votes", "n_flags"],
+    "relabel_votes": ["auditor", "model_version", "prompt_sha256", "status", *columns("answer")],
+    "relabels": ["auditor", "status", "n_votes", "n_agree", *columns("relabel")],
+    "disagreement_scores": [
+        "auditor",
+        "likely_error",
+        "attribution",
+        "attribution_evidence",
+        *columns("label"),
+        *columns("relabel"),
+    ],
+    "adjudication_queue": ["auditor", "tier", "why", *columns("candidate")],
+    "physician_labels": ["reviewer", "state", *BESIDES, *columns("physician")],
+    "maintained_labels": ["auditor", "state", "reason", *columns("final")],
+}
+"""The tables that events are read from, and the columns that they take, besides the keys of the instance."""
+SAID = ["value", "detail", "model_version", "prompt_sha256"]
+"""What makes an event another one than the last of its kind."""
+SUBJECT = ["uid", "event", "actor"]
+FACT = [*INSTANCE_KEYS, "event", "actor", *SAID, "rule"]
+WITHDRAWN = "withdrawn: it no longer holds"
+
+
+def facts(tables: Mapping[str, pl.DataFrame], releases: pl.DataFrame) -> pl.DataFrame:
+    """What holds of every label now, one row a fact, in the columns of FACT.
+
+    `tables` are those of NEEDED; `releases` has uid, version and answer of every label ever released.
+    """
+    rules = {number: rule.source for number, rule in CALCULATORS.items()}
+    provenance = {
+        name: tables[name]
+        .group_by("uid", "auditor")
+        .agg(pl.col("model_version", "prompt_sha256").unique().drop_nulls().sort().str.join(", ").replace("", None))
+        for name in ("audit_votes", "relabel_votes")
+    }
+    flags = tables["audit_flags"].filter(pl.col("status") != "not_audited")
+    keys = tables["raw_medcalc"].select(INSTANCE_KEYS)
+    votes = tables["relabel_votes"].filter(pl.col("status") != "not_cast")
+    votes = votes.with_columns(said=pl.coalesce(as_text("answer"), pl.lit("failed")))
+    answers = votes.group_by(*INSTANCE_KEYS, "auditor").agg(pl.col("said").sort().str.join(", "))
+    auditor = pl.col("auditor")
+    beside = (pl.format(f"{name.replace('_', ' ')}: {{}}", name) for name in BESIDES)
+    found = [
+        _fact(
+            "imported",
+            tables["raw_medcalc"],
+            pl.lit("v1.0"),
+            as_text("label"),
+            pl.format("row {}", pl.col("row_sha256").str.slice(0, 12)),
+        ),
+        _fact(
+            "derivation_audited",
+            tables["derivation_audit"],
+            pl.lit("the published rule"),
+            as_text("published"),
+            pl.format("{}: {}", "verdict", "explanation"),
+        ).with_columns(rule=pl.col("calculator_id").replace_strict(rules, return_dtype=pl.String)),
+        _fact(
+            "audit_votes_cast",
+            flags.join(provenance["audit_votes"], on=["uid", "auditor"], how="left"),
+            auditor,
+            pl.col("status"),
+            pl.format("{} of {} usable votes call it wrong", "n_flags", "n_votes"),
+        ),
+        _fact(
+            "relabel_votes_cast",
+            answers.join(provenance["relabel_votes"], on=["uid", "auditor"], how="left"),
+            auditor,
+            pl.lit(None, pl.String),
+            pl.col("said"),
+        ),
+        _fact("relabelled", tables["relabels"], auditor, as_text("relabel"), pl.col("status")),
+        _fact(
+            "contested",
+            tables["disagreement_scores"].filter("likely_error"),
+            auditor,
+            as_text("relabel"),
+            pl.format("original {}; {}: {}", as_text("label"), "attribution", "attribution_evidence"),
+        ),
+        _fact(
+            "queued",
+            tables["adjudication_queue"],
+            pl.lit("the queue"),
+            as_text("candidate"),
+            pl.format("tier {}: {}; relabels of {}", "tier", "why", "auditor"),
+        ),
+        _fact(
+            "adjudicated",
+            tables["physician_labels"],
+            pl.col("reviewer"),
+            as_text("physician"),
+            pl.concat_str("state", *beside, separator="; ", ignore_nulls=True),
+        ),
+        _fact(
+            "maintained",
+            tables["maintained_labels"],
+            pl.lit("the rule"),
+            as_text("final"),
+            pl.format("{}: {}; relabels of {}", "state", "reason", "auditor"),
+        ),
+        _fact(
+            "released",
+            releases.join(keys, on="uid"),
+            pl.col("version"),
+            pl.col("answer"),
+            pl.format("in release {}", "version"),
+        ),
+    ]
+    return pl.concat(found)
+
+
+def new_events(now: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
+    """The facts that the history does not end with yet, with what they replace (`before`) and their `sequence`.
+
+    A fact that differs from the last event about the same subject is a new event; the same is none. Where the last event
+    is no fact any more (a label is no longer contested, an answer was withdrawn) that is an event, too. What was released
+    remains released.
+    """
+    last = earlier.sort("sequence").group_by(SUBJECT).last() if earlier.height else earlier
+    joined = now.join(
+        last.select(*INSTANCE_KEYS, "event", "actor", "sequence", *(pl.col(name).alias(f"last_{name}") for name in SAID)),
+        on=[*INSTANCE_KEYS, "event", "actor"],
+        how="full",
+        coalesce=True,
+    ).filter(pl.col("detail").is_not_null() | (pl.col("event") != "released"))
+    gone = pl.col("detail").is_null()
+    known = pl.col("sequence").is_not_null()
+    differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"last_{name}")) for name in SAID)
+    still_gone = gone & (pl.col("last_detail") == WITHDRAWN)
+    return (
+        joined.filter((~known | differs) & ~still_gone.fill_null(False))
+        .with_columns(
+            detail=pl.col("detail").fill_null(WITHDRAWN),
+            before=pl.col("last_value"),
+            sequence=(pl.col("sequence") + 1).fill_null(0).cast(pl.Int32),
+        )
+        .select(*FACT, "before", "sequence")
+    )
+
+
+def stamped(events: pl.DataFrame, stamps: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `label_events`: each event with run, time and code version of the table that it was read from.
+
+    `stamps` has `event`, `calculator`, `run_id`, `code_version`, `happened_at`, and for releases `actor`.
+    """
+    of_tables, of_releases = (
+        stamps.filter(pl.col("actor").is_null()).drop("actor"),
+        stamps.filter(pl.col("actor").is_not_null()),
+    )
+    released = pl.col("event") == "released"
+    rows = pl.concat(
+        [
+            events.filter(~released).join(of_tables, on=["event", "calculator"], how="left"),
+            events.filter(released).join(of_releases.drop("calculator"), on=["event", "actor"], how="left"),
+        ]
+    )
+    return rows.select(LABEL_EVENTS.names).cast(LABEL_EVENTS.polars_schema).sort("uid", "event", "actor", "sequence")
+
+
+def _fact(event: str, frame: pl.DataFrame, by: pl.Expr, value: pl.Expr, detail: pl.Expr) -> pl.DataFrame:
+    absent = [pl.lit(None, pl.String).alias(name) for name in (*SAID[2:], "rule") if name not in frame.columns]
+    return frame.with_columns(*absent, event=pl.lit(event), actor=by, value=value, detail=detail.fill_null("")).select(FACT)

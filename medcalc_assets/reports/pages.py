@@ -1,0 +1,125 @@
+"""Pages that need nothing but a browser: the report, an index of all labels with filters, and a page for each label."""
+
+import json
+import re
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from medcalc_assets.auditors import simulated
+from medcalc_assets.labels.value import from_row
+from medcalc_assets.physicians.packet import Packets
+from medcalc_assets.reports.report import report_page
+from medcalc_assets.reports.trace import Rows, parts
+from medcalc_assets.storage import tables
+from medcalc_assets.storage.warehouse import Warehouse
+from medcalc_assets.templates import markdown, templates
+
+
+def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
+    """Write `report.html`, `index.html` and `labels/<uid>.html`, and return the number of labels. The old pages are there
+    until all new ones are."""
+    stored = {name: warehouse.read(table) for name, table in tables.TABLES.items() if "uid" in table.key}
+    by_uid: dict[int, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: {name: [] for name in tables.TABLES})
+    for name, frame in stored.items():
+        for row in frame.iter_rows(named=True):
+            by_uid[row["uid"]][name].append(row)
+    out = packets.out_for_review(stored["physician_labels"].select("uid", "reviewer").iter_rows())
+    unfinished = folder.with_name(f".{folder.name}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    (unfinished / "labels").mkdir(parents=True)
+    complete = {uid: rows for uid, rows in sorted(by_uid.items()) if rows["maintained_labels"]}
+    for uid, rows in complete.items():
+        (unfinished / "labels" / f"{uid}.html").write_text(label_page(rows, out.get(uid, [])), encoding="utf-8")
+    (unfinished / "index.html").write_text(index_page(complete.values()), encoding="utf-8")
+    (unfinished / "report.html").write_text(report_page(stored), encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.rename(folder)
+    return len(complete)
+
+
+def label_page(rows: Rows, out: list[str]) -> str:
+    """The trace of one label; in its note, the numbers that the entities hold are marked. `out`: who is still to answer."""
+    instance = rows["raw_medcalc"][0]
+    headline, _, rest = parts(rows, out)
+    note, not_found = marked(instance["note"], json.loads(instance["entities"]))
+    return (
+        templates()
+        .get_template("label.html.j2")
+        .render(
+            uid=instance["uid"],
+            headline=as_html(headline),
+            question=instance["question"],
+            note=note,
+            not_found=not_found,
+            rest=as_html(rest),
+            simulated=rows["maintained_labels"][0]["auditor"] == simulated.NAME,
+        )
+    )
+
+
+def index_page(labels: Any) -> str:
+    """A row for every label, with filters for calculator, state, reason and attribution."""
+    listed = [_listed(rows) for rows in labels]
+    filters = {
+        name: sorted({row[name] for row in listed if row[name]}) for name in ("calculator", "state", "reason", "attribution")
+    }
+    invented = any(rows["maintained_labels"][0]["auditor"] == simulated.NAME for rows in labels)
+    return templates().get_template("index.html.j2").render(rows=listed, filters=filters, simulated=invented)
+
+
+def marked(note: str, entities: Mapping[str, Any]) -> tuple[Markup, dict[str, str]]:
+    """The note with the numbers and dates marked that the entities hold, where they are written the same way; and by
+    entity the numbers and dates that are nowhere in it so written."""
+    spellings = {
+        name: [spelling for part in (raw if isinstance(raw, list) else [raw]) for spelling in _spellings(part)]
+        for name, raw in entities.items()
+    }
+    names = {spelling: name for name, each in reversed(spellings.items()) for spelling in each}
+    if not names:
+        return Markup.escape(note), {}
+    longest_first = "|".join(re.escape(spelling) for spelling in sorted(names, key=len, reverse=True))
+    pieces = re.split(rf"(?<![\w.,])({longest_first})(?!\d|[.,]\d|/\d+/)", note)
+    found = set(pieces[1::2])
+    not_found = {name: each[0] for name, each in spellings.items() if each and not found & set(each)}
+    shown = Markup("").join(
+        Markup('<mark title="{}">{}</mark>').format(names[piece], piece) if place % 2 else piece
+        for place, piece in enumerate(pieces)
+    )
+    return shown, not_found
+
+
+def as_html(text: str) -> Markup:
+    """A trace as HTML. It is escaped already; no link, image or HTML in it is followed."""
+    return Markup(markdown().render(text))
+
+
+def _spellings(value: Any) -> Iterator[str]:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        yield f"{value:.10g}"
+        yield f"{value:,.10g}"
+        if float(value).is_integer() and abs(value) < 1e15:
+            yield f"{value:.1f}"
+    elif isinstance(value, str) and re.fullmatch(r"\d{1,2}/\d{1,2}/\d{2,4}", value):
+        yield value
+        month, day, year = value.split("/")
+        yield f"{int(month)}/{int(day)}/{year}"
+
+
+def _listed(rows: Rows) -> dict[str, Any]:
+    instance, maintained = rows["raw_medcalc"][0], rows["maintained_labels"][0]
+    scores = [row for row in rows["disagreement_scores"] if row["auditor"] == maintained["auditor"]]
+    return {
+        "uid": instance["uid"],
+        "calculator": instance["calculator_name"],
+        "original": instance["label_text"],
+        "maintained": str(from_row(maintained, "final")),
+        "changed": from_row(maintained, "final") != from_row(instance, "label"),
+        "state": maintained["state"],
+        "reason": maintained["reason"],
+        "attribution": scores[0]["attribution"] if scores else None,
+    }

@@ -1,0 +1,95 @@
+"""The report over the whole benchmark, for a reader who decides whether to trust it."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+from markupsafe import Markup
+
+from medcalc_assets.auditors import simulated
+from medcalc_assets.auditors.protocol import cost
+from medcalc_assets.labels.attribution import CAUSES
+from medcalc_assets.labels.decision import REASONS
+from medcalc_assets.labels.value import from_row
+from medcalc_assets.physicians.consensus import agreement
+from medcalc_assets.reports.plots import disagreement_by_calculator, original_against_relabels
+from medcalc_assets.statistics.agreement import compare_with_physicians
+from medcalc_assets.statistics.estimates import proportion
+from medcalc_assets.statistics.summary import NEEDED, summarise
+from medcalc_assets.templates import markdown, templates
+
+
+def report_page(stored: Mapping[str, pl.DataFrame]) -> str:
+    """The whole benchmark, for a reader who decides whether to trust it."""
+    auditor = stored["maintained_labels"]["auditor"].mode().sort()[0]
+    figures = summarise({name: stored[name] for name in NEEDED}, auditor)
+    total = figures.select(pl.col(pl.Int32).exclude("calculator_id")).sum().row(0, named=True)
+    contested = pl.sum_horizontal("contested_numbers", "contested_dates", "contested_abstentions")
+    likely = int(figures.select(contested.sum()).item())
+    audits, maintained = stored["derivation_audit"], stored["maintained_labels"]
+    votes = pl.concat(
+        [
+            stored[name]
+            .select("auditor", "status", "calls", "cost_usd", "input_tokens", "output_tokens")
+            .filter(pl.col("status") != "not_cast")
+            .with_columns(phase=pl.lit(phase))
+            for phase, name in (("1", "audit_votes"), ("2", "relabel_votes"))
+        ]
+    )
+    answers: dict[str, dict[int, Any]] = defaultdict(dict)
+    for row in stored["physician_labels"].iter_rows(named=True):
+        answers[row["reviewer"]][row["uid"]] = from_row(row, "physician")
+    body = (
+        templates()
+        .get_template("report.md.j2")
+        .render(
+            auditor=auditor,
+            simulated=auditor == simulated.NAME,
+            total=total,
+            likely=likely,
+            of_confident=_share(likely, total["high_confidence"]),
+            of_all=_share(likely, total["instances"]),
+            of_contradicted=_share(total["contradicted"], total["instances"]),
+            audited=stored["audit_flags"]
+            .filter((pl.col("status") != "not_audited") & (pl.col("auditor") == auditor))
+            .height,
+            verdicts=dict(audits["verdict"].value_counts().sort("verdict").iter_rows()),
+            causes=CAUSES,
+            defects=_defects(audits, stored["raw_medcalc"]),
+            reasons=[(reason, maintained.filter(reason=reason).height, meaning) for reason, meaning in REASONS.items()],
+            agreement=compare_with_physicians(
+                stored["raw_medcalc"], audits, stored["relabels"], stored["physician_consensus"], auditor
+            ),
+            reviewers=agreement(answers),
+            costs=votes.group_by("phase", "auditor")
+            .agg(
+                pl.len().alias("votes"),
+                (pl.col("status") == "failed").sum().alias("failed"),
+                pl.sum("input_tokens", "output_tokens"),
+                cost().alias("cost_usd"),
+            )
+            .sort("phase", "auditor")
+            .to_dicts(),
+            by_calculator=figures.with_columns(likely=contested)
+            .sort("likely", "calculator", descending=[True, False])
+            .to_dicts(),
+            shares=disagreement_by_calculator(figures, auditor),
+            scatter=original_against_relabels(stored["disagreement_scores"].filter(auditor=auditor), auditor),
+        )
+    )
+    return templates().get_template("report.html.j2").render(body=Markup(markdown(images=True).render(body)))
+
+
+def _defects(audits: pl.DataFrame, names: pl.DataFrame) -> list[dict[str, Any]]:
+    """What v1.0 does otherwise than the published rule, by the number of labels that it explains."""
+    found = audits.join(names, on="uid").select(
+        pl.col("calculator_name").alias("calculator"), defect=pl.col("defects").str.json_decode(pl.List(pl.String))
+    )
+    counted = found.explode("defect").drop_nulls().group_by("calculator", "defect").len("labels")
+    return counted.sort("labels", "calculator", "defect", descending=[True, False, False]).to_dicts()
+
+
+def _share(part: int, whole: int) -> str:
+    share = proportion(part, whole)
+    return f"{share.value:.1%} (Wilson 95% {share.low:.1%} to {share.high:.1%})" if whole else "none"

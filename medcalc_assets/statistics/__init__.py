@@ -1,0 +1,1 @@
+"""Estimates and what is computed from many labels at once. Pure: no Dagster, no network, no database."""

@@ -1,0 +1,68 @@
+"""The figures of the whole benchmark, by calculator."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from medcalc_assets.labels.attribution import CAUSES
+from medcalc_assets.labels.queue import SUSPECT_DATE, SUSPECT_NUMBER
+from medcalc_assets.labels.value import columns
+
+NEEDED: dict[str, list[str]] = {
+    "raw_medcalc": ["uid", *columns("label")],
+    "derivation_audit": ["verdict"],
+    "audit_flags": ["auditor", "status"],
+    "relabels": ["auditor", "status"],
+    "disagreement_scores": ["auditor", "comparison", "likely_error", "attribution"],
+    "adjudication_queue": ["tier"],
+    "physician_consensus": ["uid"],
+    "maintained_labels": ["uid", "state", "reason", *columns("final")],
+}
+"""The tables that the figures are counted from, and the columns that they take, besides the calculator's."""
+KEYS = ["calculator_id", "calculator"]
+
+
+def summarise(tables: Mapping[str, pl.DataFrame], auditor: str) -> pl.DataFrame:
+    """One row a calculator that has instances: the counts of `benchmark_summary`, for the auditor that counts.
+
+    `tables` are those of NEEDED.
+    """
+    error, comparison, tier = pl.col("likely_error"), pl.col("comparison"), pl.col("tier")
+    final_is_released = pl.all_horizontal(
+        pl.col(final).eq_missing(pl.col(label)) for final, label in zip(columns("final"), columns("label"), strict=True)
+    )
+    maintained = tables["maintained_labels"].join(tables["raw_medcalc"].drop(KEYS), on="uid")
+    of_auditor = {name: frame.filter(auditor=auditor) for name, frame in tables.items() if "auditor" in NEEDED[name]}
+    parts = [
+        _counts(tables["derivation_audit"], contradicted=(pl.col("verdict") == "contradicted").sum()),
+        _counts(of_auditor["audit_flags"], audit_flags=(pl.col("status") == "likely_error").sum()),
+        _counts(
+            of_auditor["relabels"],
+            high_confidence=(pl.col("status") == "high_confidence").sum(),
+            deferred=(pl.col("status") == "deferred").sum(),
+        ),
+        _counts(
+            of_auditor["disagreement_scores"],
+            contested_numbers=(error & (comparison == "relative")).sum(),
+            contested_dates=(error & (comparison == "days")).sum(),
+            contested_abstentions=(error & comparison.is_in(["abstention", "type"])).sum(),
+            **{cause: (pl.col("attribution") == cause).sum() for cause in CAUSES},
+        ),
+        _counts(tables["adjudication_queue"], suspects=tier.is_in([SUSPECT_DATE, SUSPECT_NUMBER]).sum()),
+        _counts(tables["physician_consensus"], physician_labels=pl.col("uid").n_unique()),
+        _counts(
+            maintained,
+            changed=(~final_is_released).sum(),
+            not_computable=(pl.col("state") == "not_computable").sum(),
+            ambiguous=(pl.col("state") == "ambiguous").sum(),
+            unresolved=(pl.col("reason") == "unresolved").sum(),
+        ),
+    ]
+    summary = _counts(tables["raw_medcalc"], instances=pl.len()).with_columns(auditor=pl.lit(auditor))
+    for part in parts:
+        summary = summary.join(part, on=KEYS, how="left")
+    return summary.with_columns(pl.col(pl.UInt32).fill_null(0).cast(pl.Int32)).sort("calculator_id")
+
+
+def _counts(frame: pl.DataFrame, **figures: pl.Expr) -> pl.DataFrame:
+    return frame.group_by(KEYS).agg(**figures)

@@ -1,0 +1,131 @@
+import datetime as dt
+import json
+
+import polars as pl
+import pytest
+
+from medcalc_assets.labels.decision import maintain
+from medcalc_assets.labels.discrepancy import score_disagreement
+from medcalc_assets.labels.queue import SUSPECT_DATE, SUSPECT_NUMBER, UNDECIDED, review_order
+from medcalc_assets.labels.value import NA, Label, as_columns, columns, day, number
+from medcalc_assets.storage.tables import DERIVATION_AUDIT, DISAGREEMENT_SCORES, PHYSICIAN_CONSENSUS, RAW_MEDCALC
+
+JANUARY = day(dt.date(2024, 1, 1))
+
+
+def labels_of(*labels, output_type="decimal"):
+    uids = list(range(1, len(labels) + 1))
+    cells = {"uid": uids, "output_type": [output_type] * len(uids), **as_columns("label", labels)}
+    return pl.DataFrame(cells, schema={name: RAW_MEDCALC.polars_schema[name] for name in cells})
+
+
+def scores_of(labels, *relabels):
+    cells = {"uid": list(range(1, len(relabels) + 1)), **as_columns("relabel", relabels)}
+    frame = pl.DataFrame(cells, schema={name: DISAGREEMENT_SCORES.polars_schema[name] for name in cells})
+    confident = frame.with_columns(
+        auditor=pl.lit("model"),
+        status=pl.when(pl.col("relabel_kind").is_null()).then(pl.lit("deferred")).otherwise(pl.lit("high_confidence")),
+    )
+    return score_disagreement(labels, confident).with_columns(attribution=pl.lit(None, pl.String))
+
+
+def physicians_of(answers):
+    cells = {"uid": list(answers), "reviewer": ["someone"] * len(answers), **as_columns("physician", answers.values())}
+    return pl.DataFrame(cells, schema={name: PHYSICIAN_CONSENSUS.polars_schema[name] for name in cells})
+
+
+def audits_of(labels, *published, verdict="reproduced"):
+    """Derivation audits in which the published rule gives these values (that of the label, if none are given)."""
+    values = published or [Label(*row) for row in labels.select(columns("label")).iter_rows()]
+    cells = {
+        "uid": labels["uid"],
+        "verdict": [verdict] * labels.height,
+        "likely_error": [verdict == "contradicted"] * labels.height,
+        "alternatives": ['{"the published rule": "1", "another": "2"}'] * labels.height,
+        **as_columns("published", values),
+    }
+    return pl.DataFrame(cells, schema={name: DERIVATION_AUDIT.polars_schema[name] for name in cells})
+
+
+def maintained(original, relabel, physician=None, output_type="decimal", attribution=None):
+    labels = labels_of(original, output_type=output_type)
+    physicians = physicians_of({1: physician} if physician else {})
+    scores = scores_of(labels, relabel).with_columns(attribution=pl.lit(attribution, pl.String))
+    return maintain(labels, scores, physicians, audits_of(labels)).row(0, named=True)
+
+
+def test_contested_labels_are_reviewed_abstentions_first_then_dates_then_numbers():
+    original = [number(10), number(10), JANUARY, JANUARY, number(3), number(100), number(7)]
+    relabels = [number(5), number(1), day(dt.date(2024, 1, 3)), day(dt.date(2024, 1, 9)), NA, number(99), None]
+    labels = labels_of(*original)
+    order = review_order(labels, scores_of(labels, *relabels), audits_of(labels))
+    assert order["uid"].to_list() == [5, 4, 3, 2, 1, 7]
+    assert order["tier"].to_list() == [0, 2, 2, 3, 3, UNDECIDED]
+    assert order["severity"].to_list() == [None, 8, 2, 0.9, 0.5, None]
+    assert order["why"][1] == "original 01/01/2024, relabel 01/09/2024"
+    assert order["candidate_kind"].to_list() == ["na", "date", "date", "number", "number", None]
+
+
+def test_suspects_come_after_the_contested_and_before_the_undecided():
+    labels = labels_of(number(10), number(10), number(4), JANUARY)
+    audits = audits_of(labels, number(5), number(1), number(4), day(dt.date(2024, 1, 3)), verdict="contradicted")
+    order = review_order(labels, scores_of(labels, number(5), None, None, None), audits)
+    assert order["uid"].to_list() == [1, 4, 2, 3]
+    assert order["tier"].to_list() == [3, SUSPECT_DATE, SUSPECT_NUMBER, SUSPECT_NUMBER]
+    assert order["candidate_number"].to_list() == [5, None, 1, 4]
+    assert order["why"][2] == "original 10, no relabel, its entities give 1"
+
+
+def test_a_label_that_differs_by_convention_only_stays_and_is_ambiguous():
+    row = maintained(number(2.1), number(-3), attribution="convention")
+    assert (row["final_number"], row["state"], row["reason"]) == (2.1, "ambiguous", "ambiguous")
+    assert json.loads(row["assumptions"]) == {"the published rule": "1", "another": "2"}
+
+
+def test_a_physician_settles_what_is_ambiguous():
+    row = maintained(number(2.1), number(-3), number(-3), attribution="convention")
+    assert (row["final_number"], row["state"], row["assumptions"]) == (-3, "computable", None)
+
+
+@pytest.mark.parametrize(
+    ("original", "relabel", "physician", "final", "reason"),
+    [
+        (12.5, 13.5, None, 13.5, "relabelled"),
+        (12.5, 12.6, None, 12.5, "confirmed"),
+        (12.5, None, None, 12.5, "unresolved"),
+        (8.96, 10.02, 10, 10.02, "physician_confirms"),
+        (8.96, 10.02, 9, 9, "physician"),
+        (3, 8, 7, 7, "physician"),
+        (3, 8, 8, 8, "physician"),
+        (12.5, None, 12.6, 12.6, "physician"),
+        (12.5, 12.6, 11, 11, "physician"),
+    ],
+)
+def test_the_first_rule_that_holds_decides_a_label(original, relabel, physician, final, reason):
+    row = maintained(number(original), relabel and number(relabel), number(physician) if physician is not None else None)
+    assert (row["final_number"], row["reason"]) == (final, reason)
+
+
+def test_a_physician_may_say_that_the_note_has_no_answer_and_that_it_has_one():
+    assert maintained(number(4), number(4.5), NA)["state"] == "not_computable"
+    row = maintained(number(6.305), NA, number(6.3))
+    assert (row["state"], row["final_number"], row["reason"]) == ("computable", 6.3, "physician")
+
+
+@pytest.mark.parametrize(("output_type", "limits"), [("decimal", (19, 21)), ("integer", (20, 20))])
+def test_limits_follow_the_output_type(output_type, limits):
+    row = maintained(number(30), number(20), output_type=output_type)
+    assert (row["lower_number"], row["upper_number"]) == pytest.approx(limits)
+
+
+def test_a_label_that_cannot_be_computed_has_no_limits():
+    row = maintained(number(30), NA)
+    assert (row["final_kind"], row["lower_number"], row["upper_number"], row["reason"]) == ("na", None, None, "relabelled")
+
+
+def test_the_evidence_names_every_label_that_was_compared():
+    evidence = json.loads(maintained(number(8.96), number(10.02), number(10))["evidence"])
+    assert evidence["original"] == "8.96"
+    assert evidence["relabel"] == "10.02"
+    assert evidence["physician"] == "10"
+    assert (evidence["auditor"], evidence["reviewer"], evidence["comparison"]) == ("model", "someone", "relative")

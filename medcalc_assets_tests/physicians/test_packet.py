@@ -1,0 +1,312 @@
+import json
+import random
+
+import openpyxl
+import pytest
+from click.testing import CliRunner
+
+from medcalc_assets.cli import main
+from medcalc_assets.labels.value import NA, day, number
+from medcalc_assets.physicians.consensus import agreement, cohens_kappa, consensus
+from medcalc_assets.physicians.packet import ASKED, GIVEN, Case, PacketError, Packets, form_of, read_json, workbook_of
+from medcalc_assets.storage.tables import RAW_MEDCALC
+
+
+@pytest.fixture
+def packets(demo, tmp_path):
+    """Packets of a folder of its own, with the warehouse of the demo."""
+    return Packets(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def types(demo):
+    return dict(demo.settings.warehouse.read(RAW_MEDCALC, columns=["uid", "output_type"]).iter_rows())
+
+
+def answer_for(output_type):
+    return "03/04/2024" if output_type == "date" else 7
+
+
+def filled(path, types, change=lambda sheet: None):
+    workbook = openpyxl.load_workbook(path)
+    sheet = workbook["cases"]
+    for row in range(2, sheet.max_row + 1):
+        sheet.cell(row, 4).value = answer_for(types[sheet.cell(row, 1).value])
+    change(sheet)
+    workbook.save(path)
+    return path
+
+
+def issued(packets, demo, reviewer="Dr Lee", n=6):
+    folder = packets.issue(demo.settings.warehouse, reviewer, n)
+    return folder / f"{folder.name}.xlsx"
+
+
+def test_a_packet_is_blind(demo, packets):
+    """It holds note and question of its cases, what is asked, and not a word of what was computed from them."""
+    path = issued(packets, demo, n=200)
+    workbook = openpyxl.load_workbook(path)
+    sheet = workbook["cases"]
+    assert [cell.value for cell in sheet[1]] == [*GIVEN, *ASKED]
+    raw = {row["uid"]: row for row in demo.read("raw_medcalc").iter_rows(named=True)}
+    for uid, question, note, *answers in sheet.iter_rows(min_row=2, values_only=True):
+        assert (question, note) == (raw[uid]["question"], raw[uid]["note"])
+        assert set(answers) == {None}
+    about = " ".join(str(cell.value) for row in workbook["about"].iter_rows() for cell in row)
+    form = path.with_suffix(".html").read_text().casefold()
+    assert not [word for word in ("relabel", 'limit"', "entities", "tier", "queue", "ground truth") if word in form]
+    tasks = json.loads((path.parent / f"{path.stem}_label_studio.json").read_text())
+    assert {key for task in tasks for key in task} == {"data"}
+    assert {key for task in tasks for key in task["data"]} == {"packet", "reviewer", *GIVEN}
+    assert not {"label", "relabel", "limit", "entities", "tier", "queue"} & set(about.casefold().split())
+
+
+def test_the_order_of_a_packet_tells_nothing_of_the_queue(demo, packets):
+    queue = demo.read("adjudication_queue").sort("tier", "severity", "uid", descending=[False, True, False])["uid"].to_list()
+    path = issued(packets, demo, n=40)
+    order = [row[0].value for row in openpyxl.load_workbook(path)["cases"].iter_rows(min_row=2)]
+    assert order != sorted(order)
+    ranks = [queue.index(uid) for uid in order]
+    assert ranks != sorted(ranks)
+    random.Random("dr-lee-1").shuffle(expected := sorted(order))
+    assert order == expected
+
+
+def test_a_packet_is_the_head_of_the_queue_and_the_next_one_goes_on(demo, packets):
+    settled = set(demo.read("physician_consensus")["uid"])
+    queue = demo.read("adjudication_queue").sort("tier", "severity", "uid", descending=[False, True, False], nulls_last=True)
+    waiting = [uid for uid in queue["uid"] if uid not in settled]
+    first, second, other = (issued(packets, demo, who) for who in ("Dr Lee", "Dr Lee", "Dr Ray"))
+
+    def uids(path):
+        return {row[0].value for row in openpyxl.load_workbook(path)["cases"].iter_rows(min_row=2)}
+
+    assert uids(first) == uids(other) == set(waiting[:6])
+    assert uids(second) == set(waiting[6:12])
+    packets.issue(demo.settings.warehouse, "Dr Lee", 500)
+    with pytest.raises(PacketError, match="no case left"):
+        packets.issue(demo.settings.warehouse, "Dr Lee", 500)
+
+
+def test_a_note_that_looks_like_a_formula_stays_text(tmp_path):
+    workbook_of("a-1", "A", [Case(1, "=1+1", '=HYPERLINK("http://evil")\x1b')]).save(tmp_path / "a.xlsx")
+    cells = openpyxl.load_workbook(tmp_path / "a.xlsx")["cases"][2]
+    assert [cell.data_type for cell in cells[:3]] == ["n", "s", "s"]
+
+
+def test_answers_stay_as_typed_and_rows_without_one_count_as_not_answered(demo, packets, types):
+    path = issued(packets, demo)
+    assert {cell.number_format for cell in openpyxl.load_workbook(path)["cases"][2][3:]} == {"@"}
+
+    def unanswered(sheet):
+        sheet["D2"].value, sheet["E2"].value, sheet["I2"].value = None, "no", "hm"
+
+    assert packets.ingest(filled(path, types, unanswered), types) == 5
+
+
+def test_a_case_goes_to_as_many_reviewers_as_are_asked_for(demo, packets):
+    settled = set(demo.read("physician_consensus")["uid"])
+
+    def uids(reviewer, per_case):
+        folder = packets.issue(demo.settings.warehouse, reviewer, 500, per_case)
+        return set(map(int, json.loads((folder / "packet.json").read_text())["cases"]))
+
+    assert not uids("Dr Lee", 1) & settled
+    assert settled & set(demo.read("adjudication_queue")["uid"]) <= uids("Dr Ray", 2)
+
+
+def test_answers_come_back_once_and_the_file_is_kept(demo, packets, types):
+    path = filled(issued(packets, demo), types)
+    assert packets.ingest(path, types) == 6
+    assert packets.ingest(path, types) is None
+    assert next(packets.answers.glob("*.received")).read_bytes() == path.read_bytes()
+    rows = packets.taken_over(demo.read("raw_medcalc"))
+    assert rows.height == 6
+    assert set(rows["reviewer"]) == {"Dr Lee"}
+
+
+def test_the_last_answer_of_a_reviewer_counts(demo, packets, types):
+    path = filled(issued(packets, demo), types)
+    packets.ingest(path, types)
+
+    def not_computable(sheet):
+        sheet["D2"].value, sheet["E2"].value, sheet["I2"].value = None, "yes", "a cat"
+
+    packets.ingest(filled(path, types, not_computable), types)
+    rows = packets.taken_over(demo.read("raw_medcalc"))
+    assert rows.height == 6
+    assert rows.filter(state="not_computable")["rationale"].to_list() == ["a cat"]
+
+
+def put(cell, value):
+    def change(sheet):
+        sheet[cell].value = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (put("D2", "=1+1"), "D2: begins with '=', a formula"),
+        (put("I3", "=cmd|' /C calc'!A0"), "I3: begins with '='"),
+        (put("D1", "answer"), "Restore the columns"),
+        (put("A2", 99999), "uid 99999 is not in the packet"),
+        (put("C2", "another note"), "is not what was sent"),
+        (put("D2", "about 7"), "row 2: value is 'about 7'"),
+        (put("E2", "yes"), "both a value and 'cannot be computed'"),
+        (put("J2", "very"), "Choose high, medium, low"),
+        (lambda sheet: [put(f"D{row}", None)(sheet) for row in range(2, 8)], "no case is answered"),
+        (lambda sheet: put("A3", sheet["A2"].value)(sheet), "there twice"),
+        (lambda sheet: put("A3", str(sheet["A2"].value))(sheet), "there twice"),
+        (lambda sheet: (put("D2", 0.78)(sheet), setattr(sheet["D2"], "number_format", "0.00%")), "D2: is a percentage"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_whole(demo, packets, types, change, message):
+    path = filled(issued(packets, demo), types, change)
+    with pytest.raises(PacketError) as refused:
+        packets.ingest(path, types)
+    assert message in str(refused.value)
+    assert packets.taken_over(demo.read("raw_medcalc")).is_empty()
+
+
+def test_a_stranger_and_a_strange_packet_are_refused(demo, packets, types):
+    path = filled(issued(packets, demo), types)
+    for cell, value, message in (("B2", "Mallory", "'Mallory' is unknown"), ("B1", "dr-who-1", "no packet 'dr-who-1'")):
+        workbook = openpyxl.load_workbook(path)
+        workbook["about"][cell].value = value
+        workbook.save(other := path.with_name("other.xlsx"))
+        with pytest.raises(PacketError, match=message):
+            packets.ingest(other, types)
+    for name in ("absent.xlsx", "absent.json", "no.xlsx", "no.json", "no.ods", "no.csv"):
+        bad = path.with_name(name)
+        if not name.startswith("absent"):
+            bad.write_text("nothing")
+        with pytest.raises(PacketError):
+            packets.ingest(bad, types)
+    with pytest.raises(PacketError, match="no name"):
+        packets.issue(demo.settings.warehouse, "../..", 1)
+
+
+def test_the_form_is_filled_in_a_browser_kept_over_a_reload_and_comes_back(demo, packets, types, browser):
+    path = issued(packets, demo).with_suffix(".html")
+    page = browser.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(path.as_uri())
+    raw = {row["uid"]: row for row in demo.read("raw_medcalc").iter_rows(named=True)}
+    for section in page.locator("section").all():
+        uid = int(section.get_attribute("data-uid"))
+        assert section.locator("[data-given=note]").inner_text() == raw[uid]["note"]
+        section.locator("[name=value]").fill(str(answer_for(types[uid])))
+        section.locator("[name=value]").press("Enter")
+    first = page.locator("section").first
+    first.locator("[name=value]").fill("")
+    first.locator("[name=cannot_be_computed]").select_option("yes")
+    first.locator("[name=rationale]").fill("=a <b>cat</b>")
+    page.reload()
+    assert page.inner_text("#count") == "6"
+    with page.expect_download() as download:
+        page.click("#save")
+    download.value.save_as(saved := path.with_name(download.value.suggested_filename))
+    assert packets.ingest(saved, types) == 6
+    rows = packets.taken_over(demo.read("raw_medcalc"))
+    assert rows.filter(state="not_computable")["rationale"].to_list() == ["=a <b>cat</b>"]
+    assert all(url.startswith(("file:", "blob:")) for url in asked)
+    page.close()
+
+
+def test_a_form_escapes_what_others_wrote():
+    page = form_of("a-1", "</script><script>alert(1)", [Case(1, "<b>?", "<script>alert(2)</script>\x1b")])
+    assert "<script>alert" not in page
+    assert "\x1b" not in page
+
+
+@pytest.mark.parametrize("text", [lambda value: [value], str])
+def test_label_studio_comes_back_as_well(demo, packets, types, text):
+    path = issued(packets, demo)
+    tasks = json.loads((path.parent / f"{path.stem}_label_studio.json").read_text())
+    for task in tasks:
+        value = str(answer_for(types[task["data"]["uid"]]))
+        old = [{"from_name": "value", "to_name": "note", "type": "textarea", "value": {"text": ["1"]}}]
+        new = [
+            {"from_name": "value", "to_name": "note", "type": "textarea", "value": {"text": text(value)}},
+            {"from_name": "confidence", "to_name": "note", "type": "choices", "value": {"choices": ["low"]}},
+        ]
+        task["annotations"] = [
+            {"result": old, "was_cancelled": False},
+            {"result": new, "was_cancelled": False},
+            {"result": old, "was_cancelled": True},
+        ]
+    export = path.with_name("export.json")
+    export.write_text(json.dumps(tasks))
+    assert read_json(export)[:2] == ("dr-lee-1", "Dr Lee")
+    assert packets.ingest(export, types) == 6
+    rows = packets.taken_over(demo.read("raw_medcalc"))
+    assert set(rows["answer_text"]) <= {"7", "03/04/2024"}
+    assert set(rows["confidence"]) == {"low"}
+    assert 1.0 not in rows["physician_number"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("answers", "output_type", "label", "agreeing"),
+    [
+        ([7], "integer", 7, 1),
+        ([7, 8], "integer", None, 0),
+        ([7, 8, 8], "integer", 8, 2),
+        ([100, 104], "decimal", 100, 2),
+        ([100, 106], "decimal", None, 0),
+        ([100, 104, 108], "decimal", 104, 3),
+        ([7, None, None], "integer", None, 2),
+    ],
+)
+def test_more_than_half_of_the_reviewers_must_agree(answers, output_type, label, agreeing):
+    stands = consensus([NA if answer is None else number(answer) for answer in answers], output_type)
+    if agreeing:
+        assert stands.label == (NA if label is None else number(label))
+        assert len(stands.agreeing) == agreeing
+    else:
+        assert stands is None
+
+
+def test_a_date_agrees_with_itself_only():
+    first, second = (day(openpyxl.utils.datetime.from_excel(serial).date()) for serial in (45_000, 45_001))
+    assert consensus([first, second], "date") is None
+    assert consensus([first, second, second], "date").label == second
+
+
+def test_kappa_is_that_of_the_textbook():
+    """Two raters, 50 cases: 20 yes/yes, 5 yes/no, 10 no/yes, 15 no/no; kappa 0.40 (Cohen 1960's formula)."""
+    pairs = [(1, 1)] * 20 + [(1, 0)] * 5 + [(0, 1)] * 10 + [(0, 0)] * 15
+    assert cohens_kappa(pairs) == pytest.approx(0.4)
+    assert cohens_kappa([(1, 1)]) is None
+
+
+def test_alpha_counts_only_cases_with_several_answers():
+    same = {uid: NA if uid % 3 else number(uid) for uid in range(1, 10)}
+    found = agreement({"A": same, "B": dict(same), "C": {99: NA}})
+    assert found.cases == 9
+    assert found.alpha_computable == pytest.approx(1)
+    assert found.alpha_value == pytest.approx(1)
+    assert found.kappa["A", "B"] == pytest.approx(1)
+    assert found.kappa["A", "C"] is None
+    assert agreement({"A": same}).alpha_computable is None
+
+
+def test_answers_move_their_labels_to_physician(start_chain, types):
+    chain = start_chain()
+    chain.run()
+    packets = chain.settings.packets
+    path = filled(issued(packets, chain), types)
+    ran = CliRunner(env={"COLUMNS": "200"}).invoke(main, ["ingest", str(path), "--home", chain.settings.home])
+    assert ran.exit_code == 0, ran.output
+    assert "took over 6 answers" in ran.output
+    again = CliRunner(env={"COLUMNS": "200"}).invoke(main, ["ingest", str(path), "--home", chain.settings.home])
+    assert "taken over before" in again.output
+    chain.run()
+    uids = packets.taken_over(chain.read("raw_medcalc"))["uid"].to_list()
+    moved = chain.read("maintained_labels")
+    moved = moved.filter(moved["uid"].is_in(uids))
+    assert set(moved["reason"]) <= {"physician", "physician_confirms"}
+    events = chain.read("label_events").filter(event="adjudicated", actor="Dr Lee")
+    assert sorted(events["uid"]) == sorted(uids)
