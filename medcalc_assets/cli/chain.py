@@ -46,7 +46,7 @@ from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.release import formats as exported
 from medcalc_assets.statistics.agreement import compare_with_physicians
 from medcalc_assets.statistics.estimates import proportion
-from medcalc_assets.statistics.summary import NEEDED, summarise
+from medcalc_assets.statistics.summary import NEEDED, summarise, totals
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import WarehouseError
 
@@ -59,7 +59,7 @@ HEADINGS = {
     "contra": "contradicted",
     "flags": "audit_flags",
     "conf": "high_confidence",
-    "errors": "likely errors",
+    "errors": "likely_errors",
     "new": "changed",
     "N/A": "not_computable",
     "ambig": "ambiguous",
@@ -257,7 +257,8 @@ def _show_summary() -> None:
     found = {
         name: read(table, columns=[each for each in table.names if each not in TEXTS]) for name, table in needed.items()
     }
-    raw, audits, flags, relabels, scores, _, physicians, maintained = found.values()
+    raw, audits, maintained = found["raw_medcalc"], found["derivation_audit"], found["maintained_labels"]
+    flags, relabels, scores = found["audit_flags"], found["relabels"], found["disagreement_scores"]
     auditors = maintained["auditor"].unique().sort().to_list()
     if len(auditors) > 1:
         raise WarehouseError(
@@ -265,8 +266,8 @@ def _show_summary() -> None:
         )
     auditor = auditors[0] if auditors else "none"
     figures = summarise(found, auditor)
-    total = figures.select(pl.col(pl.Int32).exclude("calculator_id")).sum().row(0, named=True)
-    contested = total["contested_numbers"] + total["contested_dates"] + total["contested_abstentions"]
+    total = totals(figures)
+    contested = total["likely_errors"]
     confident, everything = total["high_confidence"], total["instances"]
     kinds = dict(scores.filter(auditor=auditor)["relabel_kind"].value_counts().iter_rows())
     audited = flags.filter(pl.col("status") != "not_audited", auditor=auditor).height
@@ -283,7 +284,7 @@ def _show_summary() -> None:
     derivation = Grid(title="Labels against their own entities, without a model", title_justify="left", show_header=False)
     for verdict, meaning in VERDICTS.items():
         count = audits.filter(verdict=verdict).height
-        derivation.add_row(meaning, f"{count:,} ({_share(count, everything)})")
+        derivation.add_row(meaning, f"{count:,} ({proportion(count, everything)})")
     derivation.add_row("reproduced by the original rule", f"{audits['original_rule_reproduces'].sum():,}")
     derivation.add_row("suspects: contradicted, and no relabel to compare with", f"{total['suspects']:,}")
     console.print(derivation)
@@ -292,19 +293,19 @@ def _show_summary() -> None:
     facts.add_row("flagged by Phase 1", f"{total['audit_flags']:,} of {audited:,} audited" if audited else "not audited")
     facts.add_row(
         "high-confidence relabels",
-        f"{confident:,} ({_share(confident, everything)}): "
+        f"{confident:,} ({proportion(confident, everything)}): "
         f"{kinds.get('number', 0):,} numbers, {kinds.get('date', 0):,} dates, {kinds.get('na', 0):,} N/A",
     )
     facts.add_row("deferred", f"{total['deferred']:,}")
     facts.add_row("the relabel agrees", f"{confident - contested:,}")
     facts.add_row(
         "[bold]likely errors[/]",
-        f"[bold]{contested:,}[/] in {_with_errors(figures)} calculators: "
+        f"[bold]{contested:,}[/] in {total['calculators_with_errors']} calculators: "
         f"{total['contested_numbers']:,} numbers, {total['contested_dates']:,} dates, "
         f"{total['contested_abstentions']:,} abstentions",
     )
-    facts.add_row("", f"{_share(contested, confident)} of the {confident:,} with a high-confidence relabel")
-    facts.add_row("", f"{_share(contested, everything)} of all {everything:,}")
+    facts.add_row("", f"{proportion(contested, confident)} of the {confident:,} with a high-confidence relabel")
+    facts.add_row("", f"{proportion(contested, everything)} of all {everything:,}")
     for cause, meaning in CAUSES.items():
         facts.add_row(f"  {cause}", f"{total[cause]:,}: {meaning}")
     console.print(facts)
@@ -312,7 +313,7 @@ def _show_summary() -> None:
     agreement = Grid(
         "label set", "agree", "Wilson 95%", "sMAPE %", "bootstrap 95%", "N", title="Against physicians", title_justify="left"
     )
-    for row in compare_with_physicians(raw, audits, relabels, physicians, auditor):
+    for row in compare_with_physicians(raw, audits, relabels, found["physician_consensus"], auditor):
         agreement.add_row(
             row["label_set"],
             f"{row['n_agree']}/{row['n']}",
@@ -337,7 +338,6 @@ def _show_summary() -> None:
         is_name = heading == "calculator"
         by_calculator.add_column(heading, justify="left" if is_name else "right", no_wrap=is_name)
     for row in figures.iter_rows(named=True):
-        row["likely errors"] = row["contested_numbers"] + row["contested_dates"] + row["contested_abstentions"]
         by_calculator.add_row(row["calculator"], *(str(row[column] or "·") for column in list(HEADINGS.values())[1:]))
     console.print(by_calculator)
     console.print(LEGEND, style="dim")
@@ -345,15 +345,6 @@ def _show_summary() -> None:
 
 def _counts(values: pl.Series) -> str:
     return ", ".join(f"{count:,} {value}" for value, count in values.value_counts(sort=True).iter_rows())
-
-
-def _share(part: int, whole: int) -> str:
-    share = proportion(part, whole)
-    return f"{share.value:.1%}, Wilson 95% {share.low:.1%} to {share.high:.1%}" if whole else "none"
-
-
-def _with_errors(figures: pl.DataFrame) -> int:
-    return figures.filter(pl.sum_horizontal("contested_numbers", "contested_dates", "contested_abstentions") > 0).height
 
 
 def run_partitions(job: dg.JobDefinition, settings: Settings, instance: dg.DagsterInstance) -> None:

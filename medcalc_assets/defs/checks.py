@@ -257,7 +257,8 @@ FIGURE_CHECKS = [
         "figures_add_up",
         "Instances, confident and deferred relabels, and maintained labels add up for every calculator.",
         """SELECT calculator FROM benchmark_summary WHERE high_confidence + deferred > instances
-           OR contested_numbers + contested_dates + contested_abstentions > high_confidence
+           OR likely_errors != contested_numbers + contested_dates + contested_abstentions
+           OR likely_errors > high_confidence
            OR changed + unresolved > instances
            OR instances != (SELECT count(*) FROM raw_medcalc WHERE calculator = benchmark_summary.calculator)""",
     ),

@@ -14,10 +14,9 @@ def disagreement_by_calculator(figures: pl.DataFrame, auditor: str) -> str:
 
     Marks show the share that Phase 1 flags, and the share that its own entities contradict.
     """
-    contested = pl.sum_horizontal("contested_numbers", "contested_dates", "contested_abstentions")
     shares = figures.select(
         "calculator",
-        contested=100 * contested / pl.col("instances"),
+        contested=100 * pl.col("likely_errors") / pl.col("instances"),
         confident=100 * pl.col("high_confidence") / pl.col("instances"),
         flagged=100 * pl.col("audit_flags") / pl.col("instances"),
         contradicted=100 * pl.col("contradicted") / pl.col("instances"),

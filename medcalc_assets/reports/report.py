@@ -16,7 +16,7 @@ from medcalc_assets.physicians.consensus import agreement
 from medcalc_assets.reports.plots import disagreement_by_calculator, original_against_relabels
 from medcalc_assets.statistics.agreement import compare_with_physicians
 from medcalc_assets.statistics.estimates import proportion
-from medcalc_assets.statistics.summary import NEEDED, summarise
+from medcalc_assets.statistics.summary import NEEDED, summarise, totals
 from medcalc_assets.templates import markdown, templates
 
 
@@ -24,9 +24,7 @@ def report_page(stored: Mapping[str, pl.DataFrame]) -> str:
     """The whole benchmark, for a reader who decides whether to trust it."""
     auditor = stored["maintained_labels"]["auditor"].mode().sort()[0]
     figures = summarise({name: stored[name] for name in NEEDED}, auditor)
-    total = figures.select(pl.col(pl.Int32).exclude("calculator_id")).sum().row(0, named=True)
-    contested = pl.sum_horizontal("contested_numbers", "contested_dates", "contested_abstentions")
-    likely = int(figures.select(contested.sum()).item())
+    total = totals(figures)
     audits, maintained = stored["derivation_audit"], stored["maintained_labels"]
     votes = pl.concat(
         [
@@ -47,10 +45,9 @@ def report_page(stored: Mapping[str, pl.DataFrame]) -> str:
             auditor=auditor,
             simulated=auditor == simulated.NAME,
             total=total,
-            likely=likely,
-            of_confident=_share(likely, total["high_confidence"]),
-            of_all=_share(likely, total["instances"]),
-            of_contradicted=_share(total["contradicted"], total["instances"]),
+            of_confident=proportion(total["likely_errors"], total["high_confidence"]),
+            of_all=proportion(total["likely_errors"], total["instances"]),
+            of_contradicted=proportion(total["contradicted"], total["instances"]),
             audited=stored["audit_flags"]
             .filter((pl.col("status") != "not_audited") & (pl.col("auditor") == auditor))
             .height,
@@ -71,9 +68,7 @@ def report_page(stored: Mapping[str, pl.DataFrame]) -> str:
             )
             .sort("phase", "auditor")
             .to_dicts(),
-            by_calculator=figures.with_columns(likely=contested)
-            .sort("likely", "calculator", descending=[True, False])
-            .to_dicts(),
+            by_calculator=figures.sort("likely_errors", "calculator", descending=[True, False]).to_dicts(),
             shares=disagreement_by_calculator(figures, auditor),
             scatter=original_against_relabels(stored["disagreement_scores"].filter(auditor=auditor), auditor),
         )
@@ -88,8 +83,3 @@ def _defects(audits: pl.DataFrame, names: pl.DataFrame) -> list[dict[str, Any]]:
     )
     counted = found.explode("defect").drop_nulls().group_by("calculator", "defect").len("labels")
     return counted.sort("labels", "calculator", "defect", descending=[True, False, False]).to_dicts()
-
-
-def _share(part: int, whole: int) -> str:
-    share = proportion(part, whole)
-    return f"{share.value:.1%} (Wilson 95% {share.low:.1%} to {share.high:.1%})" if whole else "none"

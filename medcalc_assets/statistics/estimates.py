@@ -22,6 +22,10 @@ class Estimate:
     high: float
     n: int
 
+    def __str__(self) -> str:
+        """As a share: `32.2% (95% 29.2% to 35.4%)`."""
+        return f"{self.value:.1%} (95% {self.low:.1%} to {self.high:.1%})" if self.n else "none"
+
 
 def proportion(successes: int, n: int) -> Estimate:
     """A proportion with its Wilson score interval (Wilson, JASA 1927;22:209), z = 1.96."""

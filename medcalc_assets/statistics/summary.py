@@ -28,7 +28,7 @@ def summarise(tables: Mapping[str, pl.DataFrame], auditor: str) -> pl.DataFrame:
     `tables` are those of NEEDED.
     """
     error, comparison, tier = pl.col("likely_error"), pl.col("comparison"), pl.col("tier")
-    final_is_released = pl.all_horizontal(
+    final_is_original = pl.all_horizontal(
         pl.col(final).eq_missing(pl.col(label)) for final, label in zip(columns("final"), columns("label"), strict=True)
     )
     maintained = tables["maintained_labels"].join(tables["raw_medcalc"].drop(KEYS), on="uid")
@@ -43,6 +43,7 @@ def summarise(tables: Mapping[str, pl.DataFrame], auditor: str) -> pl.DataFrame:
         ),
         _counts(
             of_auditor["disagreement_scores"],
+            likely_errors=error.sum(),
             contested_numbers=(error & (comparison == "relative")).sum(),
             contested_dates=(error & (comparison == "days")).sum(),
             contested_abstentions=(error & comparison.is_in(["abstention", "type"])).sum(),
@@ -52,7 +53,7 @@ def summarise(tables: Mapping[str, pl.DataFrame], auditor: str) -> pl.DataFrame:
         _counts(tables["physician_consensus"], physician_labels=pl.col("uid").n_unique()),
         _counts(
             maintained,
-            changed=(~final_is_released).sum(),
+            changed=(~final_is_original).sum(),
             not_computable=(pl.col("state") == "not_computable").sum(),
             ambiguous=(pl.col("state") == "ambiguous").sum(),
             unresolved=(pl.col("reason") == "unresolved").sum(),
@@ -62,6 +63,12 @@ def summarise(tables: Mapping[str, pl.DataFrame], auditor: str) -> pl.DataFrame:
     for part in parts:
         summary = summary.join(part, on=KEYS, how="left")
     return summary.with_columns(pl.col(pl.UInt32).fill_null(0).cast(pl.Int32)).sort("calculator_id")
+
+
+def totals(figures: pl.DataFrame) -> dict[str, int]:
+    """The counts of `summarise` over all its calculators, and how many of them have a likely error."""
+    counts = figures.select(pl.col(pl.Int32).exclude("calculator_id")).sum().row(0, named=True)
+    return counts | {"calculators_with_errors": figures.filter(pl.col("likely_errors") > 0).height}
 
 
 def _counts(frame: pl.DataFrame, **figures: pl.Expr) -> pl.DataFrame:

@@ -451,6 +451,7 @@ BENCHMARK_SUMMARY = Table(
         Column("audit_flags", "INTEGER", "Flagged by Phase 1."),
         Column("high_confidence", "INTEGER", "With a high-confidence relabel: the smaller denominator."),
         Column("deferred", "INTEGER", "Relabelled without a supermajority."),
+        Column("likely_errors", "INTEGER", "Likely errors: the relabel contradicts the label. Of these:"),
         Column("contested_numbers", "INTEGER", "Likely errors: two numbers more than 5% apart."),
         Column("contested_dates", "INTEGER", "Likely errors: two different dates."),
         Column("contested_abstentions", "INTEGER", "Likely errors: N/A against a value, or a number against a date."),
