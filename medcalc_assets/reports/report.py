@@ -7,7 +7,6 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
-from medcalc_assets.auditors import simulated
 from medcalc_assets.auditors.protocol import cost
 from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.decision import REASONS
@@ -43,7 +42,7 @@ def report_page(stored: Mapping[str, pl.DataFrame]) -> str:
         .get_template("report.md.j2")
         .render(
             auditor=auditor,
-            simulated=auditor == simulated.NAME,
+            simulated=maintained["simulated"].any(),
             total=total,
             of_confident=proportion(total["likely_errors"], total["high_confidence"]),
             of_all=proportion(total["likely_errors"], total["instances"]),
