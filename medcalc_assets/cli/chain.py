@@ -44,7 +44,7 @@ from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.release.build import export as write_copy
 from medcalc_assets.statistics.agreement import compare_with_physicians
-from medcalc_assets.statistics.estimates import proportion
+from medcalc_assets.statistics.estimates import share
 from medcalc_assets.statistics.summary import NEEDED, summarise, totals
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import WarehouseError
@@ -283,7 +283,7 @@ def _show_summary() -> None:
     derivation = Grid(title="Labels against their own entities, without a model", title_justify="left", show_header=False)
     for verdict, meaning in VERDICTS.items():
         count = audits.filter(verdict=verdict).height
-        derivation.add_row(meaning, f"{count:,} ({proportion(count, everything)})")
+        derivation.add_row(meaning, f"{count:,} ({share(count, everything)})")
     derivation.add_row("reproduced by the original rule", f"{audits['original_rule_reproduces'].sum():,}")
     derivation.add_row("suspects: contradicted, and no relabel to compare with", f"{total['suspects']:,}")
     console.print(derivation)
@@ -292,7 +292,7 @@ def _show_summary() -> None:
     facts.add_row("flagged by Phase 1", f"{total['audit_flags']:,} of {audited:,} audited" if audited else "not audited")
     facts.add_row(
         "high-confidence relabels",
-        f"{confident:,} ({proportion(confident, everything)}): "
+        f"{confident:,} ({share(confident, everything)}): "
         f"{kinds.get('number', 0):,} numbers, {kinds.get('date', 0):,} dates, {kinds.get('na', 0):,} N/A",
     )
     facts.add_row("deferred", f"{total['deferred']:,}")
@@ -303,8 +303,8 @@ def _show_summary() -> None:
         f"{total['contested_numbers']:,} numbers, {total['contested_dates']:,} dates, "
         f"{total['contested_abstentions']:,} abstentions",
     )
-    facts.add_row("", f"{proportion(contested, confident)} of the {confident:,} with a high-confidence relabel")
-    facts.add_row("", f"{proportion(contested, everything)} of all {everything:,}")
+    facts.add_row("", f"{share(contested, confident)} of the {confident:,} with a high-confidence relabel")
+    facts.add_row("", f"{share(contested, everything)} of all {everything:,}")
     for cause, meaning in CAUSES.items():
         facts.add_row(f"  {cause}", f"{total[cause]:,}: {meaning}")
     console.print(facts)

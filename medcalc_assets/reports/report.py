@@ -14,7 +14,7 @@ from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.consensus import agreement
 from medcalc_assets.reports.plots import disagreement_by_calculator, original_against_relabels
 from medcalc_assets.statistics.agreement import compare_with_physicians
-from medcalc_assets.statistics.estimates import proportion
+from medcalc_assets.statistics.estimates import share
 from medcalc_assets.statistics.summary import NEEDED, summarise, totals
 from medcalc_assets.templates import markdown, templates
 
@@ -44,9 +44,9 @@ def report_page(stored: Mapping[str, pl.DataFrame]) -> str:
             auditor=auditor,
             simulated=maintained["simulated"].any(),
             total=total,
-            of_confident=proportion(total["likely_errors"], total["high_confidence"]),
-            of_all=proportion(total["likely_errors"], total["instances"]),
-            of_contradicted=proportion(total["contradicted"], total["instances"]),
+            of_confident=share(total["likely_errors"], total["high_confidence"]),
+            of_all=share(total["likely_errors"], total["instances"]),
+            of_contradicted=share(total["contradicted"], total["instances"]),
             audited=stored["audit_flags"]
             .filter((pl.col("status") != "not_audited") & (pl.col("auditor") == auditor))
             .height,

@@ -59,7 +59,9 @@ HARM = {
         (c.folder / "README.md").write_text("# Labels"),
     ),
     "no_uid_lost_or_added": lambda c: edited(c, where(pl.col("Row Number") == 7, "Row Number", 8)),
-    "policy_on_every_label": lambda c: edited(c, where(CONFIRMED, "Reward", True)),
+    "policy_on_every_label": lambda c: edited(
+        c, pl.when(CONFIRMED).then(~pl.col("Reward")).otherwise("Reward").alias("Reward")
+    ),
     "same_bytes_again": lambda c: (c.folder / "CHANGELOG.md").write_text("DEMO nothing"),
     "released_is_untouched": lambda c: (
         shutil.copytree(c.folder, c.releases.of(FIRST)),
