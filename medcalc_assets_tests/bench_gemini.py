@@ -19,8 +19,9 @@ from pathlib import Path
 
 from google.genai import types
 
-from medcalc_assets.auditors.casting import GeminiAuditor, client
+from medcalc_assets.auditors.casting import ModelAuditor
 from medcalc_assets.auditors.flow import Limits
+from medcalc_assets.auditors.gemini import client
 from medcalc_assets.auditors.ledger import Attempt, Ledger
 from medcalc_assets.auditors.protocol import Question
 from medcalc_assets.auditors.tasks import RELABEL
@@ -53,9 +54,9 @@ def server(seconds: float) -> Iterator[None]:
         process.wait()
 
 
-def auditor(folder: str, **limits: int) -> GeminiAuditor:
+def auditor(folder: str, **limits: int) -> ModelAuditor:
     ledger = Ledger(f"sqlite:///{Path(folder) / 'ledger.sqlite'}")
-    return GeminiAuditor("gemini-2.5-pro", ledger, voting="full", limits=Limits(at_once=AT_ONCE, **limits))
+    return ModelAuditor("gemini-2.5-pro", ledger, voting="full", limits=Limits(at_once=AT_ONCE, **limits))
 
 
 def questions(calls: int) -> list[Question]:

@@ -19,7 +19,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from medcalc_assets import cli
-from medcalc_assets.auditors.casting import GeminiAuditor
+from medcalc_assets.auditors.casting import ModelAuditor
 from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.ledger import Ledger
 from medcalc_assets.auditors.protocol import Derivation, Question, as_seen, sample
@@ -129,7 +129,7 @@ def test_a_fault_in_ten_requests_changes_no_vote(gemini, real_data, by_request, 
             seen.clear()
         gemini.fault = sometimes(0.1 if len(faults) == 1 else 0.02, faults)
         ledger = Ledger(f"sqlite:///{tmp_path / name}.sqlite")
-        auditor = GeminiAuditor("gemini-2.5-pro", ledger, limits=limits)
+        auditor = ModelAuditor("gemini-2.5-pro", ledger, limits=limits)
         return ballots([*auditor.audit(derivations), *auditor.relabel(questions)]), ledger
 
     calm, _ = both("calm")
@@ -148,7 +148,7 @@ def medcalc_run(home: Path, mode: str, server: str, data: Path) -> None:
     os.environ |= {"GOOGLE_GEMINI_BASE_URL": server, "GEMINI_API_KEY": KEY, "NO_PROXY": "127.0.0.1"}
     os.environ |= {"MEDCALC_HOME": str(home), "DAGSTER_HOME": str(home), "MEDCALC_AUTHORS": str(data / "published")}
     settings.Limits = partial(Limits, batch_poll_seconds=0.1)
-    settings.GeminiAuditor = partial(GeminiAuditor, heartbeat_seconds=0.3)
+    settings.ModelAuditor = partial(ModelAuditor, heartbeat_seconds=0.3)
     arguments = ["run", "--source", str(data / "medcalc_bench_v1_test.csv"), "--auditor", "gemini-2.5-pro", "--mode", mode]
     with (home / "log").open("a") as log, redirect_stdout(log), redirect_stderr(log):
         cli.console.file = log

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from medcalc_assets.auditors.casting import GeminiAuditor
-from medcalc_assets.auditors.gemini.replies import Reply, read
+from medcalc_assets.auditors.casting import ModelAuditor
 from medcalc_assets.auditors.ledger import Ledger
 from medcalc_assets.auditors.prices import cost, known_price
 from medcalc_assets.auditors.protocol import Derivation, Question
+from medcalc_assets.auditors.registry import provider_of
+from medcalc_assets.auditors.replies import Reply
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL, Task, instance_sha256
 from medcalc_assets.labels.voting import RUNS
 
@@ -21,7 +22,7 @@ ENOUGH = 20
 
 
 def call_rows(ledger: Ledger, instances: Sequence[Derivation | Question]) -> Iterator[dict[str, Any]]:
-    """One row an attempt, whoever made it and whatever became of it, for instances that are still as they were then."""
+    """One row per attempt, whoever made it and whatever became of it, for instances that are still as they were then."""
     present = {instance_sha256(instance) for instance in instances}
     nth: Counter[str] = Counter()
     for task in (AUDIT, RELABEL):
@@ -29,7 +30,7 @@ def call_rows(ledger: Ledger, instances: Sequence[Derivation | Question]) -> Ite
             for attempt in ledger.attempts(setup):
                 if attempt.vote.instance in present:
                     nth[attempt.vote.sha256] += 1
-                    yield _row(read(attempt), nth[attempt.vote.sha256])
+                    yield _row(provider_of(setup.auditor).read(attempt), nth[attempt.vote.sha256])
 
 
 def _row(reply: Reply, nth: int) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def _row(reply: Reply, nth: int) -> dict[str, Any]:
 
 def served_lately(ledger: Ledger) -> dict[str, list[str]]:
     """By model asked for, the versions that the last calls were answered by."""
-    replies = [read(attempt) for attempt in ledger.latest_attempts(LATELY)]
+    replies = [provider_of(attempt.vote.setup.auditor).read(attempt) for attempt in ledger.latest_attempts(LATELY)]
     pairs = {(reply.attempt.vote.setup.auditor, reply.model_version) for reply in replies if reply.model_version}
     return {asked: sorted(version for model, version in pairs if model == asked) for asked, _ in sorted(pairs)}
 
@@ -87,8 +88,8 @@ class Estimate:
     is_assumed: bool
 
 
-def estimate(auditor: GeminiAuditor, task: Task, instances: Sequence[Any]) -> Estimate:
-    """Reckoned from the length of the requests, the output so far, and one search a call where it is asked for."""
+def estimate(auditor: ModelAuditor, task: Task, instances: Sequence[Any]) -> Estimate:
+    """Estimated from the length of the requests, the output so far, and one search a call where it is asked for."""
     casting = auditor.casting(task, instances)
     outputs = [reply.output_tokens for reply in casting.replies() if reply.output_tokens is not None]
     output = sum(outputs) / len(outputs) if len(outputs) >= ENOUGH else ASSUMED_OUTPUT_TOKENS

@@ -1,4 +1,4 @@
-"""The auditor behind which a Gemini model votes. What the ledger holds is not asked again; what is settled, not at all."""
+"""The votes of a model, whoever provides it. What the ledger holds is not asked again; what is settled, not at all."""
 
 import asyncio
 import contextlib
@@ -9,18 +9,19 @@ import random
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Literal
 
+from medcalc_assets.auditors.budget import MOST_QUERIES, Budget
 from medcalc_assets.auditors.flow import Flow, Limits, Stopped
-from medcalc_assets.auditors.gemini import batch, client
-from medcalc_assets.auditors.gemini.client import GeminiError, Request
-from medcalc_assets.auditors.gemini.replies import Reply, read
 from medcalc_assets.auditors.ledger import Attempt, Claim, Ledger, Setup, VoteKey, Writer
-from medcalc_assets.auditors.prices import Price, cost, known_price, total
+from medcalc_assets.auditors.prices import cost, known_price, total
 from medcalc_assets.auditors.protocol import AuditVote, Derivation, Question, RelabelVote
+from medcalc_assets.auditors.provider import AuditorError, Provider, Request
+from medcalc_assets.auditors.registry import provider_of
+from medcalc_assets.auditors.replies import Reply
 from medcalc_assets.auditors.tasks import (
     AUDIT,
     RELABEL,
@@ -35,17 +36,11 @@ from medcalc_assets.auditors.tasks import (
 from medcalc_assets.labels.voting import RUNS, fewest_to_settle
 
 MAX_OUTPUT_TOKENS = 32_768
-MOST_QUERIES = 10
-"""Searches that a request is assumed to make at most, when its price is reckoned before it is made."""
 PROGRESS_SECONDS = 10.0
 NEW_ANSWERS = tuple(object() for _ in range(RUNS))
-"""Stand for answers that nobody has given yet, when it is reckoned what further votes could be."""
+"""Stand for answers that nobody has given yet, when further votes are weighed."""
 
 log = logging.getLogger(__name__)
-
-
-class BudgetError(GeminiError):
-    """The next call could cross the limit of what a run may cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,66 +75,11 @@ class Outcome:
         }
 
 
-@dataclass
-class Budget:
-    """What a run may cost. A call is admitted only if its highest price, beside those under way, keeps within it."""
-
-    limit: float
-    price: Price
-    spent: float
-    reserved: dict[str, float] = field(default_factory=dict)
-
-    @contextlib.asynccontextmanager
-    async def call(self, request: Request) -> AsyncIterator[list[float | None]]:
-        """Wait until the call is within the limit; gives a list for its cost. Raises BudgetError."""
-        while not self._admits(request, batch=False):
-            if not self.reserved:
-                raise self._exhausted(request)
-            await asyncio.sleep(0.05)
-        costs: list[float | None] = []
-        try:
-            yield costs
-        finally:
-            self.settle([request.vote.sha256], costs)
-
-    def affordable(self, requests: Sequence[Request]) -> list[Request]:
-        """As many of the requests as one batch job can be made of within the limit. Raises BudgetError if that is none."""
-        chosen = [request for request in requests if self._admits(request, batch=True)]
-        if not chosen:
-            raise self._exhausted(requests[0])
-        return chosen
-
-    def settle(self, votes: Sequence[str], costs: Sequence[float | None]) -> None:
-        """These calls have ended and cost that much; where it is unknown, as much as they could have cost."""
-        most = [self.reserved.pop(vote, 0.0) for vote in votes]
-        known = total(costs) if costs else None
-        self.spent += sum(most) if known is None else known
-
-    def _admits(self, request: Request, batch: bool) -> bool:
-        most = self._most(request, batch)
-        fits = self.spent + sum(self.reserved.values()) + most <= self.limit
-        if fits:
-            self.reserved[request.vote.sha256] = most
-        return fits
-
-    def _most(self, request: Request, batch: bool) -> float:
-        return self.price.of(
-            request.tokens, request.max_output_tokens, MOST_QUERIES if "search" in request.tools else 0, batch=batch
-        )
-
-    def _exhausted(self, request: Request) -> BudgetError:
-        return BudgetError(
-            f"${self.spent:.2f} of ${self.limit:.2f} is spent, and one more call could cost "
-            f"${self._most(request, batch=False):.2f}. Every answer so far is in the ledger: run again with a higher "
-            "--max-usd to ask for what is missing only."
-        )
-
-
 @dataclass(frozen=True)
-class GeminiAuditor:
-    """A Gemini model as an auditor. `run` is the run that new calls are booked to, and `max_usd` what it may cost.
+class ModelAuditor:
+    """A model as an auditor. `run` is the run that new calls are booked to, and `max_usd` what it may cost.
 
-    Raises GeminiError when Gemini refuses in a way that repeating does not mend, BudgetError before `max_usd` is crossed,
+    Raises AuditorError when the provider refuses and repeating does not help, BudgetError before `max_usd` is crossed,
     and LedgerError when answers cannot be kept. Whatever was answered until then is in the ledger.
     """
 
@@ -153,6 +93,10 @@ class GeminiAuditor:
     limits: Limits = field(default_factory=Limits)
     heartbeat_seconds: float = 2.0
     """How often a run says that it is alive; one that is silent for ten times as long is dead."""
+
+    @property
+    def provider(self) -> Provider:
+        return provider_of(self.name)
 
     def audit(self, derivations: Sequence[Derivation]) -> Iterator[AuditVote]:
         return audit_votes(self.cast(AUDIT, derivations))
@@ -178,16 +122,16 @@ class GeminiAuditor:
         )
 
     def budget(self) -> Budget | None:
-        """Raises GeminiError if there is a limit and no known price to keep it by."""
+        """Raises AuditorError if there is a limit and no known price to keep it by."""
         if self.max_usd is None:
             return None
         known = known_price(self.name)
         if known is None:
-            raise GeminiError(
+            raise AuditorError(
                 f"The price of {self.name} is unknown, so a limit of ${self.max_usd:.2f} cannot be kept. Add it to "
                 "medcalc_assets/auditors/prices.toml, or run without --max-usd."
             )
-        spent = [cost(read(attempt)) for attempt in self.ledger.attempts_of_run(self.run)]
+        spent = [cost(self.provider.read(attempt)) for attempt in self.ledger.attempts_of_run(self.run)]
         # What the cost of a call is unknown, it is counted as the highest that it can be.
         most = known.of(0, MAX_OUTPUT_TOKENS, MOST_QUERIES)
         return Budget(self.max_usd, known, spent=sum(most if usd is None else usd for usd in spent))
@@ -211,7 +155,7 @@ class EarlierAuditor:
         return relabel_votes(self._votes(questions))
 
     def _votes(self, instances: Sequence[Instance]) -> "Casting":
-        casting = Casting(GeminiAuditor(self.name, self.ledger), self.setup, instances)
+        casting = Casting(ModelAuditor(self.name, self.ledger), self.setup, instances)
         casting.instances = [instance for instance in instances if casting.outcomes(instance)]
         for instance in casting.instances:
             while indices := casting.wanted(instance):
@@ -222,9 +166,9 @@ class EarlierAuditor:
 class Casting:
     """The votes of one setup on some instances: what the ledger knows, and what is being asked."""
 
-    def __init__(self, auditor: GeminiAuditor, setup: Setup, instances: Sequence[Instance]) -> None:
+    def __init__(self, auditor: ModelAuditor, setup: Setup, instances: Sequence[Instance]) -> None:
         self.auditor, self.setup, self.instances = auditor, setup, instances
-        self.task = TASKS[setup.task]
+        self.task, self.provider = TASKS[setup.task], auditor.provider
         self.owner = uuid.uuid4().hex
         self.flow = Flow(auditor.limits)
         self.writer = Writer(auditor.ledger)
@@ -237,7 +181,7 @@ class Casting:
         wanted = set(self._hashes.values())
         for attempt in auditor.ledger.attempts(setup):
             if attempt.vote.instance in wanted:
-                self._known[attempt.vote.sha256].append(read(attempt))
+                self._known[attempt.vote.sha256].append(self.provider.read(attempt))
 
     # -- what is known
 
@@ -279,7 +223,7 @@ class Casting:
 
     def keep(self, attempt: Attempt) -> Reply:
         """Take note of an attempt that is in the ledger."""
-        reply = read(attempt)
+        reply = self.provider.read(attempt)
         self._known[attempt.vote.sha256].append(reply)
         self.progress.count(reply)
         return reply
@@ -295,13 +239,13 @@ class Casting:
         self.progress.done = len(self.instances) - len(open_)
         if not open_:
             return
-        client.client()
+        self.provider.require_key()
         self.budget = self.auditor.budget()
         self.auditor.ledger.beat(self.owner)
         alive = asyncio.create_task(self._stay_alive())
         try:
             if self.auditor.mode == "batch":
-                await batch.complete(self, open_)
+                await self.provider.complete_in_batch(self, open_)
             else:
                 self._require_no_batch(open_)
                 await asyncio.gather(*(self._guarded(self._settle(instance)) for instance in open_))
@@ -314,11 +258,11 @@ class Casting:
             raise self.flow.reason
 
     def _require_no_batch(self, instances: Sequence[Instance]) -> None:
-        """Raise GeminiError if a vote is under way in a batch job: it would be paid for twice."""
+        """Raise AuditorError if a vote is under way in a batch job: it would be paid for twice."""
         wanted = {self.vote(instance, index).sha256 for instance in instances for index in self.wanted(instance)}
         for job in self.auditor.ledger.open_batches(self.setup):
             if wanted & set(job.votes):
-                raise GeminiError(
+                raise AuditorError(
                     f"{len(wanted & set(job.votes))} votes are under way in batch job {job.name or job.id}. Run with --mode "
                     "batch to wait for it (cancel the job first, if you would rather not), and then online."
                 )
@@ -335,7 +279,7 @@ class Casting:
         """Whether the vote is ours to ask for; also takes note of what others have got for it."""
         texts = {request.vote.setup.prompt_sha256: request.prompt, request.vote.instance: request.message}
         granted, attempts = await self.writer.claim(Claim(request.vote, self.owner, texts))
-        self._known[request.vote.sha256] = [read(attempt) for attempt in attempts]
+        self._known[request.vote.sha256] = [self.provider.read(attempt) for attempt in attempts]
         return granted
 
     def votes(self) -> dict[str, VoteKey]:
@@ -383,7 +327,7 @@ class Casting:
         async with self.flow.call(request.tokens) as started, self._within_budget(request) as paid:
             if self.flow.reason:  # while this call was waiting for the budget
                 raise Stopped
-            attempt, pause = await client.ask(request, self.auditor.run, limits.deadline_seconds)
+            attempt, pause = await self.provider.ask(request, self.auditor.run, limits.deadline_seconds)
             await self.writer.append(attempt)
             reply = self.keep(attempt)
             paid.append(cost(reply))
@@ -391,7 +335,7 @@ class Casting:
             self.flow.succeeded()
         elif attempt.status == 429:
             self.flow.throttled(started, pause or limits.backoff(1))
-        error = client.permanent(attempt.status, attempt.body, pause, limits.longest_wait_seconds, self.setup.auditor)
+        error = self.provider.permanent(attempt.status, attempt.body, pause, limits.longest_wait_seconds, self.setup.auditor)
         if error and not reply.is_too_long:
             raise error
         return reply

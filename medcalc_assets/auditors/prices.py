@@ -8,14 +8,14 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from medcalc_assets.auditors.gemini.replies import Reply
+from medcalc_assets.auditors.replies import Reply
 
 MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars a million tokens, and for searching: for the request that searches at all, or for every query."""
+    """US dollars per million tokens, and for searching: for the request that searches at all, or for every query."""
 
     input: float
     output: float

@@ -18,7 +18,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as Grid
 
 from medcalc_assets.auditors.calls import estimate
-from medcalc_assets.auditors.gemini.client import available_models
 from medcalc_assets.auditors.prices import known_price
 from medcalc_assets.auditors.protocol import as_seen
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
@@ -164,6 +163,8 @@ def show_estimate() -> None:
 @reports_errors
 def list_models() -> None:
     """List the Gemini models that your key may use, with what they cost."""
+    from medcalc_assets.auditors.gemini.client import available_models
+
     grid = Grid("model", "version", "input", "output", title="US dollars a million tokens", title_justify="left")
     for name, facts in sorted(available_models().items()):
         cost = known_price(name)

@@ -10,7 +10,6 @@ import dagster as dg
 import polars as pl
 
 from medcalc_assets.auditors.calls import call_rows, served_lately
-from medcalc_assets.auditors.gemini.client import available_models
 from medcalc_assets.auditors.prices import known_price
 from medcalc_assets.auditors.protocol import Derivation, Question, as_seen, columns_of
 from medcalc_assets.calculators import KEYS
@@ -61,6 +60,8 @@ def auditor_drift(
     description="The Gemini models of the watched families (MEDCALC_WATCH) as the API lists them, and as served of late.",
 )
 def gemini_models(context: dg.OpExecutionContext, settings: Settings) -> dg.ObserveResult:
+    from medcalc_assets.auditors.gemini.client import available_models  # the SDK takes a second to import
+
     watched = {name: facts for name, facts in available_models().items() if fnmatch(name, settings.watched)}
     metadata: dict[str, Any] = {"models": sorted(watched), "listed": dg.MetadataValue.json(watched)}
     before = _observed(context.instance)

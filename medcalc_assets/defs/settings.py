@@ -4,18 +4,17 @@ import math
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import dagster as dg
 import polars as pl
 
-from medcalc_assets.auditors.casting import EarlierAuditor, GeminiAuditor
+from medcalc_assets.auditors.casting import EarlierAuditor, ModelAuditor
 from medcalc_assets.auditors.flow import Limits
-from medcalc_assets.auditors.gemini.client import TOOLS
 from medcalc_assets.auditors.ledger import Ledger, Setup
 from medcalc_assets.auditors.protocol import Auditor, Vote, as_seen, sample
 from medcalc_assets.auditors.simulated import SimulatedAuditor
-from medcalc_assets.auditors.tasks import Task
+from medcalc_assets.auditors.tasks import Task, Tool
 from medcalc_assets.benchmarks.demo import truth
 from medcalc_assets.benchmarks.reader import Source
 from medcalc_assets.errors import MedcalcError
@@ -159,17 +158,17 @@ class Settings(dg.ConfigurableResource):  # type: ignore[type-arg]
     def watched(self) -> str:
         return self.watch or "gemini-*-pro*"
 
-    def gemini(self, model: str, run: str = "none", max_usd: str | None = None) -> GeminiAuditor:
+    def gemini(self, model: str, run: str = "none", max_usd: str | None = None) -> ModelAuditor:
         """The auditor of this model id. Raises SettingsError for a setting that is not usable."""
         if not model.startswith(GEMINI):
             raise SettingsError(f"MEDCALC_AUDITOR is {model!r}: give the id of a Gemini model, such as gemini-2.5-pro.")
         tools = {"": ("search", "code"), "none": ()}.get(self.tools, tuple(self.tools.split(",")))
-        if unknown := set(tools) - set(TOOLS):
+        if unknown := set(tools) - set(get_args(Tool)):
             raise SettingsError(
                 f"MEDCALC_TOOLS names {', '.join(sorted(unknown))}: it may name search and code, or be none."
             )
         limits = {name: self._number(name) for name in ("at_once", "requests_per_minute", "tokens_per_minute")}
-        return GeminiAuditor(
+        return ModelAuditor(
             model,
             self.calls,
             run=run,

@@ -2,9 +2,12 @@
 
 import base64
 import io
+from typing import TYPE_CHECKING
 
 import polars as pl
-from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CONTESTED, AGREED, DEFERRED, INK = "#c2410c", "#94a3b8", "#e2e8f0", "#1e293b"
 
@@ -22,7 +25,7 @@ def disagreement_by_calculator(figures: pl.DataFrame, auditor: str) -> str:
         contradicted=100 * pl.col("contradicted") / pl.col("instances"),
     ).sort("contested", "calculator", descending=[False, True])
     names = shares["calculator"]
-    figure = Figure(figsize=(8, 1.6 + 0.2 * len(shares)), layout="constrained")
+    figure = _figure(8, 1.6 + 0.2 * len(shares))
     axes = figure.subplots()
     axes.barh(names, 100, color=DEFERRED, label="no high-confidence relabel")
     axes.barh(names, shares["confident"], color=AGREED, label="relabel agrees")
@@ -41,7 +44,7 @@ def disagreement_by_calculator(figures: pl.DataFrame, auditor: str) -> str:
 def original_against_relabels(scores: pl.DataFrame, auditor: str) -> str:
     """Released against recomputed numbers, both on a symmetric log scale."""
     numbers = scores.filter(comparison="relative")
-    figure = Figure(figsize=(6, 6), layout="constrained")
+    figure = _figure(6, 6)
     axes = figure.subplots()
     for likely_error, color, name in ((False, AGREED, "within 5%"), (True, CONTESTED, "likely error")):
         part = numbers.filter(likely_error=likely_error)
@@ -57,7 +60,13 @@ def original_against_relabels(scores: pl.DataFrame, auditor: str) -> str:
     return _image(figure, "Released against recomputed labels")
 
 
-def _image(figure: Figure, alternative_text: str) -> str:
+def _figure(width: float, height: float) -> "Figure":
+    from matplotlib.figure import Figure  # half a second, and most of what loads this module draws nothing
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _image(figure: "Figure", alternative_text: str) -> str:
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=80)
     return f"![{alternative_text}](data:image/png;base64,{base64.b64encode(png.getvalue()).decode()})"

@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from medcalc_assets.auditors import tasks
-from medcalc_assets.auditors.casting import GeminiAuditor
+from medcalc_assets.auditors.casting import ModelAuditor
 from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.ledger import ATTEMPTS, Ledger
 from medcalc_assets.auditors.protocol import Derivation, Question
@@ -34,7 +34,7 @@ def noisy(ask: Ask) -> dict:
     return {"answer": "N/A" if strays else ask.fields["note"].split()[1]}
 
 
-def phase(auditor: GeminiAuditor, task: tasks.Task) -> list:
+def phase(auditor: ModelAuditor, task: tasks.Task) -> list:
     return list(auditor.audit(DERIVATIONS) if task is AUDIT else auditor.relabel(QUESTIONS))
 
 
@@ -60,8 +60,8 @@ def ledger(tmp_path) -> Ledger:
 
 
 @pytest.fixture
-def auditor(gemini, ledger) -> GeminiAuditor:
-    return GeminiAuditor("gemini-2.5-pro", ledger, run="test", limits=QUICK, heartbeat_seconds=0.2)
+def auditor(gemini, ledger) -> ModelAuditor:
+    return ModelAuditor("gemini-2.5-pro", ledger, run="test", limits=QUICK, heartbeat_seconds=0.2)
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from medcalc_assets.auditors.casting import BudgetError
-from medcalc_assets.auditors.gemini.client import GeminiError
+from medcalc_assets.auditors.budget import BudgetError
+from medcalc_assets.auditors.provider import AuditorError
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets_tests.auditors.conftest import QUESTIONS, ballots, phase
 from medcalc_assets_tests.gemini_server import CONTENT, sometimes
@@ -84,7 +84,7 @@ def test_votes_under_way_in_a_job_are_not_asked_for_online(gemini, auditor, batc
         patch.setattr("medcalc_assets.auditors.gemini.batch._collect", crash)
         with pytest.raises(Crash):
             phase(batch, RELABEL)
-    with pytest.raises(GeminiError, match=r"36 votes are under way in batch job batches/.*--mode batch"):
+    with pytest.raises(AuditorError, match=r"36 votes are under way in batch job batches/.*--mode batch"):
         phase(auditor, RELABEL)
     assert not gemini.answered
     assert ballots(phase(batch, RELABEL)) == ballots(phase(auditor, RELABEL)) == undisturbed["relabel"]

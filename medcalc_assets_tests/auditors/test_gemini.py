@@ -8,10 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 from medcalc_assets.auditors import tasks
-from medcalc_assets.auditors.casting import BudgetError, EarlierAuditor
+from medcalc_assets.auditors.budget import BudgetError
+from medcalc_assets.auditors.casting import EarlierAuditor
 from medcalc_assets.auditors.gemini.client import GeminiError
 from medcalc_assets.auditors.ledger import Ledger
 from medcalc_assets.auditors.protocol import Question
+from medcalc_assets.auditors.provider import AuditorError
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets.labels.value import NA, number
 from medcalc_assets.labels.voting import RUNS
@@ -254,7 +256,7 @@ def test_a_lost_answer_is_booked_at_its_highest_price(gemini, auditor):
 def test_a_limit_needs_a_known_price(gemini, auditor):
     gemini.models.append("gemini-unheard-of")
     unknown = replace(auditor, name="gemini-unheard-of")
-    with pytest.raises(GeminiError, match=r"price of gemini-unheard-of is unknown.*prices\.toml"):
+    with pytest.raises(AuditorError, match=r"price of gemini-unheard-of is unknown.*prices\.toml"):
         phase(replace(unknown, max_usd=1.0), AUDIT)
     assert {vote.cost_usd for vote in phase(unknown, AUDIT)} == {None}
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from medcalc_assets.auditors.casting import GeminiAuditor
+from medcalc_assets.auditors.casting import ModelAuditor
 from medcalc_assets.auditors.ledger import ATTEMPTS, REQUEST_ID_LENGTH, Ledger
 from medcalc_assets.auditors.protocol import Question
 from medcalc_assets_tests.auditors.conftest import QUICK, ballots
@@ -27,7 +27,7 @@ PROCESSES.set_forkserver_preload([__name__])
 def run(url: str, mode: str, server: str) -> None:
     os.environ |= {"GOOGLE_GEMINI_BASE_URL": server, "GEMINI_API_KEY": KEY, "NO_PROXY": "127.0.0.1"}
     limits = replace(QUICK, at_once=8, at_first=8)
-    auditor = GeminiAuditor("gemini-2.5-pro", Ledger(url), mode=mode, limits=limits, heartbeat_seconds=0.1)
+    auditor = ModelAuditor("gemini-2.5-pro", Ledger(url), mode=mode, limits=limits, heartbeat_seconds=0.1)
     list(auditor.relabel(QUESTIONS))
 
 

@@ -6,9 +6,9 @@ import re
 import polars as pl
 import pytest
 
-from medcalc_assets.auditors.gemini.client import Request
 from medcalc_assets.auditors.ledger import Setup, VoteKey
 from medcalc_assets.auditors.protocol import Derivation, Question, as_seen
+from medcalc_assets.auditors.provider import Request
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL, instance_sha256, message
 from medcalc_assets.benchmarks.reader import Source
 

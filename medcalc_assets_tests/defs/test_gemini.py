@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from medcalc_assets.auditors.casting import BudgetError
+from medcalc_assets.auditors.budget import BudgetError
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets.benchmarks.demo import original_rows, truth
 from medcalc_assets.calculators import KEYS

@@ -10,19 +10,18 @@ import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import httpx2
 from google.genai import errors, types
 
+from medcalc_assets.auditors.casting import Casting
 from medcalc_assets.auditors.gemini import client
-from medcalc_assets.auditors.gemini.client import GeminiError, Request
+from medcalc_assets.auditors.gemini.client import GeminiError
 from medcalc_assets.auditors.ledger import Attempt, Batch
 from medcalc_assets.auditors.prices import cost
+from medcalc_assets.auditors.provider import Request
 from medcalc_assets.auditors.tasks import Instance
-
-if TYPE_CHECKING:
-    from medcalc_assets.auditors.casting import Casting
 
 MOST_REQUESTS = 10_000
 LONGEST_SECONDS = 72 * 3600
@@ -40,7 +39,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
-async def complete(casting: "Casting", instances: Sequence[Instance]) -> None:
+async def complete(casting: Casting, instances: Sequence[Instance]) -> None:
     """Ask in jobs until every instance is settled: each wave is what is missing then, whatever became of the last one.
 
     Raises GeminiError and LedgerError.
@@ -68,14 +67,14 @@ async def complete(casting: "Casting", instances: Sequence[Instance]) -> None:
             await asyncio.sleep(casting.auditor.heartbeat_seconds)
 
 
-def _wanted(casting: "Casting", instances: Sequence[Instance]) -> list[Request]:
+def _wanted(casting: Casting, instances: Sequence[Instance]) -> list[Request]:
     return [casting.request(instance, index) for instance in instances for index in casting.wanted(instance)]
 
 
-async def _submit(casting: "Casting", requests: Sequence[Request]) -> Batch:
+async def _submit(casting: Casting, requests: Sequence[Request]) -> Batch:
     job = Batch(uuid.uuid4().hex, casting.owner, None, [request.vote.sha256 for request in requests])
     casting.auditor.ledger.announce_batch(job, casting.setup)
-    lines = [json.dumps({"key": request.vote.sha256, "request": request.body()}) for request in requests]
+    lines = [json.dumps({"key": request.vote.sha256, "request": client.body(request)}) for request in requests]
 
     async def create() -> str:
         # An attempt whose answer was lost may have created it.
@@ -92,7 +91,7 @@ async def _submit(casting: "Casting", requests: Sequence[Request]) -> Batch:
     return _named(casting, job, await _persistently(casting, create))
 
 
-def _named(casting: "Casting", job: Batch, name: str) -> Batch:
+def _named(casting: Casting, job: Batch, name: str) -> Batch:
     casting.auditor.ledger.name_batch(job.id, name)
     return Batch(job.id, job.owner, name, job.votes)
 
@@ -105,7 +104,7 @@ async def _find(id: str) -> str | None:
     return None
 
 
-async def _collect(casting: "Casting", job: Batch) -> None:
+async def _collect(casting: Casting, job: Batch) -> None:
     """Wait for a job, ours or that of another run, and keep what it brings, even if that is not everything."""
     ledger, votes = casting.auditor.ledger, casting.votes()
     while job.name is None:
@@ -158,7 +157,7 @@ def _results(content: bytes) -> dict[str, dict[str, Any]]:
     return results
 
 
-async def _persistently(casting: "Casting", call: Callable[[], Awaitable[Result]]) -> Result:
+async def _persistently(casting: Casting, call: Callable[[], Awaitable[Result]]) -> Result:
     """The result of a call that is free of charge, repeated while that may help. Raises GeminiError."""
     limits = casting.auditor.limits
     tries = 0

@@ -5,7 +5,6 @@ import datetime as dt
 import json
 import os
 import time
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
@@ -14,8 +13,8 @@ import httpx2
 from google import genai
 from google.genai import errors, types
 
-from medcalc_assets.auditors.ledger import Attempt, VoteKey
-from medcalc_assets.errors import MedcalcError
+from medcalc_assets.auditors.ledger import Attempt
+from medcalc_assets.auditors.provider import AuditorError, Request
 
 API_VERSION = "v1beta"
 """Pinned: the SDK's default changed between its versions, and context caching and `-latest` aliases are only here."""
@@ -27,45 +26,32 @@ CONNECTIONS = 256
 KEY_REMEDY = "Set GEMINI_API_KEY to a valid key (https://aistudio.google.com/apikey) and run again."
 
 
-class GeminiError(MedcalcError):
-    """Gemini refuses in a way that trying again does not mend. The message says why and what does."""
+class GeminiError(AuditorError):
+    """Gemini refuses, and trying again does not help. The message says why and what does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is sent for one vote."""
+def config(request: Request) -> types.GenerateContentConfig:
+    """The request's parameters for the SDK."""
+    return types.GenerateContentConfig(
+        system_instruction=request.prompt,
+        max_output_tokens=request.max_output_tokens,
+        tools=[TOOLS[name] for name in request.tools],
+        # One call is one request is one bill.
+        automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
+        automatic_continuation=False,
+        # The typed response drops finishMessage and billedToolCalls, and fails on fields that are new.
+        should_return_http_response=True,
+    )
 
-    vote: VoteKey
-    prompt: str
-    message: str
-    tools: tuple[str, ...]
-    max_output_tokens: int
 
-    @property
-    def tokens(self) -> int:
-        """An upper estimate of the prompt's tokens, at three characters each."""
-        return (len(self.prompt) + len(self.message)) // 3
-
-    def config(self) -> types.GenerateContentConfig:
-        return types.GenerateContentConfig(
-            system_instruction=self.prompt,
-            max_output_tokens=self.max_output_tokens,
-            tools=[TOOLS[name] for name in self.tools],
-            # One call is one request is one bill.
-            automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
-            automatic_continuation=False,
-            # The typed response drops finishMessage and billedToolCalls, and fails on fields that are new.
-            should_return_http_response=True,
-        )
-
-    def body(self) -> dict[str, Any]:
-        """The request as JSON, for a batch file."""
-        return {
-            "systemInstruction": {"parts": [{"text": self.prompt}]},
-            "contents": [{"role": "user", "parts": [{"text": self.message}]}],
-            "tools": [TOOLS[name].model_dump(mode="json", by_alias=True, exclude_none=True) for name in self.tools],
-            "generationConfig": {"maxOutputTokens": self.max_output_tokens},
-        }
+def body(request: Request) -> dict[str, Any]:
+    """The request as JSON, for a batch file."""
+    return {
+        "systemInstruction": {"parts": [{"text": request.prompt}]},
+        "contents": [{"role": "user", "parts": [{"text": request.message}]}],
+        "tools": [TOOLS[name].model_dump(mode="json", by_alias=True, exclude_none=True) for name in request.tools],
+        "generationConfig": {"maxOutputTokens": request.max_output_tokens},
+    }
 
 
 def client() -> genai.Client:
@@ -108,19 +94,19 @@ def available_models() -> dict[str, dict[str, Any]]:
 async def ask(request: Request, run: str, deadline: float) -> tuple[Attempt, float | None]:
     """One attempt, and the pause in seconds that the service asks for. What goes wrong is part of the attempt."""
     gemini = client()
-    config = request.config()
-    config.http_options = types.HttpOptions(timeout=round(deadline * 1000))
-    status, error, body, pause = None, None, None, None
+    parameters = config(request)
+    parameters.http_options = types.HttpOptions(timeout=round(deadline * 1000))
+    status, error, answer, pause = None, None, None, None
     requested_at, started = dt.datetime.now(dt.UTC).replace(tzinfo=None), time.monotonic()
     try:
-        # The client's own timeout holds for each read, and a body that drips would go on for ever.
+        # The client's own timeout holds for each read, and a body that drips would go on without end.
         async with asyncio.timeout(deadline):
             response = await gemini.aio.models.generate_content(
-                model=request.vote.setup.auditor, contents=request.message, config=config
+                model=request.vote.setup.auditor, contents=request.message, config=parameters
             )
-        status, body = 200, response.sdk_http_response.body if response.sdk_http_response else ""
+        status, answer = 200, response.sdk_http_response.body if response.sdk_http_response else ""
     except errors.APIError as refusal:
-        status, body = refusal.code, body_of(refusal)
+        status, answer = refusal.code, body_of(refusal)
         pause = pause_asked_for(refusal)
     except (TimeoutError, httpx2.TimeoutException):
         error = f"no answer within {deadline:g} s"
@@ -134,13 +120,13 @@ async def ask(request: Request, run: str, deadline: float) -> tuple[Attempt, flo
         seconds=time.monotonic() - started,
         status=status,
         error=without_key(error),
-        body=without_key(body),
+        body=without_key(answer),
     )
     return attempt, pause
 
 
 def pause_asked_for(refusal: errors.APIError) -> float | None:
-    """RetryInfo of the body or Retry-After of the header, in seconds; the SDK heeds neither."""
+    """RetryInfo of the body or Retry-After of the header, in seconds; the SDK follows neither."""
     asked = [float(detail["retryDelay"].rstrip("s")) for detail in _details(refusal) if "retryDelay" in detail]
     header = refusal.response.headers.get("retry-after") if isinstance(refusal.response, httpx2.Response) else None
     if header:
@@ -152,7 +138,7 @@ def pause_asked_for(refusal: errors.APIError) -> float | None:
 
 
 def permanent(status: int | None, body: str | None, pause: float | None, longest: float, model: str) -> GeminiError | None:
-    """The error that stops the run, if trying again does not mend this refusal, or not within the `longest` pause."""
+    """The error that stops the run, if trying again does not help after this refusal, or not within the `longest` pause."""
     if status is None or status < 400:
         return None
     said = f"Gemini refused (HTTP {status}): {_message(body)}"

@@ -1,46 +1,15 @@
-"""What a recorded attempt says. Everything here is computed from the ledger's bytes, so that it can be computed anew."""
+"""What a recorded attempt of Gemini says, computed from the ledger's bytes, so that it can be computed anew."""
 
 import json
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from pydantic import ValidationError
-
 from medcalc_assets.auditors.ledger import Attempt
-from medcalc_assets.auditors.tasks import TASKS, AuditAnswer, RelabelAnswer
+from medcalc_assets.auditors.replies import TOO_LONG, Reply, parse_answer
 
-BLOCK = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
-TOO_LONG = re.compile(r"token count .*exceeds", re.IGNORECASE)
+EXCEEDS = re.compile(r"token count .*exceeds", re.IGNORECASE)
 NORMAL = {"STOP", "FINISH_REASON_UNSPECIFIED", None}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """One attempt, read: a usable `answer`, or the `fault` that there is none. Tokens are None where none were reported."""
-
-    attempt: Attempt
-    answer: AuditAnswer | RelabelAnswer | None = None
-    fault: str | None = None
-    finish_reason: str | None = None
-    model_version: str | None = None
-    response_id: str | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    grounded: bool = False
-    queries: list[str] = field(default_factory=list)
-    pages: list[str] = field(default_factory=list)
-    code_runs: int = 0
-    code_failures: int = 0
-
-    @property
-    def counts(self) -> bool:
-        """Whether the attempt was answered: then it may have been paid for, and is never repeated without bound."""
-        return self.attempt.status == 200 or self.is_too_long
-
-    @property
-    def is_too_long(self) -> bool:
-        return self.fault == "the request is longer than the model's window"
 
 
 def read(recorded: Attempt) -> Reply:
@@ -64,8 +33,8 @@ def _refusal(status: int, body: Any) -> str:
     error = body.get("error") if isinstance(body, dict) else None
     details = error if isinstance(error, dict) else {}
     message = str(details.get("message", ""))
-    if status == 400 and TOO_LONG.search(message):
-        return "the request is longer than the model's window"
+    if status == 400 and EXCEEDS.search(message):
+        return TOO_LONG
     return f"HTTP {status} {details.get('status', '')}: {message}".strip(": ")
 
 
@@ -109,23 +78,3 @@ def _tokens(usage: dict[str, int]) -> dict[str, int | None]:
         "input_tokens": usage["promptTokenCount"] + usage.get("toolUsePromptTokenCount", 0),
         "output_tokens": usage.get("candidatesTokenCount", 0) + usage.get("thoughtsTokenCount", 0),
     }
-
-
-def parse_answer(text: str, attempt: Attempt) -> tuple[AuditAnswer | RelabelAnswer | None, str | None]:
-    """The one block at the end of the text, or what is wrong with it."""
-    blocks = list(BLOCK.finditer(text))
-    if len(blocks) != 1 or text.count("<answer>") != 1 or text[blocks[0].end() :].strip():
-        return None, f"malformed: {len(blocks)} answer blocks, one at the very end is asked for"
-    try:
-        answer = TASKS[attempt.vote.setup.task].answer.model_validate_json(_bare(blocks[0][1]))
-    except ValidationError as error:
-        first = error.errors()[0]
-        return None, f"malformed: {'.'.join(map(str, first['loc']))} {first['msg']}".replace("malformed:  ", "malformed: ")
-    if answer.id != attempt.vote.request_id:
-        return None, f"the answer is to another request ({answer.id!r})"
-    return answer, None
-
-
-def _bare(block: str) -> str:
-    """The block without a Markdown fence around it, which models add whatever they are told."""
-    return block.strip().removeprefix("```json").removeprefix("```").removesuffix("```")

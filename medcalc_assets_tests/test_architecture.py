@@ -1,0 +1,61 @@
+"""The structure of the package: no circles, and nothing heavy before it is used."""
+
+import ast
+import subprocess
+import sys
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import medcalc_assets
+
+PACKAGE = Path(medcalc_assets.__file__).parent
+HEAVY = ("dagster", "google.genai", "matplotlib", "datasets", "duckdb", "polars")
+
+
+def modules() -> dict[str, Path]:
+    """The files of the package by their dotted names."""
+    names = {path: [PACKAGE.name, *path.relative_to(PACKAGE).with_suffix("").parts] for path in PACKAGE.rglob("*.py")}
+    return {".".join(parts[:-1] if parts[-1] == "__init__" else parts): path for path, parts in names.items()}
+
+
+def imported(path: Path, known: set[str]) -> set[str]:
+    """The files that a file imports, wherever in it: in a function or for the type checker, too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for each in node.names:
+                inner = f"{node.module}.{each.name}"
+                found.add(inner if inner in known else node.module)
+        elif isinstance(node, ast.Import):
+            found |= {each.name for each in node.names}
+    return found & known
+
+
+def test_no_two_files_import_each_other_in_a_circle():
+    """The package's face re-exports what is below it, and nothing below may import it."""
+    files = modules()
+    graph = {name: imported(path, set(files)) for name, path in files.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(error.args[1][::-1]))
+
+
+@pytest.mark.parametrize(
+    ("module", "without"),
+    [
+        ("medcalc_assets", HEAVY),
+        ("medcalc_assets.cli", HEAVY),
+        ("medcalc_assets.calculators", ("dagster", "google.genai", "matplotlib", "datasets", "duckdb")),
+        ("medcalc_assets.auditors.casting", ("dagster", "google.genai", "matplotlib", "datasets")),
+        ("medcalc_assets.auditors.calls", ("dagster", "google.genai", "matplotlib", "datasets")),
+        ("medcalc_assets.reports.trace", ("dagster", "google.genai", "matplotlib", "datasets")),
+        ("medcalc_assets.definitions", ("google.genai", "matplotlib", "datasets", "openpyxl")),
+    ],
+)
+def test_nothing_heavy_is_imported_before_it_is_used(module, without):
+    script = f"import sys, {module}; print(*[name for name in {without!r} if name in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert loaded == []
