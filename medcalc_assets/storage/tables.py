@@ -1,4 +1,7 @@
-"""Every table of the warehouse: its columns, their types and what they mean. Nothing else may be written to it."""
+"""Every table of the warehouse: its columns, their types and what they mean. Nothing else may be written to it.
+
+`python -m medcalc_assets.storage.tables` prints all of it as markdown, which is `docs/tables.md`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +15,8 @@ from medcalc_assets.labels.queue import TIERS
 
 SCHEMA = "medcalc"
 PARTITION_COLUMN = "calculator"
+BAR = r"\|"
+"""A bar inside a cell of a markdown table."""
 
 TYPES: dict[str, pl.DataType] = {
     "BIGINT": pl.Int64(),
@@ -171,7 +176,7 @@ DERIVATION_AUDIT = Table(
 
 AUDIT_VOTES = Table(
     "audit_votes",
-    "Phase 1: one vote a row on whether a original label is wrong, the original derivation in view.",
+    "Phase 1: one vote a row on whether an original label is wrong, the original derivation in view.",
     (
         *INSTANCE,
         *VOTE,
@@ -489,3 +494,39 @@ TABLES = {
         LABEL_RELEASES,
     )
 }
+
+
+def dictionary() -> str:
+    """All tables as one page of markdown, in the order of the chain."""
+
+    def page(table: Table) -> str:
+        kind = (
+            "append-only" if table.append_only else "one partition per calculator" if table.partitioned else "unpartitioned"
+        )
+        rows = [
+            f"| `{column.name}` | {column.type} | {'yes' if column.nullable else ''} | {column.description.replace('|', BAR)} |"
+            for column in table.columns
+        ]
+        lines = [
+            f"## {table.name}",
+            "",
+            table.description,
+            "",
+            f"Key: {', '.join(f'`{name}`' for name in table.key)}; {kind}.",
+            "",
+            "| column | type | null | meaning |",
+            "|---|---|---|---|",
+            *rows,
+        ]
+        return "\n".join(lines)
+
+    head = (
+        "# The tables\n\nMade from `medcalc_assets/storage/tables.py` by `make docs`: edit that. All tables are in schema "
+        f"`{SCHEMA}` of `$MEDCALC_HOME/warehouse.duckdb`, named as their assets. A label value is three columns, `*_kind`, "
+        "`*_number` and `*_date`; N/A is an answer (`na`), null is no answer.\n"
+    )
+    return "\n\n".join([head.strip(), *map(page, TABLES.values())]) + "\n"
+
+
+if __name__ == "__main__":
+    print(dictionary(), end="")
