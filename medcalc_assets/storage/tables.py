@@ -504,8 +504,8 @@ def dictionary() -> str:
             "append-only" if table.append_only else "one partition per calculator" if table.partitioned else "unpartitioned"
         )
         rows = [
-            f"| `{column.name}` | {column.type} | {'yes' if column.nullable else ''} | {column.description.replace('|', BAR)} |"
-            for column in table.columns
+            f"| `{each.name}` | {each.type} | {'yes' if each.nullable else ''} | {each.description.replace('|', BAR)} |"
+            for each in table.columns
         ]
         lines = [
             f"## {table.name}",
