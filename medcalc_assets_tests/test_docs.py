@@ -75,8 +75,8 @@ def test_the_commands_of_the_readme_run_in_its_order(gemini, run, tmp_path):
 
 
 def test_the_tutorial_tells_what_its_commands_show(demo, run, tmp_path):
-    """`make demo` was run already, for all tests. The reader is Dr Lee, too: before the packet is taken over, its spreadsheet
-    is filled in as the tutorial says."""
+    """`make demo` was run already, for all tests. The reader is Dr Lee, too: before a packet is taken over, its spreadsheet
+    is filled in as told."""
     shutil.copytree(demo.settings.home, "data")
     first, *rest = commands("docs/tutorial.md")
     assert first == "make demo"
