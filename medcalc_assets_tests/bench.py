@@ -72,7 +72,7 @@ def chain_without_dagster() -> None:
     write(tables.ADJUDICATION_QUEUE, review_order(raw(*LABEL), scores, audits).with_columns(auditor=pl.lit("authors")))
     answers = write(tables.PHYSICIAN_LABELS, settings.authors_files.physician_labels(raw(*LABEL), KEYS))
     physicians = write(tables.PHYSICIAN_CONSENSUS, agreed(raw("output_type"), answers))
-    maintained = maintain(raw("output_type", *LABEL), scores, physicians, audits).with_columns(auditor=pl.lit("authors"))
+    maintained = maintain(raw("output_type", "source", *LABEL), scores, physicians, audits, "authors")
     write(tables.MAINTAINED_LABELS, maintained)
     relabels = store.read(tables.RELABELS)
     compare_with_physicians(raw(*LABEL), audits, relabels, physicians, "authors")

@@ -4,6 +4,7 @@ from click.testing import CliRunner
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.cli import main
 from medcalc_assets.defs.stage import tags_of_runs
+from medcalc_assets.release.releases import labels_in
 
 
 def medcalc(*arguments, **environment):
@@ -32,7 +33,26 @@ def test_summary_and_export_show_the_demo_as_simulated(demo):
     assert "of all 330" in shown.output
     exported = medcalc("export", "--home", home)
     assert exported.exit_code == 0
-    assert "medcalc_bench_maintained_SIMULATED.csv" in exported.output.replace("\n", "")
+    assert "DEMO_medcalc_bench_1.1.0-candidate.csv" in exported.output.replace("\n", "")
+
+
+def test_the_demo_is_simulated_without_an_auditor_too(tmp_path, dagster_home):
+    """A physician of the demo is as invented as its auditor."""
+    home = {"MEDCALC_HOME": str(tmp_path / "home"), "DAGSTER_HOME": dagster_home}
+    ran = medcalc("run", "--auditor", "none", "-c", "glasgow_coma_score", **home)
+    assert ran.exit_code == 0, ran.output
+    assert "SIMULATED" in ran.output
+    assert medcalc("export", "--to", str(tmp_path / "files"), **home).exit_code == 0
+    labels = labels_in(tmp_path / "files")
+    assert "physician" in labels["Reason"]
+    assert labels["Simulated"].all()
+    assert labels["Ground Truth Explanation"].str.starts_with("[SIMULATED] ").all()
+    assert not (labels["Evaluation"] | labels["Reward"]).any()
+    marked = {path.name for path in (tmp_path / "files").iterdir() if path.name.startswith("DEMO_medcalc_bench_")}
+    assert len(marked) == 3
+    assert medcalc("pages", **home).exit_code == 0
+    for page in ("report.html", "index.html"):
+        assert "DEMO: simulated votes and physicians" in (tmp_path / "home" / "report" / page).read_text()
 
 
 def test_run_of_two_partitions_shows_progress_and_what_to_do_next(dagster_home):

@@ -22,6 +22,7 @@ from medcalc_assets.reports.pages import write_pages
 from medcalc_assets.reports.trace import rows_of, trace
 from medcalc_assets.storage.tables import TABLES
 from medcalc_assets_tests.release.harm import HARM, copy_of
+from medcalc_assets_tests.release.test_formats import explanations
 
 pytestmark = pytest.mark.real_data
 
@@ -248,6 +249,17 @@ def test_a_release_passes_its_gates_and_opens_with_datasets(candidate, tmp_path)
     assert (opened.num_rows, sum(opened["Evaluation"])) == (1_047, 871)
 
 
+def test_every_explanation_names_the_original_and_the_maintained_label(candidate, chain):
+    told = list(explanations(candidate.labels, chain.read("raw_medcalc")))
+    assert [said for said, _ in told] == [expected for _, expected in told]
+    assert sum(said.startswith("Maintained label ") for said, _ in told) == 265
+    said = dict(candidate.labels.select("Row Number", "Ground Truth Explanation").iter_rows())
+    assert said[3].startswith("Maintained label 9: a physician computed this value")
+    assert said[3].endswith("The original label was 25.017.")
+    assert said[868].startswith("Maintained label N/A: a high-confidence relabel")
+    assert said[868].endswith("The original label was 26.")
+
+
 @pytest.mark.parametrize("name", GATES)
 def test_a_harm_closes_each_gate_with_a_message(candidate, tmp_path, name):
     harmed = copy_of(candidate, tmp_path / "releases")
@@ -265,7 +277,7 @@ def test_a_harm_closes_each_gate_with_a_message(candidate, tmp_path, name):
         (868, "was 26 and is now N/A", "takes a misspelt Celsius for Fahrenheit"),
         (328, "was 4.4 and is now N/A", "this patient is a cat"),
         (3, "was 25.017 and is now 9", "Result was calculated using patient information from May 2016"),
-        (864, "was 12 and is now 7", "The release adds the verbal response twice"),
+        (864, "was 12 and is now 7", "v1.0 adds the verbal response twice"),
         (1007, "stays 650", "gives the relabel 1380"),
     ],
 )

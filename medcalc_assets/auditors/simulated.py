@@ -9,11 +9,11 @@ import polars as pl
 
 from medcalc_assets.auditors.protocol import AuditVote, Derivation, Question, RelabelVote
 from medcalc_assets.labels.parsing import parse_label
+from medcalc_assets.labels.simulated import NAME
 from medcalc_assets.labels.value import NA, Label, as_columns, number
 from medcalc_assets.labels.voting import RUNS
 from medcalc_assets.storage.tables import PHYSICIAN_LABELS
 
-NAME = "simulated"
 FAILS, ERRS = 0.02, 0.06
 """How often a vote fails, and how often a usable one is wrong."""
 ANSWERED = 0.5

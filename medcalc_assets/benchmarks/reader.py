@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from medcalc_assets.benchmarks.demo import original_rows
-from medcalc_assets.benchmarks.spec import COLUMNS, DEMO, KEY_SPELLINGS, KIND_OF_OUTPUT, REPOSITORY, REVISION
+from medcalc_assets.benchmarks.spec import COLUMNS, KEY_SPELLINGS, KIND_OF_OUTPUT, REPOSITORY, REVISION
 from medcalc_assets.calculators import CALCULATORS
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.parsing import LabelError, parse_label
+from medcalc_assets.labels.simulated import DEMO
 from medcalc_assets.labels.value import as_columns
 from medcalc_assets.storage.tables import RAW_MEDCALC
 

@@ -36,6 +36,3 @@ COLUMNS = {
 
 
 KIND_OF_OUTPUT = {"decimal": "number", "integer": "number", "date": "date"}
-
-DEMO = "demo"
-"""The source that is no MedCalc-Bench: an invented benchmark, for which votes and physicians are simulated."""

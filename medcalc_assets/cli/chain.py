@@ -17,7 +17,6 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
-from medcalc_assets.auditors import simulated
 from medcalc_assets.auditors.calls import estimate
 from medcalc_assets.auditors.gemini.client import available_models
 from medcalc_assets.auditors.prices import known_price
@@ -43,9 +42,9 @@ from medcalc_assets.defs.settings import BUDGET, Settings
 from medcalc_assets.defs.stage import tags_of_runs
 from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.decision import REASONS
-from medcalc_assets.release import formats as exported
+from medcalc_assets.release.build import export as write_copy
 from medcalc_assets.statistics.agreement import compare_with_physicians
-from medcalc_assets.statistics.estimates import proportion
+from medcalc_assets.statistics.estimates import share
 from medcalc_assets.statistics.summary import NEEDED, summarise, totals
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import WarehouseError
@@ -186,9 +185,9 @@ def summary() -> None:
 @click.option("--to", "folder", type=click.Path(path_type=Path), help="Folder to write to; MEDCALC_HOME/export by default.")
 @reports_errors
 def export(folder: Path | None) -> None:
-    """Write the maintained labels as a drop-in CSV of v1.0, and as Parquet with state, reason and evidence."""
+    """Write a working copy of the next release: a drop-in CSV for v1.0, Parquet with the grounds, changelog and card."""
     settings = Settings.from_environment()
-    for path in exported.export(settings.warehouse, folder or Path(settings.home) / "export"):
+    for path in write_copy(settings.warehouse, settings.releases, folder or Path(settings.home) / "export"):
         console.print(f"wrote {path}", markup=False, soft_wrap=True)
 
 
@@ -272,7 +271,7 @@ def _show_summary() -> None:
     kinds = dict(scores.filter(auditor=auditor)["relabel_kind"].value_counts().iter_rows())
     audited = flags.filter(pl.col("status") != "not_audited", auditor=auditor).height
 
-    if auditor == simulated.NAME:
+    if maintained["simulated"].any():
         console.print(
             "[bold yellow]SIMULATED[/]: votes and physicians are invented for the demo; they say nothing of real labels."
         )
@@ -284,7 +283,7 @@ def _show_summary() -> None:
     derivation = Grid(title="Labels against their own entities, without a model", title_justify="left", show_header=False)
     for verdict, meaning in VERDICTS.items():
         count = audits.filter(verdict=verdict).height
-        derivation.add_row(meaning, f"{count:,} ({proportion(count, everything)})")
+        derivation.add_row(meaning, f"{count:,} ({share(count, everything)})")
     derivation.add_row("reproduced by the original rule", f"{audits['original_rule_reproduces'].sum():,}")
     derivation.add_row("suspects: contradicted, and no relabel to compare with", f"{total['suspects']:,}")
     console.print(derivation)
@@ -293,7 +292,7 @@ def _show_summary() -> None:
     facts.add_row("flagged by Phase 1", f"{total['audit_flags']:,} of {audited:,} audited" if audited else "not audited")
     facts.add_row(
         "high-confidence relabels",
-        f"{confident:,} ({proportion(confident, everything)}): "
+        f"{confident:,} ({share(confident, everything)}): "
         f"{kinds.get('number', 0):,} numbers, {kinds.get('date', 0):,} dates, {kinds.get('na', 0):,} N/A",
     )
     facts.add_row("deferred", f"{total['deferred']:,}")
@@ -304,8 +303,8 @@ def _show_summary() -> None:
         f"{total['contested_numbers']:,} numbers, {total['contested_dates']:,} dates, "
         f"{total['contested_abstentions']:,} abstentions",
     )
-    facts.add_row("", f"{proportion(contested, confident)} of the {confident:,} with a high-confidence relabel")
-    facts.add_row("", f"{proportion(contested, everything)} of all {everything:,}")
+    facts.add_row("", f"{share(contested, confident)} of the {confident:,} with a high-confidence relabel")
+    facts.add_row("", f"{share(contested, everything)} of all {everything:,}")
     for cause, meaning in CAUSES.items():
         facts.add_row(f"  {cause}", f"{total[cause]:,}: {meaning}")
     console.print(facts)

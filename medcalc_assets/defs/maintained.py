@@ -22,7 +22,7 @@ DRAWN = ("label_number", "relabel_number")
     "release",
     see=f"[Why is a label what it is? Trace it by its uid.]({PLAYGROUND})",
     ins={
-        "raw_medcalc": columns(*INSTANCE_KEYS, "output_type", *value.columns("label")),
+        "raw_medcalc": columns(*INSTANCE_KEYS, "output_type", "source", *value.columns("label")),
         "derivation_audit": columns("uid", "verdict", "alternatives", *value.columns("published")),
     },
 )
@@ -35,8 +35,8 @@ def maintained_labels(
     settings: Settings,
 ) -> pl.DataFrame:
     auditor = settings.auditor_that_counts
-    labels = maintain(raw_medcalc, disagreement_scores.filter(auditor=auditor), physician_consensus, derivation_audit)
-    labels = labels.with_columns(auditor=pl.lit(auditor)).select(MAINTAINED_LABELS.names)
+    scores = disagreement_scores.filter(auditor=auditor)
+    labels = maintain(raw_medcalc, scores, physician_consensus, derivation_audit, auditor).select(MAINTAINED_LABELS.names)
     describe(context, labels, auditor, **{reason: (pl.col("reason") == reason).sum() for reason in REASONS})
     return labels
 

@@ -5,10 +5,9 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from medcalc_assets.auditors import simulated
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import columns, describe, so_far, stage
-from medcalc_assets.labels import value
+from medcalc_assets.labels import simulated, value
 from medcalc_assets.labels.queue import SUSPECT_DATE, SUSPECT_NUMBER, review_order
 from medcalc_assets.labels.value import NA, Label
 from medcalc_assets.physicians.consensus import consensus

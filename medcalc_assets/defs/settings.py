@@ -9,7 +9,6 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from medcalc_assets.auditors import simulated
 from medcalc_assets.auditors.casting import EarlierAuditor, GeminiAuditor
 from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.gemini.client import TOOLS
@@ -19,8 +18,9 @@ from medcalc_assets.auditors.simulated import SimulatedAuditor
 from medcalc_assets.auditors.tasks import Task
 from medcalc_assets.benchmarks.demo import truth
 from medcalc_assets.benchmarks.reader import Source
-from medcalc_assets.benchmarks.spec import DEMO
 from medcalc_assets.errors import MedcalcError
+from medcalc_assets.labels import simulated
+from medcalc_assets.labels.simulated import DEMO
 from medcalc_assets.physicians import authors
 from medcalc_assets.physicians.authors import AuthorsFiles
 from medcalc_assets.physicians.packet import Packets

@@ -4,6 +4,7 @@ import polars as pl
 
 from medcalc_assets.labels.agreement import agrees, is_continuous
 from medcalc_assets.labels.limits import limit_columns
+from medcalc_assets.labels.simulated import is_simulated
 from medcalc_assets.labels.value import as_text, columns
 
 REASONS = {
@@ -17,24 +18,27 @@ REASONS = {
 """Every reason why a maintained label has its value. `unresolved` is never to be presented as checked."""
 
 
-def maintain(labels: pl.DataFrame, scores: pl.DataFrame, physicians: pl.DataFrame, audits: pl.DataFrame) -> pl.DataFrame:
-    """The label that each instance has from now on: `final_*`, `reason` (see REASONS), `state`, limits, `evidence`.
+def maintain(
+    labels: pl.DataFrame, scores: pl.DataFrame, physicians: pl.DataFrame, audits: pl.DataFrame, auditor: str
+) -> pl.DataFrame:
+    """The label that each instance has from now on: `final_*`, `reason` (see REASONS), `state`, limits, `evidence`, and
+    whether it is `simulated`.
 
-    `labels` has a row per instance, `scores` at most one (of the auditor that counts), `physicians` at most one, `audits`
-    one. The first that holds decides: a physician's label is final, except that a continuous one within 5% of the relabel
-    keeps the relabel; where label and relabel differ only by convention, the original label stays and is ambiguous, with
-    what every published convention gives as its `assumptions`; a high-confidence relabel that is no likely error confirms
-    the original label; one that is a likely error replaces it; all else stays as it was and is unresolved.
+    `labels` has a row per instance, `scores` at most one (of `auditor`, the one that counts), `physicians` at most one,
+    `audits` one. The first that holds decides: a physician's label is final, except that a continuous one within 5% of
+    the relabel keeps the relabel; where label and relabel differ only by convention, the original label stays and is
+    ambiguous, with what every published convention gives as its `assumptions`; a high-confidence relabel that is no
+    likely error confirms the original label; one that is a likely error replaces it; all else stays as it was and is
+    unresolved.
     """
     joined = (
         labels.join(
-            scores.select(
-                *("uid", "auditor", "comparison", "discrepancy", "days", "likely_error", "attribution"), *columns("relabel")
-            ),
+            scores.select(*("uid", "comparison", "discrepancy", "days", "likely_error", "attribution"), *columns("relabel")),
             on="uid",
             how="left",
             validate="1:1",
         )
+        .with_columns(auditor=pl.lit(auditor))
         .join(physicians.select("uid", "reviewer", *columns("physician")), on="uid", how="left", validate="1:1")
         .join(audits.select("uid", "verdict", "alternatives", *columns("published")), on="uid", how="left", validate="1:1")
     )
@@ -75,6 +79,7 @@ def maintain(labels: pl.DataFrame, scores: pl.DataFrame, physicians: pl.DataFram
         )
         .with_columns(
             *limit_columns("final"),
+            simulated=is_simulated(),
             state=pl.when(reason == "ambiguous")
             .then(pl.lit("ambiguous"))
             .when(final_kind="na")
@@ -85,7 +90,7 @@ def maintain(labels: pl.DataFrame, scores: pl.DataFrame, physicians: pl.DataFram
                 as_text("label").alias("original"),
                 pl.col("verdict").alias("derivation"),
                 as_text("published").alias("published_rule"),
-                "auditor",
+                pl.when(pl.col("relabel_kind").is_not_null()).then("auditor").alias("auditor"),
                 as_text("relabel").alias("relabel"),
                 "comparison",
                 "discrepancy",

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version as installed
@@ -11,7 +12,6 @@ from typing import Any
 
 import polars as pl
 
-from medcalc_assets.auditors import simulated
 from medcalc_assets.auditors.tasks import PACKAGE, PROMPTS
 from medcalc_assets.benchmarks.spec import COLUMNS
 from medcalc_assets.calculators import CALCULATORS
@@ -35,10 +35,12 @@ from medcalc_assets.storage.warehouse import Warehouse
 from medcalc_assets.templates import templates
 
 
-def build(warehouse: Warehouse, releases: Releases, version: Version | None, folder: Path) -> dict[str, Any]:
+def build(
+    warehouse: Warehouse, releases: Releases, version: Version | None, folder: Path, suffix: str = ""
+) -> dict[str, Any]:
     """Write all files of this version into `folder`, which is emptied first, and return the manifest.
 
-    None is the lowest version that the changes since the last release permit.
+    None is the lowest version that the changes since the last release permit; `suffix` follows it, in what is no release.
 
     The same tables, code and earlier releases give the same bytes: no file holds a time, and rows are in order.
     Raises WarehouseError if the chain has not been run, ReleaseError for an earlier release that is not as released.
@@ -46,28 +48,28 @@ def build(warehouse: Warehouse, releases: Releases, version: Version | None, fol
     raw = warehouse.read(tables.RAW_MEDCALC)
     maintained = warehouse.read(tables.MAINTAINED_LABELS)
     audits = warehouse.read(tables.DERIVATION_AUDIT, columns=["uid", *columns("published")])
-    demo = simulated.NAME in maintained["auditor"] or "demo" in raw["source"]
+    demo = bool(maintained["simulated"].any())
     previous = releases.before(version)
     labels = with_grounds(raw, maintained, audits)
     comparisons = {ORIGINAL: changes(as_original(labels, raw), labels)}
     if previous:
         comparisons[str(previous)] = changes(releases.labels(str(previous)), labels)
-    version = version or (lowest_after(previous, comparisons[str(previous)]) if previous else FIRST)
+    lowest = lowest_after(previous, comparisons[str(previous)]) if previous else FIRST
+    title = f"{version or lowest}{suffix}"
 
-    stem = f"{'DEMO_' if demo else ''}medcalc_bench_{version}"
-    names = {"csv": f"{stem}.csv", "parquet": f"{stem}.parquet", "since_original": f"{stem}_changes_since_{ORIGINAL}.csv"}
-    if previous:
-        names["since_previous"] = f"{stem}_changes_since_{previous}.csv"
+    stem = f"{'DEMO_' if demo else ''}medcalc_bench_{title}"
+    names = {"csv": f"{stem}.csv", "parquet": f"{stem}.parquet"}
+    since = {name: f"{stem}_changes_since_{name}.csv" for name in comparisons}
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     labels.select(*COLUMNS, *USES, "Use Because").write_csv(folder / names["csv"])
     labels.write_parquet(folder / names["parquet"], compression="zstd", statistics=False)
-    for (_, changed), name in zip(comparisons.items(), list(names.values())[2:], strict=True):
-        changed.write_csv(folder / name)
+    for name, changed in comparisons.items():
+        changed.write_csv(folder / since[name])
     figures = _figures(labels)
     source, source_version = raw.select("source", "source_version").row(0)
     facts = {
-        "version": str(version),
+        "version": title,
         "demo": demo,
         "previous": previous and str(previous),
         "source": source,
@@ -76,10 +78,10 @@ def build(warehouse: Warehouse, releases: Releases, version: Version | None, fol
         "split": "train" if source == "hf:train" else "test",
     }
     render = templates().get_template
-    card = render("README.md.j2").render(**facts, **figures, **_tables(labels), files=names, levels=LEVELS)
+    card = render("README.md.j2").render(**facts, **figures, **_tables(labels), files=names, since=since, levels=LEVELS)
     (folder / "README.md").write_text(card, encoding="utf-8")
     listed = {name: changed.to_dicts() for name, changed in comparisons.items()}
-    changelog = render("CHANGELOG.md.j2").render(version=version, demo=demo, comparisons=listed)
+    changelog = render("CHANGELOG.md.j2").render(version=title, demo=demo, comparisons=listed)
     (folder / "CHANGELOG.md").write_text(changelog, encoding="utf-8")
     manifest = {
         "name": "MedCalc-Bench with maintained labels" + (" (DEMO)" if demo else ""),
@@ -95,6 +97,19 @@ def build(warehouse: Warehouse, releases: Releases, version: Version | None, fol
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return manifest
+
+
+def export(warehouse: Warehouse, releases: Releases, folder: Path) -> list[Path]:
+    """Write a working copy of the next release into a folder, beside what is there, and return its files.
+
+    It is what `build` makes, under the version that it could have and the word `candidate`: no gate has looked at it. Each
+    file appears whole or not at all. Raises what `build` raises.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished") as unfinished:
+        copy = Path(unfinished) / "copy"
+        build(warehouse, releases, None, copy, "-candidate")
+        return [path.replace(folder / path.name) for path in sorted(copy.iterdir())]
 
 
 def with_grounds(raw: pl.DataFrame, maintained: pl.DataFrame, audits: pl.DataFrame) -> pl.DataFrame:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import polars as pl
 
-from medcalc_assets.auditors import simulated
 from medcalc_assets.benchmarks.spec import COLUMNS
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.limits import limits
 from medcalc_assets.labels.parsing import LabelError, parse_label
+from medcalc_assets.labels.simulated import is_simulated
 from medcalc_assets.release.build import build
 from medcalc_assets.release.releases import MANIFEST, Releases, labels_in, manifest_of, sha256, tampered
 from medcalc_assets.release.use import use_of
@@ -81,6 +81,24 @@ def every_label_has_evidence(candidate: Candidate) -> Iterator[str]:
             yield f"uid {uid} is ambiguous, and its assumptions do not name two conventions with two values"
 
 
+def explanations_tell_the_labels(candidate: Candidate) -> Iterator[str]:
+    """A label that stays keeps its explanation; one that changed has one that names it and the original label."""
+    labels = candidate.labels.select("Row Number", "Ground Truth Answer", "Ground Truth Explanation", "Simulated")
+    original = candidate.warehouse.read(tables.RAW_MEDCALC, columns=["uid", "label_text", "explanation"])
+    for uid, answer, told, simulated, was, explained in labels.join(
+        original, left_on="Row Number", right_on="uid"
+    ).iter_rows():
+        mark = "[SIMULATED] " if simulated else ""
+        if not told.startswith(mark):
+            yield f"uid {uid}: the explanation does not say that it is simulated"
+        told = told.removeprefix(mark)
+        if answer == was:
+            if told != explained:
+                yield f"uid {uid} is {answer} as in v1.0, and has another explanation than there"
+        elif not (told.startswith(f"Maintained label {answer}: ") and told.endswith(f" The original label was {was}.")):
+            yield f"uid {uid} was {was} and is {answer}, and its explanation says: {told[:120]}"
+
+
 def no_change_without_a_reason(candidate: Candidate) -> Iterator[str]:
     """A label differs from v1.0 only for a reason that permits it, and then it is in the changelog."""
     labels = candidate.labels.select("Row Number", "Reason", "Ground Truth Answer")
@@ -128,11 +146,14 @@ def limits_by_type(candidate: Candidate) -> Iterator[str]:
 
 def simulated_says_demo(candidate: Candidate) -> Iterator[str]:
     """Simulated evidence is only in a release of which every file says DEMO, in its name or its first lines."""
-    labels = candidate.labels
-    invented = pl.col("Auditor").eq(simulated.NAME) | pl.col("Evidence").str.json_path_match("$.reviewer").str.contains(
-        simulated.NAME
+    sources = candidate.warehouse.read(tables.RAW_MEDCALC, columns=["uid", "source"])
+    labels = candidate.labels.join(sources, left_on="Row Number", right_on="uid").with_columns(
+        reviewer=pl.col("Evidence").str.json_path_match("$.reviewer"), auditor="Auditor"
     )
-    if labels.filter(invented.fill_null(False)).is_empty():
+    for uid in labels.filter(is_simulated() & ~pl.col("Simulated"))["Row Number"]:
+        yield f"uid {uid} rests on simulated evidence and is not called simulated"
+    labels = labels.filter(is_simulated() | pl.col("Simulated"))
+    if labels.is_empty():
         return
     for path in sorted(candidate.folder.iterdir()):
         if "DEMO" not in path.name and b"DEMO" not in path.read_bytes()[:200]:
@@ -167,11 +188,11 @@ def no_uid_lost_or_added(candidate: Candidate) -> Iterator[str]:
 
 def policy_on_every_label(candidate: Candidate) -> Iterator[str]:
     """Every label carries what it may be used for, as the policy says for its reason."""
-    for uid, reason, auditor, *said in candidate.labels.select(
-        "Row Number", "Reason", "Auditor", "Evaluation", "Reward", "Use Because"
+    for uid, reason, simulated, *said in candidate.labels.select(
+        "Row Number", "Reason", "Simulated", "Evaluation", "Reward", "Use Because"
     ).iter_rows():
-        if tuple(said) != use_of(reason, auditor):
-            yield f"uid {uid} is {reason} of {auditor}, and says {said}"
+        if tuple(said) != use_of(reason, simulated):
+            yield f"uid {uid} is {reason}, simulated: {simulated}, and says {said}"
 
 
 def same_bytes_again(candidate: Candidate) -> Iterator[str]:
@@ -227,6 +248,7 @@ GATES: dict[str, Callable[[Candidate], Iterator[str]]] = {
     gate.__name__: gate
     for gate in (
         every_label_has_evidence,
+        explanations_tell_the_labels,
         no_change_without_a_reason,
         value_within_limits,
         limits_by_type,

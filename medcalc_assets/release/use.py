@@ -4,8 +4,6 @@ from typing import NamedTuple
 
 import polars as pl
 
-from medcalc_assets.auditors import simulated
-
 
 class Use(NamedTuple):
     """Whether a label may grade a model (`evaluation`) or train one (`reward`), and why."""
@@ -34,16 +32,16 @@ CONFIDENCE = {
 }
 
 
-def use_of(reason: str, auditor: str) -> Use:
+def use_of(reason: str, simulated: bool) -> Use:
     """The use of one maintained label."""
-    return SIMULATED if auditor == simulated.NAME else USES[reason]
+    return SIMULATED if simulated else USES[reason]
 
 
 def uses() -> list[pl.Expr]:
-    """`evaluation`, `reward` and `use_because` of the labels in a frame that has `reason` and `auditor`."""
+    """`evaluation`, `reward` and `use_because` of the labels in a frame that has `reason` and `simulated`."""
     names = {"evaluation": pl.Boolean(), "reward": pl.Boolean(), "use_because": pl.String()}
     return [
-        pl.when(auditor=simulated.NAME)
+        pl.when("simulated")
         .then(pl.lit(SIMULATED[place]))
         .otherwise(pl.col("reason").replace_strict({reason: use[place] for reason, use in USES.items()}, return_dtype=dtype))
         .alias(name)

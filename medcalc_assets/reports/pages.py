@@ -10,7 +10,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from medcalc_assets.auditors import simulated
 from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.packet import Packets
 from medcalc_assets.reports.report import report_page
@@ -57,7 +56,7 @@ def label_page(rows: Rows, out: list[str]) -> str:
             note=note,
             not_found=not_found,
             rest=as_html(rest),
-            simulated=rows["maintained_labels"][0]["auditor"] == simulated.NAME,
+            simulated=rows["maintained_labels"][0]["simulated"],
         )
     )
 
@@ -68,7 +67,7 @@ def index_page(labels: Any) -> str:
     filters = {
         name: sorted({row[name] for row in listed if row[name]}) for name in ("calculator", "state", "reason", "attribution")
     }
-    invented = any(rows["maintained_labels"][0]["auditor"] == simulated.NAME for rows in labels)
+    invented = any(rows["maintained_labels"][0]["simulated"] for rows in labels)
     return templates().get_template("index.html.j2").render(rows=listed, filters=filters, simulated=invented)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
-from medcalc_assets.auditors import simulated
 from medcalc_assets.auditors.protocol import cost
 from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.decision import REASONS
@@ -15,7 +14,7 @@ from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.consensus import agreement
 from medcalc_assets.reports.plots import disagreement_by_calculator, original_against_relabels
 from medcalc_assets.statistics.agreement import compare_with_physicians
-from medcalc_assets.statistics.estimates import proportion
+from medcalc_assets.statistics.estimates import share
 from medcalc_assets.statistics.summary import NEEDED, summarise, totals
 from medcalc_assets.templates import markdown, templates
 
@@ -43,11 +42,11 @@ def report_page(stored: Mapping[str, pl.DataFrame]) -> str:
         .get_template("report.md.j2")
         .render(
             auditor=auditor,
-            simulated=auditor == simulated.NAME,
+            simulated=maintained["simulated"].any(),
             total=total,
-            of_confident=proportion(total["likely_errors"], total["high_confidence"]),
-            of_all=proportion(total["likely_errors"], total["instances"]),
-            of_contradicted=proportion(total["contradicted"], total["instances"]),
+            of_confident=share(total["likely_errors"], total["high_confidence"]),
+            of_all=share(total["likely_errors"], total["instances"]),
+            of_contradicted=share(total["contradicted"], total["instances"]),
             audited=stored["audit_flags"]
             .filter((pl.col("status") != "not_audited") & (pl.col("auditor") == auditor))
             .height,

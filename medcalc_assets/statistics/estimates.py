@@ -22,10 +22,6 @@ class Estimate:
     high: float
     n: int
 
-    def __str__(self) -> str:
-        """As a share: `32.2% (95% 29.2% to 35.4%)`."""
-        return f"{self.value:.1%} (95% {self.low:.1%} to {self.high:.1%})" if self.n else "none"
-
 
 def proportion(successes: int, n: int) -> Estimate:
     """A proportion with its Wilson score interval (Wilson, JASA 1927;22:209), z = 1.96."""
@@ -34,6 +30,12 @@ def proportion(successes: int, n: int) -> Estimate:
     z, p = 1.959963984540054, successes / n
     centre, spread = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return Estimate(p, (centre - spread) / (1 + z * z / n), (centre + spread) / (1 + z * z / n), n)
+
+
+def share(part: int, whole: int) -> str:
+    """`proportion` as a person reads it: `32.2% (Wilson 95% 29.2% to 35.4%)`; `none` of nothing."""
+    found = proportion(part, whole)
+    return f"{found.value:.1%} (Wilson 95% {found.low:.1%} to {found.high:.1%})" if whole else "none"
 
 
 def kappa(both: pl.Expr, neither: pl.Expr, gained: pl.Expr, lost: pl.Expr) -> pl.Expr:

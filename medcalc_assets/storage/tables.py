@@ -389,6 +389,7 @@ MAINTAINED_LABELS = Table(
         *typed("final", "The maintained label", nullable=False),
         Column("state", "VARCHAR", "`computable`, `not_computable`, or `ambiguous`: defensible under several assumptions."),
         Column("reason", "VARCHAR", f"{'; '.join(f'`{reason}`: {meaning}' for reason, meaning in REASONS.items())}."),
+        Column("simulated", "BOOLEAN", "Its source, auditor or a reviewer is invented: it says nothing of a real label."),
         Column("assumptions", "VARCHAR", "JSON object: each published convention with its value.", nullable=True),
         Column("evidence", "VARCHAR", "JSON: the labels that the rule compared, who gave them and how far apart."),
         *LIMITS,

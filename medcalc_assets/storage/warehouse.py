@@ -255,7 +255,7 @@ def _require_declared_columns(connection: duckdb.DuckDBPyConnection, table: Tabl
         remedy = (
             "Its rows cannot be made again: use that version, or copy them into a table with the declared columns."
             if table.append_only
-            else f"Materialize {table.name} again."
+            else f"Make it anew: `medcalc run`, or materialize {table.name} in the UI."
         )
         raise WarehouseError(
             f"{table.full_name} was made by another version of medcalc_assets (differing columns: "

@@ -7,6 +7,7 @@ import pytest
 from medcalc_assets.labels.decision import maintain
 from medcalc_assets.labels.discrepancy import score_disagreement
 from medcalc_assets.labels.queue import SUSPECT_DATE, SUSPECT_NUMBER, UNDECIDED, review_order
+from medcalc_assets.labels.simulated import is_simulated
 from medcalc_assets.labels.value import NA, Label, as_columns, columns, day, number
 from medcalc_assets.storage.tables import DERIVATION_AUDIT, DISAGREEMENT_SCORES, PHYSICIAN_CONSENSUS, RAW_MEDCALC
 
@@ -15,7 +16,7 @@ JANUARY = day(dt.date(2024, 1, 1))
 
 def labels_of(*labels, output_type="decimal"):
     uids = list(range(1, len(labels) + 1))
-    cells = {"uid": uids, "output_type": [output_type] * len(uids), **as_columns("label", labels)}
+    cells = {"uid": uids, "source": "test.csv", "output_type": output_type, **as_columns("label", labels)}
     return pl.DataFrame(cells, schema={name: RAW_MEDCALC.polars_schema[name] for name in cells})
 
 
@@ -51,7 +52,7 @@ def maintained(original, relabel, physician=None, output_type="decimal", attribu
     labels = labels_of(original, output_type=output_type)
     physicians = physicians_of({1: physician} if physician else {})
     scores = scores_of(labels, relabel).with_columns(attribution=pl.lit(attribution, pl.String))
-    return maintain(labels, scores, physicians, audits_of(labels)).row(0, named=True)
+    return maintain(labels, scores, physicians, audits_of(labels), "model").row(0, named=True)
 
 
 def test_contested_labels_are_reviewed_abstentions_first_then_dates_then_numbers():
@@ -129,3 +130,19 @@ def test_the_evidence_names_every_label_that_was_compared():
     assert evidence["relabel"] == "10.02"
     assert evidence["physician"] == "10"
     assert (evidence["auditor"], evidence["reviewer"], evidence["comparison"]) == ("model", "someone", "relative")
+
+
+@pytest.mark.parametrize(
+    ("source", "auditor", "reviewer", "invented"),
+    [
+        ("test.csv", "authors", None, False),
+        ("test.csv", "authors", "Dr Lee, Dr Simulated", False),
+        ("demo", "none", None, True),
+        ("test.csv", "simulated", None, True),
+        ("test.csv", "authors", "simulated", True),
+        ("test.csv", "authors", "Dr Lee, simulated", True),
+    ],
+)
+def test_a_label_that_rests_on_anything_invented_is_simulated(source, auditor, reviewer, invented):
+    row = pl.DataFrame({"source": [source], "auditor": [auditor], "reviewer": pl.Series([reviewer], dtype=pl.String)})
+    assert row.select(is_simulated()).item() is invented

@@ -48,15 +48,20 @@ CONFIRMED = pl.col("Reason") == "confirmed"
 NUMBERS = pl.col("Output Type") == "decimal"
 HARM = {
     "every_label_has_evidence": lambda c: edited(c, where(CONFIRMED, "Evidence", '{"original":"1"}')),
+    "explanations_tell_the_labels": lambda c: edited(
+        c, pl.col("Ground Truth Explanation").str.replace(r"The original label was .*", "The original label was 9.")
+    ),
     "no_change_without_a_reason": lambda c: edited(c, where(CONFIRMED, "Ground Truth Answer", "4711")),
     "value_within_limits": lambda c: edited(c, where(CONFIRMED & NUMBERS, "Upper Limit", "-9999")),
     "limits_by_type": lambda c: edited(c, where(CONFIRMED & NUMBERS, "Upper Limit", "999999")),
     "simulated_says_demo": lambda c: (
-        edited(c, where(CONFIRMED, "Auditor", "simulated")),
+        edited(c, where(CONFIRMED, "Auditor", "simulated"), where(CONFIRMED, "Simulated", True)),
         (c.folder / "README.md").write_text("# Labels"),
     ),
     "no_uid_lost_or_added": lambda c: edited(c, where(pl.col("Row Number") == 7, "Row Number", 8)),
-    "policy_on_every_label": lambda c: edited(c, where(CONFIRMED, "Reward", True)),
+    "policy_on_every_label": lambda c: edited(
+        c, pl.when(CONFIRMED).then(~pl.col("Reward")).otherwise("Reward").alias("Reward")
+    ),
     "same_bytes_again": lambda c: (c.folder / "CHANGELOG.md").write_text("DEMO nothing"),
     "released_is_untouched": lambda c: (
         shutil.copytree(c.folder, c.releases.of(FIRST)),

@@ -7,23 +7,58 @@ import pytest
 from medcalc_assets.benchmarks.demo import original_rows
 from medcalc_assets.benchmarks.reader import Source
 from medcalc_assets.benchmarks.spec import COLUMNS
+from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.value import columns
-from medcalc_assets.release.formats import BESIDE, export, maintained_benchmark
+from medcalc_assets.release.build import build, export
+from medcalc_assets.release.formats import BESIDE, maintained_benchmark
+from medcalc_assets.release.releases import Releases, labels_in, manifest_of
+from medcalc_assets.release.versions import FIRST
 from medcalc_assets.storage.warehouse import Warehouse, WarehouseError
 
 
 @pytest.fixture(scope="module")
 def files(demo, tmp_path_factory):
-    return {path.suffix: path for path in export(demo.settings.warehouse, tmp_path_factory.mktemp("export"))}
+    written = export(demo.settings.warehouse, demo.settings.releases, tmp_path_factory.mktemp("export"))
+    labels = [path for path in written if path.name.startswith("DEMO_medcalc_bench_1.1.0-candidate.")]
+    return {path.suffix: path for path in labels}
 
 
-def test_the_csv_has_the_columns_of_the_release_and_is_read_by_the_same_reader(files):
+def test_a_working_copy_is_what_a_release_would_be_and_is_not_called_one(demo, tmp_path):
+    (tmp_path / "notes.txt").write_text("of whoever owns the folder")
+    written = export(demo.settings.warehouse, demo.settings.releases, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in written} | {"notes.txt"}
+    assert manifest_of(tmp_path)["version"] == "1.1.0-candidate"
+    assert not demo.settings.releases.versions
+    build(demo.settings.warehouse, demo.settings.releases, FIRST, tmp_path / "release")
+    assert labels_in(tmp_path).equals(labels_in(tmp_path / "release"))
+
+
+def test_the_csv_begins_with_the_columns_of_v1_and_is_read_by_the_same_reader(files):
     with files[".csv"].open(newline="", encoding="utf-8") as file:
-        assert next(csv.reader(file)) == list(COLUMNS)
+        assert next(csv.reader(file)) == [*COLUMNS, "Evaluation", "Reward", "Use Because"]
     assert pl.concat(Source(str(files[".csv"])).instances()).height == len(original_rows())
 
 
-def test_a_label_that_stays_is_spelt_original_to_the_letter(demo, files):
+def explanations(labels, raw):
+    """Of every label: what its explanation says, and what it has to say."""
+    joined = labels.join(raw, left_on="Row Number", right_on="uid")
+    for row in joined.iter_rows(named=True):
+        mark = "[SIMULATED] " if row["Simulated"] else ""
+        if row["Ground Truth Answer"] == row["label_text"]:
+            yield row["Ground Truth Explanation"], mark + row["explanation"]
+        else:
+            why = REASONS[row["Reason"]]
+            now, was = row["Ground Truth Answer"], row["label_text"]
+            yield row["Ground Truth Explanation"], f"{mark}Maintained label {now}: {why}. The original label was {was}."
+
+
+def test_the_explanation_of_a_changed_label_names_it_and_the_original_one(demo, files):
+    told = list(explanations(pl.read_parquet(files[".parquet"]), demo.read("raw_medcalc")))
+    assert [said for said, _ in told] == [expected for _, expected in told]
+    assert sum("Maintained label" in said for said, _ in told) > 100
+
+
+def test_a_label_that_stays_is_spelt_as_in_v1(demo, files):
     exported = pl.read_parquet(files[".parquet"])
     original = pl.DataFrame(original_rows())
     stays = exported["Reason"].is_in(["confirmed", "unresolved"])
@@ -34,10 +69,9 @@ def test_a_label_that_stays_is_spelt_original_to_the_letter(demo, files):
 
 def test_the_parquet_says_beside_each_label_why_it_is_so(files):
     exported = pl.read_parquet(files[".parquet"])
-    assert exported.columns == [*COLUMNS, *BESIDE]
+    assert exported.columns[: len(COLUMNS) + len(BESIDE)] == [*COLUMNS, *BESIDE]
     for row in exported.filter(Reason="relabelled").iter_rows(named=True):
         assert json.loads(row["Evidence"])["relabel"]
-        assert "Maintained label" in row["Ground Truth Explanation"]
 
 
 def test_what_cannot_be_computed_is_not_applicable_in_all_three_columns(files):
@@ -47,8 +81,8 @@ def test_what_cannot_be_computed_is_not_applicable_in_all_three_columns(files):
         assert set(labels[column]) == {"N/A"}
 
 
-def test_simulated_files_say_so_in_their_name_and_every_row(files):
-    assert all("SIMULATED" in path.name for path in files.values())
+def test_simulated_labels_say_so_in_every_row_of_a_file_called_demo(files):
+    assert len(files) == 2
     exported = pl.read_csv(files[".csv"], infer_schema=False)
     assert exported["Ground Truth Explanation"].str.starts_with("[SIMULATED] ").all()
 
@@ -75,4 +109,4 @@ def test_labels_survive_the_way_through_a_file(demo, files):
 
 def test_without_labels_there_is_nothing_to_export(tmp_path):
     with pytest.raises(WarehouseError, match="run the chain first"):
-        export(Warehouse(tmp_path), tmp_path)
+        export(Warehouse(tmp_path), Releases(tmp_path / "releases"), tmp_path / "export")

@@ -255,12 +255,53 @@ def test_a_table_made_by_another_version_is_not_read_and_is_made_anew(warehouse:
     warehouse.write(AUDIT_FLAGS, [flags("map", 1), flags("curb_65", 2)], ["map", "curb_65"])
     with warehouse.connect() as connection:
         connection.execute(f"ALTER TABLE {AUDIT_FLAGS.full_name} {other}")
-    with pytest.raises(WarehouseError, match=r"another version .*(status|more|n_votes).* Materialize audit_flags again"):
+    with pytest.raises(WarehouseError, match=r"another version .*(status|more|n_votes).* or materialize audit_flags"):
         warehouse.read(AUDIT_FLAGS)
     warehouse.write(AUDIT_FLAGS, [flags("map", 3)], ["map"])
     assert warehouse.read(AUDIT_FLAGS)["uid"].to_list() == [3]
     with pytest.raises(WarehouseError, match="never been written for 1 of the partitions"):
         warehouse.read(AUDIT_FLAGS, ["curb_65"])
+
+
+@pytest.mark.parametrize("killed_before_the_new_name", [False, True])
+def test_a_home_of_the_first_version_is_upgraded_on_first_use(
+    warehouse: Warehouse, killed_before_the_new_name: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file was `medcalc.duckdb`; its history said "released" of v1.0, and "published" of the authors' files."""
+    said = [
+        ("imported", "the release", "row d05ed29ddb35"),
+        ("relabelled", "published", "high_confidence"),
+        ("contested", "published", "released 17; aggregation: the release adds"),
+        ("queued", "the queue", "tier 3: released 116.3, relabel 124; relabels of published"),
+        ("derivation_audited", "the published rule", "contradicted: The release adds the verbal response twice"),
+        ("adjudicated", "published", "computable; rationale: as released by the authors"),
+    ]
+    instances = pl.DataFrame(
+        {"uid": [1], "calculator_id": [21], "calculator": ["gcs"]}, schema_overrides={"calculator_id": pl.Int32}
+    )
+    cells = dict(zip(("event", "actor", "detail"), map(list, zip(*said, strict=True)), strict=True))
+    history = LABEL_EVENTS.of_instances(instances, {"uid": [1] * len(said), "sequence": [0] * len(said), **cells})
+    warehouse.write(LABEL_EVENTS, [history], ["gcs"])
+    warehouse.path.rename(warehouse.home / "medcalc.duckdb")
+    if killed_before_the_new_name:
+        with monkeypatch.context() as patch:
+            patch.setattr("medcalc_assets.storage.warehouse.os.replace", raise_interrupted)
+            with pytest.raises(InterruptedError):
+                warehouse.read(LABEL_EVENTS)
+    events = warehouse.read(LABEL_EVENTS, columns=["event", "actor", "detail"]).sort("event")
+    assert set(events.iter_rows()) == {
+        ("imported", "v1.0", "row d05ed29ddb35"),
+        ("relabelled", "authors", "high_confidence"),
+        ("contested", "authors", "original 17; aggregation: the release adds"),
+        ("queued", "the queue", "tier 3: original 116.3, relabel 124; relabels of authors"),
+        ("derivation_audited", "the published rule", "contradicted: v1.0 adds the verbal response twice"),
+        ("adjudicated", "authors", "computable; rationale: as released by the authors"),
+    }
+    assert [path.name for path in warehouse.home.iterdir()] == ["warehouse.duckdb"]
+
+
+def raise_interrupted(*_: object) -> None:
+    raise InterruptedError
 
 
 def test_a_history_made_by_another_version_is_kept(warehouse: Warehouse) -> None:
