@@ -128,7 +128,7 @@ LIMITS = (
 
 RAW_MEDCALC = Table(
     "raw_medcalc",
-    "MedCalc-Bench v1.0 as its authors ship it, one instance a row: note, question, entities, label, limits, explanation.",
+    "MedCalc-Bench v1.0 as its authors ship it, one instance per row: note, question, entities, label, limits, explanation.",
     (
         *INSTANCE,
         Column("calculator_name", "VARCHAR", "`Calculator Name` of v1.0."),
@@ -176,7 +176,7 @@ DERIVATION_AUDIT = Table(
 
 AUDIT_VOTES = Table(
     "audit_votes",
-    "Phase 1: one vote a row on whether an original label is wrong, the original derivation in view.",
+    "Phase 1: one vote per row on whether an original label is wrong, the original derivation in view.",
     (
         *INSTANCE,
         *VOTE,
@@ -202,7 +202,7 @@ AUDIT_FLAGS = Table(
 
 RELABEL_VOTES = Table(
     "relabel_votes",
-    "Phase 2: one blind answer a row, computed from note and question alone.",
+    "Phase 2: one blind answer per row, computed from note and question alone.",
     (
         *INSTANCE,
         *VOTE,
@@ -229,7 +229,7 @@ RELABELS = Table(
 
 LLM_CALLS = Table(
     "llm_calls",
-    "Every request to a model and what became of it, one attempt a row; request and raw answer are in the ledger.",
+    "Every request to a model and what became of it, one attempt per row; request and raw answer are in the ledger.",
     (
         *INSTANCE,
         Column("request_id", "VARCHAR", "Which vote the request was for: part of the hash under which the ledger has it."),
@@ -427,7 +427,7 @@ LABEL_EVENTS = Table(
 
 LABEL_RELEASES = Table(
     "label_releases",
-    "The releases of the maintained labels: a row a version, with the manifest that names its inputs and the hash of every "
+    "The releases of the maintained labels: one row per version, with the manifest that names its inputs and the hash of every "
     "file. The files lie in `$MEDCALC_HOME/releases/`.",
     (
         Column("version", "VARCHAR", "The version, such as 1.1.0."),
@@ -435,7 +435,7 @@ LABEL_RELEASES = Table(
         Column("demo", "BOOLEAN", "Made from simulated evidence: it says nothing of any real label."),
         Column("instances", "INTEGER", "Labels in it."),
         Column("changed", "INTEGER", "Labels that differ from v1.0."),
-        Column("manifest", "VARCHAR", "`manifest.json`, to the letter."),
+        Column("manifest", "VARCHAR", "`manifest.json`, unchanged."),
         Column("manifest_sha256", "VARCHAR", "Its hash, by which the release is cited."),
         Column("run_id", "VARCHAR", "The Dagster run that released it."),
         Column("released_at", "TIMESTAMP WITH TIME ZONE", "When."),
@@ -447,7 +447,7 @@ LABEL_RELEASES = Table(
 
 BENCHMARK_SUMMARY = Table(
     "benchmark_summary",
-    "The figures of the whole chain, one row a calculator: the numbers behind `medcalc summary`. Under Metadata, *Show "
+    "The figures of the whole chain, one row per calculator: the numbers behind `medcalc summary`. Under Metadata, *Show "
     "Markdown* shows them as plots.",
     (
         *INSTANCE[1:],
