@@ -427,8 +427,8 @@ LABEL_EVENTS = Table(
 
 LABEL_RELEASES = Table(
     "label_releases",
-    "The releases of the maintained labels: one row per version, with the manifest that names its inputs and the hash of every "
-    "file. The files lie in `$MEDCALC_HOME/releases/`.",
+    "The releases of the maintained labels: one row per version, with the manifest that names its inputs and the hash of "
+    "every file. The files lie in `$MEDCALC_HOME/releases/`.",
     (
         Column("version", "VARCHAR", "The version, such as 1.1.0."),
         Column("previous", "VARCHAR", "The version that it follows; null for the first.", nullable=True),
