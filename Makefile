@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/ready
 export DAGSTER_HOME ?= $(CURDIR)
 
-.PHONY: demo test ui bench lint clean chromium
+.PHONY: demo test ui bench docs lint clean chromium
 
 demo: $(READY)  ## the whole chain on the bundled demo benchmark, without a key or a network
 	$(BIN)/medcalc run --source demo
@@ -25,6 +25,9 @@ bench: $(READY)  ## needs MEDCALC_REAL_DATA, the folder with medcalc_bench_v1_te
 	$(BIN)/python -m medcalc_assets_tests.bench
 	$(BIN)/python -m medcalc_assets_tests.bench_gemini
 	$(BIN)/python -m medcalc_assets_tests.bench_release
+
+docs: $(READY)  ## the table dictionary, after storage/tables.py was changed
+	$(BIN)/python -m medcalc_assets.storage.tables > docs/tables.md
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

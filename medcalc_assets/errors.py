@@ -1,4 +1,4 @@
-"""The one kind of error that a person is meant to read and mend."""
+"""The one kind of error that a person is meant to read and resolve."""
 
 
 class MedcalcError(Exception):

@@ -1,4 +1,4 @@
-"""The 55 partitions of every table of instances: one a calculator, in the order of the calculators' ids."""
+"""The 55 partitions of every table of instances: one per calculator, in the order of the calculators' ids."""
 
 import dagster as dg
 

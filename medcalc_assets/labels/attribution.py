@@ -1,4 +1,4 @@
-"""Why a original label and its relabel differ, as far as the label's own entities can tell."""
+"""Why an original label and its relabel differ, as far as the label's own entities can tell."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple

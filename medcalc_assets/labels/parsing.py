@@ -32,7 +32,7 @@ class LabelError(ValueError):
 
 
 def parse_label(cell: object) -> Label:
-    """The label in a cell: a original label, a model's answer or what a physician typed.
+    """The label in a cell: an original label, a model's answer or what a physician typed.
 
     Read are numbers (`11`, `-0.37`, `1,234`, `1e2`), with a unit after them (`78.1 ml/hr`, `12 %`: the unit is dropped,
     not converted), dates (`MM/DD/YYYY` or ISO), gestational ages (`('33 weeks', '4 days')`, as 235 days) and N/A.

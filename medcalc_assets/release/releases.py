@@ -65,7 +65,7 @@ class Releases:
 
     @property
     def is_released(self) -> bool:
-        """Whether the release of the candidate's version is the candidate, to the letter, as after a kill between the
+        """Whether the release of the candidate's version is the candidate, byte for byte, as after a kill between the
         files and the row of `label_releases`."""
         target = self.of(Version.parse(manifest_of(self.candidate)["version"]))
         same = (target / MANIFEST).exists() and sha256(target / MANIFEST) == sha256(self.candidate / MANIFEST)

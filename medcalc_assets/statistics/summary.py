@@ -23,7 +23,7 @@ KEYS = ["calculator_id", "calculator"]
 
 
 def summarise(tables: Mapping[str, pl.DataFrame], auditor: str) -> pl.DataFrame:
-    """One row a calculator that has instances: the counts of `benchmark_summary`, for the auditor that counts.
+    """One row per calculator that has instances: the counts of `benchmark_summary`, for the auditor that counts.
 
     `tables` are those of NEEDED.
     """

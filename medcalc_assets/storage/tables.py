@@ -1,4 +1,7 @@
-"""Every table of the warehouse: its columns, their types and what they mean. Nothing else may be written to it."""
+"""Every table of the warehouse: its columns, their types and what they mean. Nothing else may be written to it.
+
+`python -m medcalc_assets.storage.tables` prints all of it as markdown, which is `docs/tables.md`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +15,8 @@ from medcalc_assets.labels.queue import TIERS
 
 SCHEMA = "medcalc"
 PARTITION_COLUMN = "calculator"
+BAR = r"\|"
+"""A bar inside a cell of a markdown table."""
 
 TYPES: dict[str, pl.DataType] = {
     "BIGINT": pl.Int64(),
@@ -123,7 +128,7 @@ LIMITS = (
 
 RAW_MEDCALC = Table(
     "raw_medcalc",
-    "MedCalc-Bench v1.0 as its authors ship it, one instance a row: note, question, entities, label, limits, explanation.",
+    "MedCalc-Bench v1.0 as its authors ship it, one instance per row: note, question, entities, label, limits, explanation.",
     (
         *INSTANCE,
         Column("calculator_name", "VARCHAR", "`Calculator Name` of v1.0."),
@@ -171,7 +176,7 @@ DERIVATION_AUDIT = Table(
 
 AUDIT_VOTES = Table(
     "audit_votes",
-    "Phase 1: one vote a row on whether a original label is wrong, the original derivation in view.",
+    "Phase 1: one vote per row on whether an original label is wrong, the original derivation in view.",
     (
         *INSTANCE,
         *VOTE,
@@ -197,7 +202,7 @@ AUDIT_FLAGS = Table(
 
 RELABEL_VOTES = Table(
     "relabel_votes",
-    "Phase 2: one blind answer a row, computed from note and question alone.",
+    "Phase 2: one blind answer per row, computed from note and question alone.",
     (
         *INSTANCE,
         *VOTE,
@@ -224,7 +229,7 @@ RELABELS = Table(
 
 LLM_CALLS = Table(
     "llm_calls",
-    "Every request to a model and what became of it, one attempt a row; request and raw answer are in the ledger.",
+    "Every request to a model and what became of it, one attempt per row; request and raw answer are in the ledger.",
     (
         *INSTANCE,
         Column("request_id", "VARCHAR", "Which vote the request was for: part of the hash under which the ledger has it."),
@@ -422,15 +427,15 @@ LABEL_EVENTS = Table(
 
 LABEL_RELEASES = Table(
     "label_releases",
-    "The releases of the maintained labels: a row a version, with the manifest that names its inputs and the hash of every "
-    "file. The files lie in `$MEDCALC_HOME/releases/`.",
+    "The releases of the maintained labels: one row per version, with the manifest that names its inputs and the hash of "
+    "every file. The files lie in `$MEDCALC_HOME/releases/`.",
     (
         Column("version", "VARCHAR", "The version, such as 1.1.0."),
         Column("previous", "VARCHAR", "The version that it follows; null for the first.", nullable=True),
         Column("demo", "BOOLEAN", "Made from simulated evidence: it says nothing of any real label."),
         Column("instances", "INTEGER", "Labels in it."),
         Column("changed", "INTEGER", "Labels that differ from v1.0."),
-        Column("manifest", "VARCHAR", "`manifest.json`, to the letter."),
+        Column("manifest", "VARCHAR", "`manifest.json`, unchanged."),
         Column("manifest_sha256", "VARCHAR", "Its hash, by which the release is cited."),
         Column("run_id", "VARCHAR", "The Dagster run that released it."),
         Column("released_at", "TIMESTAMP WITH TIME ZONE", "When."),
@@ -442,7 +447,7 @@ LABEL_RELEASES = Table(
 
 BENCHMARK_SUMMARY = Table(
     "benchmark_summary",
-    "The figures of the whole chain, one row a calculator: the numbers behind `medcalc summary`. Under Metadata, *Show "
+    "The figures of the whole chain, one row per calculator: the numbers behind `medcalc summary`. Under Metadata, *Show "
     "Markdown* shows them as plots.",
     (
         *INSTANCE[1:],
@@ -490,3 +495,39 @@ TABLES = {
         LABEL_RELEASES,
     )
 }
+
+
+def dictionary() -> str:
+    """All tables as one page of markdown, in the order of the chain."""
+
+    def page(table: Table) -> str:
+        kind = (
+            "append-only" if table.append_only else "one partition per calculator" if table.partitioned else "unpartitioned"
+        )
+        rows = [
+            f"| `{each.name}` | {each.type} | {'yes' if each.nullable else ''} | {each.description.replace('|', BAR)} |"
+            for each in table.columns
+        ]
+        lines = [
+            f"## {table.name}",
+            "",
+            table.description,
+            "",
+            f"Key: {', '.join(f'`{name}`' for name in table.key)}; {kind}.",
+            "",
+            "| column | type | null | meaning |",
+            "|---|---|---|---|",
+            *rows,
+        ]
+        return "\n".join(lines)
+
+    head = (
+        "# The tables\n\nMade from `medcalc_assets/storage/tables.py` by `make docs`: edit that. All tables are in schema "
+        f"`{SCHEMA}` of `$MEDCALC_HOME/warehouse.duckdb`, named as their assets. A label value is three columns, `*_kind`, "
+        "`*_number` and `*_date`; N/A is an answer (`na`), null is no answer.\n"
+    )
+    return "\n\n".join([head.strip(), *map(page, TABLES.values())]) + "\n"
+
+
+if __name__ == "__main__":
+    print(dictionary(), end="")

@@ -221,7 +221,7 @@ class Warehouse:
 
 
 def _new_rows(table: Table) -> str:
-    """Of the incoming rows those to insert. In an append-only table that is none which is there already, to the letter:
+    """Of the incoming rows those to insert. In an append-only table that is none which is there already, unchanged:
     one that differs is inserted, and refused as a repeated key."""
     return f"SELECT * FROM incoming {f'EXCEPT SELECT * FROM {table.full_name}' if table.append_only else ''}"
 
