@@ -209,7 +209,7 @@ def test_the_pinned_revision_of_the_release_is_asked_for_and_nothing_else(loaded
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_every_cell_survives_as_it_woriginal(
+def test_every_cell_survives_as_it_was_original(
     loaded: tuple[Hub, Path, Path], as_text: dict[str, pl.DataFrame], split: str
 ) -> None:
     """Numbers, dates and `('33 weeks', '4 days')`, down to the hash of the row; `hf` is the test split."""

@@ -52,7 +52,7 @@ def test_what_is_withdrawn_is_told_once_and_may_come_again():
     assert history.filter(sequence=1)["detail"].item() == WITHDRAWN
 
 
-def test_what_woriginal_is_never_withdrawn():
+def test_what_was_released_is_never_withdrawn():
     assert told(after(fact(event="released"), None)) == [(0, None, "12")]
 
 
