@@ -148,7 +148,7 @@ def resuming() -> None:
         casting = ours.casting(RELABEL, everything)
         first = casting.request(everything[0], 0)
         shapes.answer = plain_answer
-        body = shapes.response(shapes._read("gemini-2.5-pro", first.body()), None)
+        body = shapes.response(shapes._read("gemini-2.5-pro", client.body(first)), None)
         template = json.dumps(body)
         when = dt.datetime.now(dt.UTC).replace(tzinfo=None)
 

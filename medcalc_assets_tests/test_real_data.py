@@ -34,7 +34,7 @@ NOT_REPLACED_BY_THE_AUTHORS = 864
 @pytest.fixture(scope="module")
 def chain(start_chain, real_data):
     chain = start_chain(str(real_data / "medcalc_bench_v1_test.csv"), str(real_data / "published"))
-    chain.results = chain.run()
+    chain.run()
     return chain
 
 
@@ -44,8 +44,7 @@ def maintained(chain):
 
 
 def test_every_check_passes(chain):
-    checks = [check for result in chain.results for check in result.get_asset_check_evaluations()]
-    assert [check.check_name for check in checks if not check.passed] == []
+    assert [check.check_name for check in chain.checks if not check.passed] == []
 
 
 def test_the_benchmark_has_its_size_and_shape(chain):

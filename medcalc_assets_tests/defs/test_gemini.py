@@ -73,9 +73,8 @@ def test_the_figures_of_a_partition_are_those_of_the_auditor_that_counts(chain):
 def test_the_chain_with_a_gemini_auditor(chain, gemini):
     """Both phases, from the benchmark to maintained labels; then again, without a single call."""
     gemini.fault = lambda ask: "503" if ask.nth == 0 and ask.chance("fault").random() < 0.1 else None
-    results = chain.run(KEYS[:3])
-    checks = [check for result in results for check in result.get_asset_check_evaluations()]
-    assert [check.check_name for check in checks if not check.passed] == []
+    chain.run(KEYS[:3])
+    assert [check.check_name for check in chain.checks if not check.passed] == []
     votes = {name: chain.read(name) for name in ("audit_votes", "relabel_votes")}
     for name, frame in votes.items():
         assert frame.height == 5 * 18
@@ -100,12 +99,14 @@ def test_the_chain_with_a_gemini_auditor(chain, gemini):
     assert all(chain.read(name).equals(table) for name, table in tables.items())
 
 
-def test_no_log_table_file_or_metadata_holds_the_key(chain, gemini, tmp_path, capfd):
+def test_no_log_table_file_or_metadata_holds_the_key(start_chain, gemini, tmp_path, capfd):
+    """Dagster's own files included."""
+    gemini.answer = knows_the_demo
+    chain = start_chain(auditor="gemini-2.5-pro", instance=dg.DagsterInstance.local_temp(str(tmp_path)))
     gemini.fault = lambda ask: "429" if ask.nth == 0 else None
     chain.run(KEYS[:1])
-    folder = Path(chain.settings.home).parent
     assert gemini.keys == {KEY}
-    written = everything_written(folder)
+    written = everything_written(Path(chain.settings.home)) + everything_written(tmp_path)
     assert any(path.name == "ledger.sqlite" for path in written)
     assert any("event" in str(path) or path.suffix == ".db" for path in written)
     assert [path for path in written if KEY.encode() in path.read_bytes()] == []
@@ -185,10 +186,9 @@ def tick(chain, cursor):
     return data, data.cursor
 
 
-def test_a_new_model_leads_to_one_re_audit_of_all_calculators_within_its_budget(start_chain, gemini):
-    project = start_chain()
+def test_a_new_model_leads_to_one_re_audit_of_all_calculators_within_its_budget(demo_again, gemini):
+    project = demo_again()
     gemini.answer = knows_the_demo
-    project.run()
     change(project, reaudit_max_usd="25", reaudit_sample="1")
     observe(project)
     data, cursor = tick(project, None)

@@ -63,6 +63,39 @@ def test_a_label_that_its_evidence_does_not_give_closes_a_gate(copied):
     assert any(f"uid {uid} is 999" in offender for offender in GATES["every_label_has_evidence"](copied))
 
 
+@pytest.mark.parametrize(
+    ("reason", "named"),
+    [
+        ("physician", "physician"),
+        ("physician_confirms", "relabel"),
+        ("confirmed", "original"),
+        ("relabelled", "relabel"),
+        ("ambiguous", "original"),
+        ("unresolved", "original"),
+    ],
+)
+def test_a_label_is_what_its_reason_says_of_the_evidence(copied, reason, named):
+    """Of one label: what the evidence names, another value, and evidence that does not name it."""
+    uid = copied.labels["Row Number"][0]
+    evidence = {"original": "1", "relabel": "2", "physician": "3", "auditor": "authors", "reviewer": "Dr Lee"}
+
+    def found(answer, said):
+        cells = {
+            "Reason": reason,
+            "Ground Truth Answer": answer,
+            "Evidence": json.dumps(said),
+            "Assumptions": '{"a":1,"b":2}',
+        }
+        edited(copied, *(where(pl.col("Row Number") == uid, name, value) for name, value in cells.items()))
+        return list(GATES["every_label_has_evidence"](copied))
+
+    assert found(evidence[named], evidence) == []
+    assert found("4711", evidence) == [f"uid {uid} is 4711, and its evidence ({named}) is {evidence[named]}"]
+    assert found(evidence[named], evidence | {named: None}) == [
+        f"uid {uid} is {reason}, and its evidence does not name {named}"
+    ]
+
+
 def test_some_calculators_are_no_release(start_chain, release):
     chain = start_chain()
     chain.run(KEYS[:2])

@@ -1,0 +1,149 @@
+import datetime as dt
+
+import pytest
+import sqlalchemy as sa
+
+from medcalc_assets.auditors.ledger import (
+    ATTEMPTS,
+    BATCHES,
+    CLAIMS,
+    OWNERS,
+    SETUPS,
+    TEXTS,
+    VERSIONS,
+    Attempt,
+    Batch,
+    Claim,
+    Ledger,
+    LedgerError,
+    Setup,
+    VoteKey,
+)
+
+SETUP = Setup("relabel", "gemini-2.5-pro", "sha", "{}", "search")
+OTHER = Setup("audit", "gemini-2.5-pro", "sha", "{}", "search")
+
+
+def vote(index=0, setup=SETUP, instance="instance", uid=1):
+    return VoteKey(setup, instance, uid, index)
+
+
+def attempt(key, run="run", body="answer", status=200):
+    when = dt.datetime.fromisoformat("2026-01-01T12:00:00")
+    return Attempt(vote=key, run=run, mode="online", requested_at=when, seconds=1.5, status=status, body=body)
+
+
+def rows(ledger, table):
+    with ledger.engine.connect() as connection:
+        return connection.execute(sa.select(table)).all()
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        (VERSIONS, "version"),
+        (SETUPS, "sha256"),
+        (TEXTS, "sha256"),
+        (ATTEMPTS, "id"),
+        (CLAIMS, "vote"),
+        (OWNERS, "owner"),
+        (BATCHES, "id"),
+    ],
+    ids=lambda each: getattr(each, "name", ""),
+)
+def test_what_is_there_once_has_a_primary_key(ledger, table, key):
+    assert sa.inspect(ledger.engine).get_pk_constraint(table.name)["constrained_columns"] == [key]
+
+
+def test_prompt_and_note_are_stored_once_for_all_claims(ledger):
+    texts = {"prompt": "You are a physician.", "note": "A cat."}
+    ledger.write([Claim(vote(index), "me", texts) for index in range(5)])
+    ledger.write([Claim(vote(index), "me", texts) for index in range(5)])
+    assert sorted(rows(ledger, TEXTS)) == [("note", "A cat."), ("prompt", "You are a physician.")]
+    assert rows(ledger, SETUPS) == [(SETUP.sha256, "relabel", "gemini-2.5-pro", "sha", "{}", "search")]
+
+
+def test_a_vote_belongs_to_who_claims_it_first_until_that_run_is_forgotten(ledger):
+    first, second = Claim(vote(), "first", {}), Claim(vote(), "second", {})
+    assert ledger.write([first]) == {vote().sha256: (True, [])}
+    assert ledger.write([second]) == {vote().sha256: (False, [])}
+    ledger.write(attempts=[attempt(vote())])
+    assert ledger.write([second])[vote().sha256] == (False, [attempt(vote())])
+    ledger.forget("first")
+    assert ledger.write([second])[vote().sha256] == (True, [attempt(vote())])
+
+
+def test_owners_are_alive_while_their_beats_go_on_and_until_they_are_forgotten(ledger):
+    assert not ledger.is_alive("me")
+    assert ledger.beat("me") == {"me": 1}
+    assert ledger.beat("you") == {"me": 1, "you": 1}
+    assert ledger.beat("me") == {"me": 2, "you": 1}
+    ledger.forget("me")
+    assert (ledger.is_alive("me"), ledger.is_alive("you")) == (False, True)
+
+
+def test_attempts_come_back_as_they_were_written_by_setup_by_run_and_latest_first(ledger):
+    ledger.write([Claim(vote(), "me", {}), Claim(vote(setup=OTHER), "me", {})])
+    made = [
+        attempt(vote(), body="one"),
+        attempt(vote(1), "later", "two"),
+        attempt(vote(setup=OTHER, uid=7), "later", "3", 500),
+    ]
+    ledger.write(attempts=made)
+    assert list(ledger.attempts(SETUP)) == made[:2]
+    assert list(ledger.attempts(OTHER)) == made[2:]
+    assert list(ledger.attempts_of_run("later")) == made[1:]
+    assert list(ledger.latest_attempts(2)) == [made[2], made[1]]
+    assert (ledger.setups("relabel"), ledger.setups("audit"), ledger.setups("else")) == ([SETUP], [OTHER], [])
+
+
+def test_the_setup_that_was_used_last_is_the_last(ledger):
+    newer = Setup("relabel", "gemini-3-pro", "sha", "{}", "search")
+    ledger.write([Claim(vote(), "me", {}), Claim(vote(setup=newer), "me", {})])
+    ledger.write(attempts=[attempt(vote(setup=newer)), attempt(vote())])
+    assert ledger.setups("relabel") == [newer, SETUP]
+    ledger.write(attempts=[attempt(vote(1, setup=newer))])
+    assert ledger.setups("relabel") == [SETUP, newer]
+
+
+def test_a_vote_is_another_by_setup_instance_or_index_and_not_by_the_number_of_the_instance():
+    keys = [vote(), vote(1), vote(setup=OTHER), vote(instance="other")]
+    assert len({key.sha256 for key in keys}) == len(keys)
+    assert vote(uid=2).sha256 == vote().sha256
+    assert vote().request_id == vote().sha256[:16]
+    for name in ("task", "auditor", "prompt_sha256", "sampling", "tools"):
+        changed = {**{each: getattr(SETUP, each) for each in SETUP.__slots__}, name: "another"}
+        assert Setup(**changed).sha256 != SETUP.sha256, name
+
+
+def test_a_batch_is_announced_once_is_open_until_closed_and_its_results_are_kept_once(ledger):
+    job = Batch("job", "me", None, [vote().sha256])
+    ledger.announce_batch(job, SETUP)
+    with pytest.raises(LedgerError, match="cannot be written"):
+        ledger.announce_batch(job, SETUP)
+    ledger.announce_batch(Batch("another", "me", None, []), OTHER)
+    assert ledger.open_batches(SETUP) == [job]
+    ledger.name_batch("job", "batches/1")
+    assert ledger.open_batches(SETUP) == [Batch("job", "me", "batches/1", job.votes)]
+    for _ in range(2):
+        ledger.close_batch("job", [attempt(vote())])
+    assert ledger.open_batches(SETUP) == []
+    assert len(ledger.open_batches(OTHER)) == 1
+    assert len(rows(ledger, ATTEMPTS)) == 1
+
+
+def test_more_votes_than_a_database_takes_parameters_are_claimed_at_once(ledger):
+    claims = [Claim(vote(index), "me", {}) for index in range(1_201)]
+    ledger.write(attempts=[attempt(claims[0].vote), attempt(claims[-1].vote)])
+    claimed = ledger.write(claims)
+    assert claimed.keys() == {claim.vote.sha256 for claim in claims}
+    assert all(granted for granted, _ in claimed.values())
+    assert [len(known) for _, known in claimed.values() if known] == [1, 1]
+
+
+def test_a_ledger_of_this_version_is_opened_again_and_a_newer_one_is_refused(ledger):
+    assert rows(Ledger(ledger.url), VERSIONS) == [(1,)]
+    with ledger.engine.begin() as connection:
+        connection.execute(VERSIONS.insert().values(version=2))
+    with pytest.raises(LedgerError, match=r"newer medcalc_assets .ledger version 2, this one knows 1"):
+        Ledger(ledger.url)

@@ -1,0 +1,217 @@
+"""Do the tests notice an error? `make mutants` changes the core in one place at a time, and counts what no test sees.
+
+python -m medcalc_assets_tests.mutants [--seed 9] [--each 8] [--least 92] [labels/voting.py ...]
+"""
+
+import argparse
+import ast
+import copy
+import difflib
+import multiprocessing
+import os
+import random
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from queue import Queue
+
+ROOT = Path(__file__).parents[1]
+PATIENCE = 120  # seconds; a mutant that makes a test hang was noticed
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["pytest", "dagster", "polars", "duckdb", "numpy", "playwright.sync_api", "hypothesis"])
+
+MIRRORS = {
+    "labels/agreement.py": "labels physicians/test_consensus.py",
+    "labels/attribution.py": "labels",
+    "labels/decision.py": "labels",
+    "labels/discrepancy.py": "labels",
+    "labels/limits.py": "labels",
+    "labels/parsing.py": "labels",
+    "labels/queue.py": "labels",
+    "labels/value.py": "labels",
+    "labels/voting.py": "labels",
+    "calculators/audit.py": "calculators",
+    "calculators/inputs.py": "calculators",
+    "calculators/rules.py": "calculators",
+    "calculators/units.py": "calculators",
+    "statistics/agreement.py": "statistics",
+    "statistics/drift.py": "statistics",
+    "statistics/estimates.py": "statistics",
+    "statistics/summary.py": "statistics",
+    "auditors/budget.py": "auditors/test_budget.py auditors/test_flow.py auditors/test_gemini.py",
+    "auditors/flow.py": "auditors/test_flow.py auditors/test_gemini.py",
+    "auditors/ledger.py": "auditors/test_ledger.py auditors/test_gemini.py",
+    "auditors/prices.py": "auditors/test_prices.py",
+    "auditors/replies.py": "auditors/test_replies.py",
+    "physicians/consensus.py": "physicians/test_consensus.py",
+    "physicians/packet.py": "physicians/test_packet.py",
+    "release/use.py": "release/test_use.py",
+    "release/versions.py": "release/test_release.py",
+}
+"""Which tests are to notice an error in a module of the core: its mirror below medcalc_assets_tests."""
+
+EQUIVALENT: dict[tuple[str, str], str] = {}
+"""Reviewed: the module and the mutated line, and why nobody can notice it."""
+
+OTHER: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.And: ast.Or, ast.Or: ast.And,
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
+}  # fmt: skip
+JOINS = {"left": "inner", "inner": "left", "semi": "anti", "anti": "semi", "full": "inner"}
+STEPS = {"filter", "unique", "drop_nulls", "sort", "abs", "round", "strip", "lower", "casefold"}
+"""Methods without which there still is a value."""
+
+
+def constant(value: object) -> object:
+    """Another value of its type, None where there is none to speak of: text that is for people is not mutated."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    if isinstance(value, str) and value.isidentifier():
+        return JOINS.get(value, f"{value}_renamed")
+    return None
+
+
+def changed(node: ast.AST) -> Iterator[ast.AST]:
+    """The node with one error in it, in every way that there is."""
+    if isinstance(node, ast.Constant) and (other := constant(node.value)) is not None:
+        yield ast.Constant(other)
+    if isinstance(node, ast.Compare):
+        for number, operator in enumerate(node.ops):
+            yield (mutant := copy.deepcopy(node))
+            mutant.ops[number] = OTHER[type(operator)]()  # type: ignore[call-overload]
+    if isinstance(node, ast.BoolOp | ast.BinOp) and type(node.op) in OTHER:
+        yield (mutated := copy.deepcopy(node))
+        mutated.op = OTHER[type(node.op)]()  # type: ignore[assignment]
+    if isinstance(node, ast.BoolOp):
+        for number in range(len(node.values)):
+            rest = [value for at, value in enumerate(node.values) if at != number]
+            yield ast.BoolOp(node.op, rest) if len(rest) > 1 else rest[0]
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.Invert | ast.USub):
+        yield node.operand
+    if isinstance(node, ast.Call):
+        if isinstance(node.func, ast.Attribute) and node.func.attr in STEPS:
+            yield node.func.value
+        for number in range(1, len(node.args)):
+            yield ast.Call(node.func, node.args[:number] + node.args[number + 1 :], node.keywords)
+        for number in range(len(node.keywords)):
+            yield ast.Call(node.func, node.args, node.keywords[:number] + node.keywords[number + 1 :])
+
+
+def places(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+    """Each expression below the node that may be wrong, with what to put there."""
+    for name, below in ast.iter_fields(node):
+        if name in ("annotation", "returns", "decorator_list", "type_params"):
+            continue
+        for child in below if isinstance(below, list) else [below]:
+            told = isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
+            if not isinstance(child, ast.AST) or told or isinstance(child, ast.JoinedStr | ast.Raise | ast.ImportFrom):
+                continue
+            if isinstance(node, ast.If | ast.IfExp | ast.While) and name == "test":
+                yield from ((child, ast.Constant(value)) for value in (False, True) if not isinstance(node, ast.While))
+            if isinstance(child, ast.expr):
+                yield from ((child, mutant) for mutant in changed(child))
+            yield from places(child)
+
+
+def mutants(source: str) -> list[tuple[int, str]]:
+    """Line and text of every mutant of a module that differs from it."""
+    lines, found = source.encode().splitlines(keepends=True), []
+    starts = [sum(map(len, lines[:number])) for number in range(len(lines))]
+    text = source.encode()
+    for node, mutant in places(ast.parse(source)):
+        begin, end = starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset  # type: ignore[attr-defined]
+        new = f"({ast.unparse(mutant)})".encode()
+        if isinstance(mutant, ast.Constant):
+            new = new[1:-1]
+        found.append((node.lineno, (text[:begin] + new + text[end:]).decode()))  # type: ignore[attr-defined]
+    return found
+
+
+def tested(checkout: Path, tests: list[str]) -> None:
+    """In a process of its own: whether the tests of this checkout pass, told by the exit code."""
+    import pytest
+
+    os.chdir(checkout)
+    sys.path.insert(0, str(checkout))
+    sys.dont_write_bytecode = True
+    for name in [name for name in sys.modules if name.startswith("medcalc_assets")]:
+        del sys.modules[name]
+    with (checkout / "log").open("w") as log, redirect_stdout(log), redirect_stderr(log):
+        options = ["-x", "-n0", "-p", "no:cacheprovider", "-W", "ignore", f"--basetemp={checkout / 'temp'}"]
+        os._exit(int(pytest.main([*options, *(f"medcalc_assets_tests/{each}" for each in tests)])))
+
+
+def passes(checkout: Path, module: str, text: str) -> bool:
+    path = checkout / "medcalc_assets" / module
+    before = path.read_text(encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
+    try:
+        process = PROCESSES.Process(target=tested, args=(checkout, MIRRORS[module].split()))
+        process.start()
+        process.join(PATIENCE)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+        return process.exitcode == 0
+    finally:
+        path.write_text(before, encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=9)
+    parser.add_argument("--each", type=int, default=8, help="mutants per module")
+    parser.add_argument("--least", type=float, default=92, help="per cent that must be noticed")
+    parser.add_argument("modules", nargs="*", default=list(MIRRORS))
+    asked = parser.parse_args()
+    checkouts: Queue[Path] = Queue()
+
+    def survives(module: str, text: str) -> bool:
+        checkout = checkouts.get()
+        try:
+            return passes(checkout, module, text)
+        finally:
+            checkouts.put(checkout)
+
+    killed = total = 0
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
+        for number in range(2):
+            ignored = shutil.ignore_patterns(".*", "history", "storage", "__pycache__")
+            checkouts.put(Path(shutil.copytree(ROOT, Path(folder) / str(number), ignore=ignored)))
+        for module in asked.modules:
+            source = (ROOT / "medcalc_assets" / module).read_text(encoding="utf-8")
+            if not survives(module, source):
+                sys.exit(f"{module}: {MIRRORS[module]} fail without any mutant")
+            all_of_them = mutants(source)
+            chosen = random.Random(f"{asked.seed} {module}").sample(all_of_them, min(asked.each, len(all_of_them)))
+            alive = list(pool.map(lambda mutant, module=module: survives(module, mutant[1]), chosen))
+            found = sum(not each for each in alive)
+            print(f"{module}: {found} of {len(chosen)} noticed", flush=True)
+            for line, text in (mutant for mutant, lives in zip(chosen, alive, strict=True) if lives):
+                diff = [
+                    each
+                    for each in difflib.unified_diff(source.splitlines(), text.splitlines(), n=0)
+                    if each[:2] not in ("--", "++", "@@")
+                ]
+                reason = EQUIVALENT.get((module, diff[-1][1:].strip()))
+                found += reason is not None
+                print(
+                    f"  medcalc_assets/{module}:{line} {reason or ''}",
+                    *(f"    {each}" for each in diff),
+                    sep="\n",
+                    flush=True,
+                )
+            killed, total = killed + found, total + len(chosen)
+    print(f"{killed} of {total} mutants noticed, {killed / total:.1%}")
+    sys.exit(100 * killed / total < asked.least)
+
+
+if __name__ == "__main__":
+    main()
