@@ -1,6 +1,6 @@
 """A run that dies, and runs beside each other: the next run ends with the tables of a run that nothing disturbed.
 
-MEDCALC_KILLS=10 kills as many runs, of all 55 calculators and of the source that MEDCALC_SOURCE and MEDCALC_AUTHORS
+MEDCALC_KILLS=10 kills as many runs, of all calculators and of the source that MEDCALC_SOURCE and MEDCALC_AUTHORS
 name; without it there are two kills of a run of two calculators of the demo.
 """
 

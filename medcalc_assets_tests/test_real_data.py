@@ -9,6 +9,7 @@ import openpyxl
 import polars as pl
 import pytest
 
+from medcalc_assets.benchmarks.spec import INSTANCES
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.parsing import parse_label
@@ -49,7 +50,7 @@ def test_every_check_passes(chain):
 
 def test_the_benchmark_has_its_size_and_shape(chain):
     raw = chain.read("raw_medcalc")
-    assert (raw.height, raw["calculator"].n_unique()) == (1_047, 55)
+    assert (raw.height, raw["calculator"].n_unique()) == (INSTANCES["test"], len(KEYS))
     assert raw["calculator"].unique(maintain_order=True).sort().to_list() == sorted(KEYS)
     assert dict(raw["output_type"].value_counts().iter_rows()) == {"decimal": 627, "integer": 380, "date": 40}
     assert dict(raw["note_type"].value_counts().iter_rows()) == {"Extracted": 827, "Template": 220}
@@ -236,7 +237,7 @@ def candidate(chain, tmp_path_factory):
 def test_a_release_passes_its_gates_and_opens_with_datasets(candidate, tmp_path):
     assert {name: list(gate(candidate)) for name, gate in GATES.items()} == {name: [] for name in GATES}
     manifest = manifest_of(candidate.folder)
-    assert (manifest["instances"], manifest["evaluation"], manifest["reward"]) == (1_047, 871, 821)
+    assert (manifest["instances"], manifest["evaluation"], manifest["reward"]) == (INSTANCES["test"], 871, 821)
     assert (manifest["not_computable"], manifest["ambiguous"], manifest["unresolved"]) == (
         69,
         16,
@@ -245,7 +246,7 @@ def test_a_release_passes_its_gates_and_opens_with_datasets(candidate, tmp_path)
     assert manifest["changes"] == {"v1.0": {"major": 281}}
     assert not manifest["demo"]
     opened = datasets.load_dataset(str(candidate.folder), cache_dir=str(tmp_path))["test"]
-    assert (opened.num_rows, sum(opened["Evaluation"])) == (1_047, 871)
+    assert (opened.num_rows, sum(opened["Evaluation"])) == (INSTANCES["test"], 871)
 
 
 def test_every_explanation_names_the_original_and_the_maintained_label(candidate, chain):
@@ -287,7 +288,7 @@ def test_the_trace_of_a_label_says_what_became_of_it_and_why(chain, uid, headlin
 
 
 def test_the_report_has_the_figures_of_the_paper(chain, tmp_path):
-    assert write_pages(chain.settings.warehouse, chain.settings.packets, tmp_path / "report") == 1_047
+    assert write_pages(chain.settings.warehouse, chain.settings.packets, tmp_path / "report") == INSTANCES["test"]
     report = (tmp_path / "report" / "report.html").read_text()
     for figure in (
         "286 are likely errors",
