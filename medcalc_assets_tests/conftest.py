@@ -4,7 +4,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from filelock import FileLock
 from playwright.sync_api import Browser, sync_playwright
 
 from medcalc_assets.calculators import KEYS
+from medcalc_assets.cli import chain as cli_chain
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.storage.tables import TABLES
@@ -115,6 +116,13 @@ def release():
         return job.execute_in_process(run_config=config, instance=chain.instance, raise_on_error=False)
 
     return run
+
+
+@pytest.fixture
+def dagster_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What all commands of a test run in. Dagster's own files are those of test_kill, and of the UI."""
+    instance = dg.DagsterInstance.ephemeral()
+    monkeypatch.setattr(cli_chain, "instance_of_dagster", lambda: nullcontext(instance))
 
 
 @pytest.fixture(scope="session")

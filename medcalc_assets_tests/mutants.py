@@ -58,6 +58,11 @@ EQUIVALENT = {
         "labels/limits.py",
         "return (bounds[0] - slack < answer.number <= bounds[1] + slack)",
     ): "the slack is for binary noise: nothing lies on its edge",
+    ("auditors/flow.py", "batch_poll_seconds: float = 61.0"): "how often one looks is a matter of taste",
+    (
+        "auditors/ledger.py",
+        'sa.Column("done", sa.Boolean, nullable=True),',
+    ): "whoever announces a job says that it is not done",
 }
 """Reviewed: the module and the mutated line, and why nobody can notice it."""
 

@@ -13,7 +13,7 @@ def medcalc(*arguments, **environment):
 
 
 @pytest.fixture
-def dagster_home(tmp_path):
+def dagster_home(tmp_path, dagster_in_memory):
     return str(tmp_path / "dagster")
 
 

@@ -43,11 +43,10 @@ def commands(name: str) -> list[str]:
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(tmp_path, monkeypatch, dagster_in_memory):
     """Runs a command of a document as it stands there, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MEDCALC_HOME")
-    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
 
     def medcalc(command: str) -> Result:
         result = CliRunner(env={"COLUMNS": "120"}).invoke(main, shlex.split(command.removeprefix(MEDCALC)))

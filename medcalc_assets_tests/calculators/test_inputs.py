@@ -99,6 +99,8 @@ def test_a_miswritten_unit_is_read_as_meant_and_said():
     assert LOW.notes([80, "cmHg"]) is None
     assert LOW.notes(80) == "no unit given, taken as mm Hg"
     assert Quantity("points").notes(80) is None
+    assert Quantity("creatinine", "mg/dL", substance="creatinine").notes([80, "µmol/L"]) is None
+    assert TEMPERATURE.notes([37, "degrees celsisus"]) == "'degrees celsisus' read as 'degrees celsius'"
 
 
 @pytest.mark.parametrize(

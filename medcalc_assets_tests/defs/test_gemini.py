@@ -296,7 +296,7 @@ def medcalc(*arguments, **environment):
     return CliRunner(env={"COLUMNS": "160", "DAGSTER_HOME": None, **environment}).invoke(main, [*arguments])
 
 
-def test_the_command_line_runs_estimates_and_reports(gemini, tmp_path):
+def test_the_command_line_runs_estimates_and_reports(gemini, tmp_path, dagster_in_memory):
     gemini.answer = knows_the_demo
     dagster_home = str(tmp_path / "dagster")
     before = medcalc("estimate", "--auditor", "gemini-2.5-pro")
@@ -326,7 +326,7 @@ def test_the_models_are_listed_with_their_price(gemini):
     assert "unknown" in shown.output
 
 
-def test_a_permanent_error_is_shown_with_its_remedy_and_no_traceback(gemini, tmp_path):
+def test_a_permanent_error_is_shown_with_its_remedy_and_no_traceback(gemini, tmp_path, dagster_in_memory):
     gemini.fault = lambda ask: "bad_key"
     ran = medcalc("run", "--auditor", "gemini-2.5-pro", "-c", KEYS[0], DAGSTER_HOME=str(tmp_path / "dagster"))
     assert ran.exit_code == 1

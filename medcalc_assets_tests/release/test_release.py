@@ -236,7 +236,7 @@ def test_the_row_of_a_release_cannot_be_changed(own_demo):
     assert own_demo.read("label_releases").equals(rows)
 
 
-def test_the_commands(own_demo, tmp_path):
+def test_the_commands(own_demo, tmp_path, dagster_in_memory):
     def medcalc(*arguments):
         return CliRunner(env={"COLUMNS": "160", "DAGSTER_HOME": str(tmp_path)}).invoke(
             main, [*arguments, "--home", own_demo.settings.home]
