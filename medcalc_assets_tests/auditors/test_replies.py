@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from medcalc_assets.auditors.gemini.replies import read
 from medcalc_assets.auditors.ledger import Attempt, Setup, VoteKey
+from medcalc_assets.auditors.replies import Reply
 from medcalc_assets.labels.value import NA, Label, day, number
 
 VOTE = VoteKey(Setup("relabel", "gemini-2.5-pro", "sha", "{}", "search,code"), "instance", 1, 0)
@@ -132,7 +133,15 @@ def test_a_response_that_holds_no_answer_is_a_fault(body, fault):
 
 
 def test_tokens_that_were_not_reported_are_unknown():
-    assert reply({}).input_tokens is None
+    nothing = reply({})
+    assert (nothing.input_tokens, nothing.output_tokens, nothing.model_version, nothing.response_id) == (None,) * 4
+    assert (nothing.grounded, nothing.queries, nothing.pages, nothing.code_runs, nothing.code_failures) == (
+        False,
+        [],
+        [],
+        0,
+        0,
+    )
     usage = {"promptTokenCount": 10, "toolUsePromptTokenCount": 5, "candidatesTokenCount": 2, "thoughtsTokenCount": 7}
     found = reply({"usageMetadata": usage})
     assert (found.input_tokens, found.output_tokens) == (15, 9)
@@ -143,6 +152,12 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(NAMES), inner),
 )
+
+
+def test_what_nobody_has_read_says_nothing():
+    bare = Reply(attempt=reply({}).attempt)
+    assert (bare.answer, bare.fault, bare.finish_reason, bare.counts, bare.is_too_long) == (None, None, None, True, False)
+    assert (bare.grounded, bare.queries, bare.pages, bare.code_runs, bare.code_failures) == (False, [], [], 0, 0)
 
 
 @given(JSON)

@@ -55,3 +55,13 @@ def test_an_instance_lost_or_added_is_a_major_change():
     changed = changes(one, other)
     assert changed["What"].to_list() == ["lost", "added"]
     assert changed["Level"].to_list() == ["major", "major"]
+
+
+@pytest.mark.parametrize("n", [5, 6])
+def test_a_refused_version_names_five_labels_and_says_if_there_are_more(n):
+    was = pl.DataFrame([LABEL | {"Row Number": uid} for uid in range(n)])
+    changed = changes(was, was.with_columns(pl.lit("6").alias("Ground Truth Answer")))
+    with pytest.raises(VersionError) as refused:
+        require_version(Version(1, 2, 4), Version(1, 2, 3), changed)
+    assert "0, 1, 2, 3, 4" in str(refused.value)
+    assert (", ..." in str(refused.value)) == (n > 5)
