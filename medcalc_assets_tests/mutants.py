@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
+from itertools import accumulate
 from pathlib import Path
 from queue import Queue
 
@@ -37,8 +38,7 @@ MODULES = [f"{folder}/{name}.py" for folder, names in CORE.items() for name in n
 def mirror(module: str) -> str:
     """The tests that are to notice an error in a module: the folder of its name where they are quick, else the file."""
     folder, name = module.split("/")
-    if module == "labels/agreement.py":
-        return "statistics"
+    folder = "statistics" if module == "labels/agreement.py" else folder
     return folder if folder in ("labels", "calculators", "statistics") else f"{folder}/test_{name}"
 
 
@@ -73,49 +73,41 @@ def constant(value: object) -> object:
     return None
 
 
-def changed(node: ast.AST) -> Iterator[ast.AST]:
+def changed(node: ast.expr) -> Iterator[ast.expr]:
     """The node with one error in it, in every way that there is."""
     if isinstance(node, ast.Constant) and (other := constant(node.value)) is not None:
         yield ast.Constant(other)
     if isinstance(node, ast.Compare):
-        for number, operator in enumerate(node.ops):
-            yield ast.Compare(
-                node.left, [*node.ops[:number], OTHER[type(operator)](), *node.ops[number + 1 :]], node.comparators
-            )
+        for at, operator in enumerate(node.ops):
+            yield ast.Compare(node.left, [*node.ops[:at], OTHER[type(operator)](), *node.ops[at + 1 :]], node.comparators)
     if isinstance(node, ast.BinOp) and type(node.op) in OTHER:
         yield ast.BinOp(node.left, OTHER[type(node.op)](), node.right)
     if isinstance(node, ast.BoolOp):
         yield ast.BoolOp(OTHER[type(node.op)](), node.values)
-        for number in range(len(node.values)):
-            rest = [value for at, value in enumerate(node.values) if at != number]
+        for at in range(len(node.values)):
+            rest = node.values[:at] + node.values[at + 1 :]
             yield ast.BoolOp(node.op, rest) if len(rest) > 1 else rest[0]
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.Invert | ast.USub):
         yield node.operand
     if isinstance(node, ast.Call):
         if isinstance(node.func, ast.Attribute) and node.func.attr in STEPS:
             yield node.func.value
-        for number in range(1, len(node.args)):
-            yield ast.Call(node.func, node.args[:number] + node.args[number + 1 :], node.keywords)
-        for dropped in node.keywords:
-            if dropped.arg not in GUARDS:
-                yield ast.Call(node.func, node.args, [kept for kept in node.keywords if kept is not dropped])
+        for at in range(1, len(node.args)):
+            yield ast.Call(node.func, node.args[:at] + node.args[at + 1 :], node.keywords)
+        for dropped in (each for each in node.keywords if each.arg not in GUARDS):
+            yield ast.Call(node.func, node.args, [kept for kept in node.keywords if kept is not dropped])
 
 
-def places(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+def places(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
     """Each expression below the node that may be wrong, with what to put there."""
     for name, below in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list", "type_params"):
             continue
         for child in below if isinstance(below, list) else [below]:
             told = isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
-            guards = isinstance(child, ast.keyword) and child.arg in GUARDS
-            guards |= isinstance(child, ast.Subscript) and ast.unparse(child.value) == "Literal"
-            if (
-                not isinstance(child, ast.AST)
-                or told
-                or guards
-                or isinstance(child, ast.JoinedStr | ast.Raise | ast.ImportFrom)
-            ):
+            told |= isinstance(child, ast.keyword) and child.arg in GUARDS
+            told |= isinstance(child, ast.Subscript) and ast.unparse(child.value) == "Literal"
+            if told or not isinstance(child, ast.AST) or isinstance(child, ast.JoinedStr | ast.Raise | ast.ImportFrom):
                 continue
             if isinstance(node, ast.If | ast.IfExp | ast.While) and name == "test":
                 yield from ((child, ast.Constant(value)) for value in (False, True) if not isinstance(node, ast.While))
@@ -126,15 +118,14 @@ def places(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
 
 def mutants(source: str) -> list[tuple[int, str]]:
     """Line and text of every mutant of a module that differs from it."""
-    lines, found = source.encode().splitlines(keepends=True), []
-    starts = [sum(map(len, lines[:number])) for number in range(len(lines))]
-    text = source.encode()
+    text, found = source.encode(), []
+    starts = [0, *accumulate(map(len, text.splitlines(keepends=True)))]
     for node, mutant in places(ast.parse(source)):
-        begin, end = starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset  # type: ignore[attr-defined]
-        new = f"({ast.unparse(mutant)})".encode()
-        if isinstance(mutant, ast.Constant):
-            new = new[1:-1]
-        found.append((node.lineno, (text[:begin] + new + text[end:]).decode()))  # type: ignore[attr-defined]
+        begin, end = starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
+        new = ast.unparse(mutant) if isinstance(mutant, ast.Constant) else f"({ast.unparse(mutant)})"
+        other = (text[:begin] + new.encode() + text[end:]).decode()
+        if ast.dump(ast.parse(other)) != ast.dump(ast.parse(source)):
+            found.append((node.lineno, other))
     return found
 
 
@@ -152,7 +143,9 @@ def tested(checkout: Path, tests: str) -> None:
         os._exit(int(pytest.main([*options, f"medcalc_assets_tests/{tests}"])))
 
 
-def passes(checkout: Path, module: str, text: str) -> bool:
+def passes(checkouts: Queue[Path], module: str, text: str) -> bool:
+    """Whether the tests of a module pass with this text in its place, in a checkout that nobody uses."""
+    checkout = checkouts.get()
     path = checkout / "medcalc_assets" / module
     before = path.read_text(encoding="utf-8")
     path.write_text(text, encoding="utf-8")
@@ -160,62 +153,46 @@ def passes(checkout: Path, module: str, text: str) -> bool:
         process = PROCESSES.Process(target=tested, args=(checkout, mirror(module)))
         process.start()
         process.join(PATIENCE)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
+        process.kill()
+        process.join()
         return process.exitcode == 0
     finally:
         path.write_text(before, encoding="utf-8")
+        checkouts.put(checkout)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=9)
     parser.add_argument("--each", type=int, default=5, help="mutants per module")
     parser.add_argument("--least", type=float, default=92, help="per cent that must be noticed")
     parser.add_argument("modules", nargs="*", default=MODULES)
     asked = parser.parse_args()
     checkouts: Queue[Path] = Queue()
-
-    def survives(module: str, text: str) -> bool:
-        checkout = checkouts.get()
-        try:
-            return passes(checkout, module, text)
-        finally:
-            checkouts.put(checkout)
-
-    killed = total = 0
+    noticed = total = 0
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(2) as pool:
-        for number in range(2):
-            ignored = shutil.ignore_patterns(".*", "__pycache__")
-            checkouts.put(Path(shutil.copytree(ROOT, Path(folder) / str(number), ignore=ignored)))
+        for name in "ab":
+            checkouts.put(
+                Path(shutil.copytree(ROOT, Path(folder) / name, ignore=shutil.ignore_patterns(".*", "__pycache__")))
+            )
         for module in asked.modules:
             source = (ROOT / "medcalc_assets" / module).read_text(encoding="utf-8")
-            if not survives(module, source):
+            if not passes(checkouts, module, source):
                 log = max(Path(folder).glob("*/log"), key=lambda path: path.stat().st_mtime).read_text()
                 sys.exit(f"{module}: {mirror(module)} fails without any mutant\n{log[-2_000:]}")
             all_of_them = mutants(source)
             chosen = random.Random(f"{asked.seed} {module}").sample(all_of_them, min(asked.each, len(all_of_them)))
-            alive = list(pool.map(lambda mutant, module=module: survives(module, mutant[1]), chosen))
+            alive = list(pool.map(lambda mutant, module=module: passes(checkouts, module, mutant[1]), chosen))
             found = sum(not each for each in alive)
             print(f"{module}: {found} of {len(chosen)} noticed", flush=True)
             for line, text in (mutant for mutant, lives in zip(chosen, alive, strict=True) if lives):
-                diff = [
-                    each
-                    for each in difflib.unified_diff(source.splitlines(), text.splitlines(), n=0)
-                    if each[:2] not in ("--", "++", "@@")
-                ]
+                diff = list(difflib.unified_diff(source.splitlines(), text.splitlines(), n=0))[3:]
                 reason = EQUIVALENT.get(diff[-1][1:].strip())
                 found += reason is not None
-                print(
-                    f"  medcalc_assets/{module}:{line} {reason or ''}",
-                    *(f"    {each}" for each in diff),
-                    sep="\n",
-                    flush=True,
-                )
-            killed, total = killed + found, total + len(chosen)
-    print(f"{killed} of {total} mutants noticed, {killed / total:.1%}")
-    sys.exit(100 * killed / total < asked.least)
+                print(f"  medcalc_assets/{module}:{line} {reason or ''}", *diff, sep="\n    ", flush=True)
+            noticed, total = noticed + found, total + len(chosen)
+    print(f"{noticed} of {total} mutants noticed, {noticed / total:.1%}")
+    sys.exit(100 * noticed / total < asked.least)
 
 
 if __name__ == "__main__":
