@@ -21,7 +21,7 @@ from medcalc_assets.auditors.calls import estimate
 from medcalc_assets.auditors.prices import known_price
 from medcalc_assets.auditors.protocol import as_seen
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
-from medcalc_assets.calculators import BY_SLUG, CALCULATORS, KEYS, Calculator, markdown, parse_inputs
+from medcalc_assets.calculators import BY_SLUG, CALCULATORS, KEYS, Calculator, parse_inputs
 from medcalc_assets.calculators.inputs import Category
 from medcalc_assets.cli import (
     FAILED,
@@ -229,7 +229,7 @@ def calc(calculator: str, inputs: tuple[str, ...]) -> None:
         raise SystemExit(FAILED)
     reading = found.reader.read(entities)
     result = found.published.apply(reading)
-    console.print(Markdown(markdown(result)))
+    console.print(Markdown(result.working))
     for rule in found.alternatives:
         other = rule.apply(reading).value
         if other is not None and other != result.value:
