@@ -18,7 +18,6 @@ from medcalc_assets.calculators import BY_SLUG, KEYS
 from medcalc_assets.labels.value import NA, as_frame, day, from_row, number
 from medcalc_assets.labels.voting import consensus
 from medcalc_assets.statistics.agreement import compare_with_physicians
-from medcalc_assets.storage.tables import DERIVATION_AUDIT
 
 FUNCTIONS = [name for name in mc.__all__ if callable(getattr(mc, name)) and not isinstance(getattr(mc, name), type)]
 
@@ -88,7 +87,7 @@ def test_an_answer_shows_itself():
     assert found.value.number == pytest.approx(72.2553, rel=1e-5)
     assert found.unit == "mL/min/1.73 m²"
     assert (found.missing, found.problems) == ((), ())
-    assert "| creatinine | 80.0 µmol/L | 0.904958 mg/dL |" in found._repr_markdown_()
+    assert "| creatinine | 80.0 µmol/L | 0.90496 mg/dL |" in found._repr_markdown_()
     assert found._repr_markdown_() == found.working
 
 
@@ -222,33 +221,30 @@ def test_a_vote_refuses_what_is_no_vote():
         mc.vote([1, "abc"])
 
 
-def test_agreement_with_physicians_is_that_of_the_table():
-    """Where no other label set makes an instance continuous."""
-    ours = [number(20), number(95), NA, NA, day(date(2024, 1, 1)), number(8), None]
-    theirs = [number(20), number(100), number(3), NA, day(date(2024, 1, 2)), number(7), number(1)]
-    uids = {"uid": range(len(ours))}
-    original = as_frame("label", ours).with_columns(**{name: pl.Series(each) for name, each in uids.items()})
-    assert original.height == 7
-    physicians = as_frame("physician", theirs).with_columns(uid=pl.Series(range(7)), reviewer=pl.lit("someone"))
-    known = original.drop_nulls("label_kind")
-    nobody = as_frame("relabel", []).with_columns(uid=pl.Series([], dtype=pl.Int64), auditor=pl.Series([], dtype=pl.String))
-    audits = pl.DataFrame(
-        schema={
-            name: DERIVATION_AUDIT.polars_schema[name]
-            for name in ("uid", "published_kind", "published_number", "published_date")
-        }
+def test_agreement_with_physicians_is_that_of_the_table(demo):
+    raw, audits, relabels, physicians = (
+        demo.read(name) for name in ("raw_medcalc", "derivation_audit", "relabels", "physician_consensus")
     )
-    row = compare_with_physicians(known, audits, nobody, physicians.filter(pl.col("uid") < 6), "none")[0]
-    found = mc.agreement(ours, theirs)
-    assert (found.n_agree, found.share.n) == (row["n_agree"], row["n"]) == (4, 6)
-    assert found.share.low == row["agreement_low"]
-    assert (found.smape.value, found.smape.low, found.smape.n) == (row["smape"], row["smape_low"], row["smape_n"])
+    table = compare_with_physicians(raw, audits, relabels, physicians, "simulated")
+    rows = physicians.join(raw, on="uid").join(relabels.filter(auditor="simulated"), on="uid", how="left")
+    labels, theirs, ours = (
+        [from_row(row, prefix) for row in rows.iter_rows(named=True)] for prefix in ("label", "physician", "relabel")
+    )
+    for name, found in {
+        "original": mc.agreement(labels, theirs, ours),
+        "simulated": mc.agreement(ours, theirs, labels),
+    }.items():
+        (row,) = (row for row in table if row["label_set"] == name)
+        assert (found.n_agree, found.share.n, found.smape.n) == (row["n_agree"], row["n"], row["smape_n"])
+        assert (found.share.low, found.share.high) == (row["agreement_low"], row["agreement_high"])
+        assert (found.smape.low, found.smape.value) == pytest.approx((row["smape_low"], row["smape"]), nan_ok=True)
+    assert 0 < mc.agreement(labels, theirs).n_agree < physicians.height
 
 
 def test_agreement_needs_pairs():
-    with pytest.raises(mc.MedcalcError, match="There are 2 labels and 1 of physicians: give one of each per instance"):
+    with pytest.raises(mc.MedcalcError, match=r"The label sets have 1 and 2 labels: give one per instance\."):
         mc.agreement([1, 2], [1])
-    with pytest.raises(mc.MedcalcError, match=r"physician label \[0\] is '~5', which is a bound or a formula"):
+    with pytest.raises(mc.MedcalcError, match=r"physician \[0\] is '~5', which is a bound or a formula"):
         mc.agreement([1], ["~5"])
 
 

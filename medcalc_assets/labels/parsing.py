@@ -80,7 +80,7 @@ def parse_labels(cells: Iterable[object], what: str) -> list[Label | None]:
         try:
             labels.append(None if cell is None else parse_label(cell))
         except LabelError as error:
-            raise MedcalcError(f"{what} [{position}] is {cell!r:.80}, {error}. Correct it; None is no {what}.") from None
+            raise MedcalcError(f"{what} [{position}] is {cell!r:.80}, {error}. Correct it, or give None for none.") from None
     return labels
 
 

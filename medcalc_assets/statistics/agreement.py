@@ -23,36 +23,38 @@ class Agreement(NamedTuple):
     """In percent, over the pairs of two numbers, with its bootstrap interval."""
 
 
-def agreement(labels: Iterable[object], physicians: Iterable[object]) -> Agreement:
+def agreement(labels: Iterable[object], physicians: Iterable[object], *beside: Iterable[object]) -> Agreement:
     """How well labels agree with physicians', as in arXiv:2512.19691, section 5.
 
-    A pair is continuous if either label is fractional or beyond 20 in size, and then agrees within 5% of the physician's
-    (within 0.05 of a 0); else it is ordinal, and agrees within 1 point. N/A agrees with N/A, a date with itself. (The
-    paper's table takes an instance as continuous in all its label sets if it is in one of them.)
+    An instance is continuous if any label of it is fractional or beyond 20 in size: a label then agrees within 5% of the
+    physician's (within 0.05 of a 0), else within 1 point. N/A agrees with N/A, a date with itself.
 
     Args:
         labels: One per instance: a label, or what `parse_label` reads as one. None is no label: the pair does not count.
         physicians: The physicians', in the same order.
+        beside: Other label sets of the same instances, which tell what is continuous, too: the paper compares the original
+            labels and the relabels on the same terms.
 
     Returns:
         The share that agrees with its Wilson interval (95%), and sMAPE in percent with its bootstrap interval.
 
     Raises:
-        MedcalcError: One is no label, or there are not as many of the one as of the other.
+        MedcalcError: One is no label, or the sets are not of one length.
 
     >>> found = agreement([11, "7.5", "N/A", 30], [12, "7.6", "N/A", 40])
     >>> found.n_agree, found.share.value, found.share.n
     (3, 0.75, 4)
+    >>> agreement([5], [4]).n_agree, agreement([5], [4], [4.5]).n_agree
+    (1, 0)
     >>> round(found.smape.value, 1), found.smape.n
     (12.9, 3)
     """
-    ours, theirs = parse_labels(labels, "label"), parse_labels(physicians, "physician label")
-    if len(ours) != len(theirs):
-        raise MedcalcError(f"There are {len(ours)} labels and {len(theirs)} of physicians: give one of each per instance.")
-    pairs = pl.concat([as_frame("label", ours), as_frame("physician", theirs)], how="horizontal")
-    return _agreement(
-        pairs.drop_nulls(["label_kind", "physician_kind"]), "label", is_continuous("label") | is_continuous("physician")
-    )
+    sets = {"label": labels, "physician": physicians} | {f"beside_{i}": each for i, each in enumerate(beside)}
+    frames = [as_frame(prefix, parse_labels(each, prefix)) for prefix, each in sets.items()]
+    if len(lengths := {frame.height for frame in frames}) > 1:
+        raise MedcalcError(f"The label sets have {' and '.join(map(str, sorted(lengths)))} labels: give one per instance.")
+    pairs = pl.concat(frames, how="horizontal").drop_nulls(["label_kind", "physician_kind"])
+    return _agreement(pairs, "label", pl.any_horizontal(map(is_continuous, sets)))
 
 
 def _agreement(pairs: pl.DataFrame, prefix: str, continuous: pl.Expr) -> Agreement:
