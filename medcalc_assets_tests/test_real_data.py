@@ -3,18 +3,20 @@
 import csv
 import datetime as dt
 import json
+from collections import Counter
 
 import datasets
 import openpyxl
 import polars as pl
 import pytest
 
+import medcalc_assets as mc
 from medcalc_assets.benchmarks.spec import INSTANCES
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.labels.queue import SUSPECT_DATE, UNDECIDED
-from medcalc_assets.labels.value import Label, columns
+from medcalc_assets.labels.value import Label, columns, from_row
 from medcalc_assets.release.build import build
 from medcalc_assets.release.formats import maintained_benchmark
 from medcalc_assets.release.gates import GATES, Candidate
@@ -95,6 +97,22 @@ def test_agreement_with_the_physicians_is_that_of_the_paper(chain):
     assert round(relabelled["smape"], 2) == 20.07
     wilson = [round(100 * row[f"agreement_{end}"], 1) for row in (original, relabelled) for end in ("low", "high")]
     assert wilson == [11.2, 33.0, 60.4, 84.1]  # 60.447: the design's 60.5 is rounded up
+
+
+def test_the_same_is_said_in_python(chain, real_data):
+    rows = pl.read_csv(real_data / "medcalc_bench_v1_test.csv", infer_schema=False).iter_rows(named=True)
+    audits = [mc.audit(row) for row in rows]
+    verdicts = {"reproduced": 848, "contradicted": 194, "not_computable": 5}
+    assert Counter(audit.verdict for audit in audits) == verdicts
+    assert all(audit.original_rule_reproduces for audit in audits)
+    of_physicians = chain.read("physician_consensus").select("uid", *columns("physician"))
+    relabels = chain.read("relabels").filter(auditor="authors").select("uid", *columns("relabel"))
+    rows = of_physicians.join(chain.read("raw_medcalc").select("uid", *columns("label")), on="uid").join(relabels, on="uid")
+    original, physicians, relabelled = (
+        [from_row(row, prefix) for row in rows.iter_rows(named=True)] for prefix in ("label", "physician", "relabel")
+    )
+    assert mc.agreement(original, physicians, relabelled).n_agree == 10
+    assert mc.agreement(relabelled, physicians, original).n_agree == 37
 
 
 def test_the_review_begins_with_the_abstentions_and_keeps_days_from_ratios(chain):

@@ -21,7 +21,8 @@ from medcalc_assets.auditors.calls import estimate
 from medcalc_assets.auditors.prices import known_price
 from medcalc_assets.auditors.protocol import as_seen
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
-from medcalc_assets.calculators import BY_SLUG, CALCULATORS, KEYS, Calculator, markdown, parse_inputs
+from medcalc_assets.calculators import CALCULATORS, KEYS, Calculator, parse_inputs
+from medcalc_assets.calculators.calc import InputError, answer, find
 from medcalc_assets.calculators.inputs import Category
 from medcalc_assets.cli import (
     FAILED,
@@ -204,6 +205,7 @@ def list_calculators() -> None:
 @click.command()
 @click.argument("calculator")
 @click.argument("inputs", nargs=-1, metavar="[KEY=VALUE]...")
+@reports_errors
 def calc(calculator: str, inputs: tuple[str, ...]) -> None:
     """Compute one answer by the published rule, with the working and the other conventions.
 
@@ -216,22 +218,17 @@ def calc(calculator: str, inputs: tuple[str, ...]) -> None:
       medcalc calc 21 eye=4 verbal=5 motor=6
       medcalc calc ckd_epi_gfr sex=female age=61 creatinine=80umol/L
     """
-    found = CALCULATORS.get(int(calculator)) if calculator.isdecimal() else BY_SLUG.get(calculator)
-    if found is None:
-        raise click.UsageError(f"{calculator} is no calculator: `medcalc calculators` lists them.")
+    try:
+        found = find(calculator)
+    except InputError as error:
+        raise click.UsageError(str(error)) from None
     if not inputs:
         _show_inputs(found)
         return
-    entities, problems = parse_inputs(found, inputs)
-    for problem in problems:
-        console.print(f"[yellow]{escape(str(problem))}[/]", soft_wrap=True)
-    if problems:
-        raise SystemExit(FAILED)
-    reading = found.reader.read(entities)
-    result = found.published.apply(reading)
-    console.print(Markdown(markdown(result)))
+    result = answer(found, parse_inputs(found, inputs))
+    console.print(Markdown(result.working))
     for rule in found.alternatives:
-        other = rule.apply(reading).value
+        other = rule.apply(result.reading).value
         if other is not None and other != result.value:
             console.print(f"By another published convention, {escape(rule.name)}: {escape(str(other))}", soft_wrap=True)
     console.print(NOT_FOR_CARE, style="dim")

@@ -28,7 +28,21 @@ def limit_columns(prefix: str) -> list[pl.Expr]:
 
 
 def accepts(label: Label, answer: Label, output_type: OutputType) -> bool:
-    """Whether `answer` counts as right when `label` is the truth."""
+    """Whether `answer` counts as right when `label` is the truth: by `limits`.
+
+    Args:
+        label: The truth.
+        answer: What is graded; `parse_label` reads it from a text.
+        output_type: Of the calculator: `decimal`, `integer` or `date`.
+
+    Returns:
+        True if the answer is within the limits, or is the same date or N/A.
+
+    >>> accepts(Label("number", 25.0), Label("number", 24.0), "decimal")
+    True
+    >>> accepts(Label("number", 25.0), Label("number", 24.0), "integer")
+    False
+    """
     bounds = limits(label, output_type)
     if bounds is None or answer.number is None:
         return answer == label

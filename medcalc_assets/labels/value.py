@@ -57,6 +57,12 @@ def as_columns(prefix: str, labels: Iterable[Label | None]) -> dict[str, list[An
     return {name: [row[i] for row in rows] for i, name in enumerate(columns(prefix))}
 
 
+def as_frame(prefix: str, labels: Iterable[Label | None]) -> pl.DataFrame:
+    """Labels as a frame of three columns."""
+    schema = zip(columns(prefix), (pl.String, pl.Float64, pl.Date), strict=True)
+    return pl.DataFrame(as_columns(prefix, labels), schema=dict(schema))
+
+
 def as_text(prefix: str) -> pl.Expr:
     """A label held in three columns, as a person reads it: `11`, `-0.37`, `09/23/2014`, `N/A`; null for no answer."""
     kind, value, date = (pl.col(name) for name in columns(prefix))
