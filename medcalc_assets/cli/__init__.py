@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import os
+import re
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,8 +20,8 @@ from medcalc_assets.errors import MedcalcError
 console = Console()
 FAILED, CHECK_FAILED, INTERRUPTED = 1, 3, 130
 COMMANDS = {
-    "run": ("run", "Run the chain, from the original benchmark to maintained labels."),
-    "status": ("status", "Show what is in this home, what is stale, and what to do next."),
+    "run": ("run", "Run the chain, from the benchmark to maintained labels."),
+    "status": ("status", "Show what is here, what is stale, and what to do next."),
     "summary": ("summary", "Show the figures over all labels, the finding last."),
     "trace": ("trace", "Tell the story of one label, and why it is what it is."),
     "calc": ("calc", "Compute one answer by the published rule, with its working."),
@@ -106,6 +107,9 @@ class Commands(click.Group):
     What a person can put right is told in one line on stderr, without a traceback.
     """
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order of the work
+
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
         if command:
@@ -126,17 +130,20 @@ class Commands(click.Group):
             raise
         except OSError as error:
             place = "" if error.filename is None else f"{error.filename}: "
-            remedy = REMEDIES.get(error.errno or 0, "Put that right, and run again")
+            of_polars = re.search(r"os error (\d+)", str(error))  # which leaves errno empty
+            number = error.errno or (int(of_polars[1]) if of_polars else 0)
+            remedy = REMEDIES.get(number, "Put that right, and run again")
             _fail(error, type(error).__name__, f"{place}{error.strerror or error}. {remedy}.")
 
 
 def _fail(error: BaseException, head: str, said: str, code: int = FAILED) -> NoReturn:
     line = "".join(sign if sign.isprintable() else " " for sign in said)
     click.echo(f"{click.style(head, fg='red', bold=True)} {line}", err=True)
-    chained: BaseException | None = error
-    while chained:  # Dagster holds the error until Python ends: a connection in its frames would have DuckDB complain
-        traceback.clear_frames(chained.__traceback__)
-        chained = chained.__cause__ or chained.__context__
+    # Dagster holds the error until Python ends: a connection in its frames would have DuckDB complain of leaks.
+    chained = [error]
+    for each in chained:
+        traceback.clear_frames(each.__traceback__)
+        chained += [other for other in (each.__cause__, each.__context__) if other and other not in chained]
     raise SystemExit(code) from None
 
 
@@ -165,13 +172,13 @@ def main() -> None:
 
     \b
     Examples:
-      medcalc run                                     the bundled demo, without a key or a network
-      medcalc run --source hf                         MedCalc-Bench v1.0, test split
-      medcalc run --source test.csv --authors folder  your copy, with the authors' relabels
-      medcalc status                                  what is here, and what to do next
-      medcalc trace 868                               why a label is what it is
-      medcalc calc 21 eye=4 verbal=5 motor=6          one answer by the published rule
-      medcalc release --version 1.1.0                 freeze the labels into a version
+      medcalc run                             the demo, without a key or a network
+      medcalc run --source hf                 MedCalc-Bench v1.0, test split
+      medcalc run --source test.csv           your copy
+      medcalc status                          what is here, what to do next
+      medcalc trace 868                       why a label is what it is
+      medcalc calc 21 eye=4 verbal=5 motor=6  one answer by the published rule
+      medcalc release --version 1.1.0         freeze the labels into a version
 
     Exit codes: 0 all is well, 1 the run failed or there is nothing to show, 2 wrong usage, 3 a check failed, 130
     interrupted.

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     help="Only this one (partition name or id); may be repeated. All 55 by default.",
 )
 def run(chosen: tuple[Any, ...]) -> None:
-    """Run the chain, from the original benchmark to maintained labels.
+    """Run the chain, from the benchmark to maintained labels.
 
     What is missing or stale is made; votes that the ledger has are not asked for again.
 

@@ -33,7 +33,7 @@ LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
 @home
 @as_json
 def status(as_json: bool) -> None:
-    """Show what is in this home, what is stale, and what to do next.
+    """Show what is here, what is stale, and what to do next.
 
     A partition is stale if it was written by other code than that of now, before one of its inputs, or from a source that
     has changed since; one from before medcalc_assets kept these facts is of unknown code.
@@ -213,7 +213,8 @@ def _next(settings: "Settings", found: dict[str, Any], stale: Mapping[str, Mappi
     if missing:
         return {"command": _run(settings, found, missing - {""}), "why": "some calculators have not been run"}
     if version := _next_version(settings):
-        return {"command": _command("release", "--version", version), "why": "labels have changed since the last release"}
+        why = "labels have changed since the last release" if found["releases"] else "nothing has been released yet"
+        return {"command": _command("release", "--version", version), "why": why}
     queued = settings.warehouse.read(ADJUDICATION_QUEUE, columns=["uid"]).height
     if queued and all(packet["answered"] == packet["cases"] for packet in found["packets"]):
         return {"command": _command("packet", "--reviewer", "NAME"), "why": f"{queued:,} cases are in the queue"}

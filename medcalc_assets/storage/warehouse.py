@@ -162,9 +162,11 @@ class Warehouse:
 
         `code_version` says which code made them. To an append-only table the rows that it does not have are added; nothing
         is replaced. Any other table that was made by another version of the project is made anew, and its other partitions
-        have to be written again. One transaction: after any failure the table is what it was before. Raises WarehouseError if a frame is not as the table declares: a
-        column missing, unknown or of another type, null where an answer is required, a repeated key, a row of a partition
-        that is not being written, or in an append-only table another row under a key that it has.
+        have to be written again. One transaction: after any failure the table is what it was before.
+
+        Raises WarehouseError if a frame is not as the table declares: a column missing, unknown or of another type, null
+        where an answer is required, a repeated key, a row of a partition that is not being written, or in an append-only
+        table another row under a key that it has.
         """
         where, parameters = _where(partitions)
         keys = [""] if partitions is None else list(partitions)
@@ -269,7 +271,9 @@ class Warehouse:
         """
         with self.connect(read_only=True) as connection:
             if not _exists(connection, table):
-                raise WarehouseError(f"{table.full_name} does not exist yet: materialize {table.name} first.")
+                raise WarehouseError(
+                    f"{table.full_name} does not exist yet: materialize {table.name} first (`medcalc run` does)."
+                )
             _require_declared_columns(connection, table)
             written = _written(connection, table)
             if missing := [partition for partition in partitions or [] if partition not in written]:
