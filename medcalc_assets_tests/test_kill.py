@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 
 from medcalc_assets.calculators import KEYS
-from medcalc_assets.cli.chain import instance_of_dagster
+from medcalc_assets.cli.instance import instance_of_dagster
 from medcalc_assets.defs.checks import CHAIN_CHECKS, FIGURE_CHECKS
 from medcalc_assets.storage.tables import SCHEMA, TABLES
 from medcalc_assets.storage.warehouse import WRITTEN, Warehouse

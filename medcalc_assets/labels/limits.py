@@ -1,8 +1,13 @@
 """Which answers a label accepts, as MedCalc-Bench v1.0 grades them."""
 
-import polars as pl
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from medcalc_assets.labels.value import Label, OutputType
+
+if TYPE_CHECKING:
+    import polars as pl
 
 TOLERANCE = 0.05
 
@@ -22,6 +27,8 @@ def limits(label: Label, output_type: OutputType) -> tuple[float, float] | None:
 
 def limit_columns(prefix: str) -> list[pl.Expr]:
     """`lower_number` and `upper_number` of the labels in a frame that has `output_type`: `limits`, by column."""
+    import polars as pl
+
     value = pl.col(f"{prefix}_number")
     margin = pl.when(output_type="decimal").then(TOLERANCE * value.abs()).otherwise(0.0)
     return [(value - margin).alias("lower_number"), (value + margin).alias("upper_number")]
