@@ -64,6 +64,7 @@ def test_a_fence_around_the_answer_is_no_fault(fence):
         (block() + block(), "malformed: 2 answer blocks"),
         (block() + " I hope this helps.", "malformed: 1 answer blocks, one at the very end"),
         ("<answer>" + block(), "malformed: 1 answer blocks"),
+        (block().removesuffix("</answer>"), "malformed: 0 answer blocks"),
         ("<answer>11</answer>", "malformed: Input should be an object"),
         ("<answer>{}</answer>", "malformed: id Field required"),
         (block(extra=1), "malformed: extra Extra inputs are not permitted"),
