@@ -19,10 +19,10 @@ from pathlib import Path
 
 from google.genai import types
 
-from medcalc_assets.auditors.casting import ModelAuditor
 from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.gemini import client
 from medcalc_assets.auditors.ledger import Attempt, Ledger
+from medcalc_assets.auditors.model import ModelAuditor
 from medcalc_assets.auditors.protocol import Question
 from medcalc_assets.auditors.tasks import RELABEL
 from medcalc_assets.labels.voting import RUNS, audit_settled, relabel_settled

@@ -19,9 +19,9 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from medcalc_assets import cli
-from medcalc_assets.auditors.casting import ModelAuditor
 from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.ledger import Ledger
+from medcalc_assets.auditors.model import ModelAuditor
 from medcalc_assets.auditors.protocol import Derivation, Question, as_seen, sample
 from medcalc_assets.benchmarks.reader import Source
 from medcalc_assets.benchmarks.spec import INSTANCES

@@ -1,4 +1,7 @@
+import asyncio
 import datetime as dt
+import re
+import sqlite3
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +13,7 @@ from medcalc_assets.auditors.ledger import (
     OWNERS,
     SETUPS,
     TEXTS,
+    VERSION,
     VERSIONS,
     Attempt,
     Batch,
@@ -18,6 +22,7 @@ from medcalc_assets.auditors.ledger import (
     LedgerError,
     Setup,
     VoteKey,
+    Writer,
 )
 
 SETUP = Setup("relabel", "gemini-2.5-pro", "sha", "{}", "search")
@@ -147,3 +152,74 @@ def test_a_ledger_of_this_version_is_opened_again_and_a_newer_one_is_refused(led
         connection.execute(VERSIONS.insert().values(version=2))
     with pytest.raises(LedgerError, match=r"newer medcalc_assets .ledger version 2, this one knows 1"):
         Ledger(ledger.url)
+
+
+SCHEMA = {
+    "ledger_version": "version INTEGER NOT NULL, PRIMARY KEY (version)",
+    "setups": "sha256 VARCHAR(64) NOT NULL, task TEXT NOT NULL, auditor TEXT NOT NULL, prompt_sha256 TEXT NOT NULL, "
+    "sampling TEXT NOT NULL, tools TEXT NOT NULL, PRIMARY KEY (sha256)",
+    "texts": "sha256 VARCHAR(64) NOT NULL, text TEXT NOT NULL, PRIMARY KEY (sha256)",
+    "attempts": "id INTEGER NOT NULL, vote VARCHAR(64) NOT NULL, setup VARCHAR(64) NOT NULL, instance VARCHAR(64) NOT NULL, "
+    "uid BIGINT NOT NULL, vote_index INTEGER NOT NULL, run TEXT NOT NULL, mode TEXT NOT NULL, "
+    "requested_at DATETIME NOT NULL, seconds FLOAT NOT NULL, status INTEGER, error TEXT, body TEXT, PRIMARY KEY (id)",
+    "claims": "vote VARCHAR(64) NOT NULL, owner TEXT, PRIMARY KEY (vote)",
+    "owners": "owner TEXT NOT NULL, beat INTEGER, PRIMARY KEY (owner)",
+    "batches": "id VARCHAR(32) NOT NULL, setup VARCHAR(64) NOT NULL, owner TEXT NOT NULL, votes JSON NOT NULL, name TEXT, "
+    "done BOOLEAN NOT NULL, PRIMARY KEY (id)",
+}
+
+
+def test_a_ledger_has_the_tables_of_those_that_hold_paid_answers(ledger):
+    """Another schema is another version, and needs an upgrade of what there is."""
+    with ledger.engine.connect() as connection:
+        made = dict(connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all())
+    assert VERSION == 1
+    assert {name: " ".join(sql.split()) for name, sql in made.items() if name in SCHEMA} == {
+        name: f"CREATE TABLE {name} ( {columns} )" for name, columns in SCHEMA.items()
+    }
+    assert made.keys() - SCHEMA.keys() == {f"ix_attempts_{name}" for name in ("vote", "setup", "run")}
+
+
+def test_an_answer_that_is_written_survives_a_power_cut(ledger):
+    with ledger.engine.connect() as connection:
+        asked = ("busy_timeout", "journal_mode", "synchronous")
+        found = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in asked]
+    assert found == [60_000, "wal", 2]
+
+
+def test_a_write_takes_the_lock_when_it_begins_and_a_read_goes_on_meanwhile(ledger):
+    other = sqlite3.connect(ledger.engine.url.database, timeout=0, isolation_level=None)
+    with ledger.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        assert list(ledger.attempts(SETUP)) == []
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+    with ledger.engine.connect() as connection, connection.begin():
+        other.execute("BEGIN IMMEDIATE")
+
+
+def test_a_ledger_that_cannot_be_used_says_which_and_what_failed(ledger):
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE attempts")
+    path = re.escape(ledger.engine.url.database)
+    for use, failed in (
+        (lambda: list(ledger.attempts(SETUP)), "read"),
+        (lambda: ledger.write(attempts=[attempt(vote())]), "written"),
+    ):
+        with pytest.raises(
+            LedgerError, match=rf"^The ledger sqlite:///{path} cannot be {failed}: no such table: attempts\."
+        ):
+            use()
+
+
+def test_who_waits_for_the_ledger_is_told_what_became_of_theirs(ledger):
+    async def told():
+        writer = Writer(ledger)
+        claims = (writer.claim(Claim(vote(index), "me", {})) for index in range(2))
+        return await asyncio.gather(*claims, writer.append(attempt(vote(7))), return_exceptions=True)
+
+    ledger.write([Claim(vote(1), "another", {})])
+    assert asyncio.run(told()) == [(True, []), (False, []), None]
+    assert [row.vote_index for row in rows(ledger, ATTEMPTS)] == [7]
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE attempts")
+    assert [type(each) for each in asyncio.run(told())] == [LedgerError] * 3
