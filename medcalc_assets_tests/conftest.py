@@ -15,7 +15,7 @@ from filelock import FileLock
 from playwright.sync_api import Browser, sync_playwright
 
 from medcalc_assets.calculators import KEYS
-from medcalc_assets.cli import chain as cli_chain
+from medcalc_assets.cli import instance as cli_instance
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.storage.tables import TABLES
@@ -122,7 +122,7 @@ def release():
 def dagster_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """What all commands of a test run in. Dagster's own files are those of test_kill, and of the UI."""
     instance = dg.DagsterInstance.ephemeral()
-    monkeypatch.setattr(cli_chain, "instance_of_dagster", lambda: nullcontext(instance))
+    monkeypatch.setattr(cli_instance, "_opened", lambda: nullcontext(instance))
 
 
 @pytest.fixture(scope="session")
