@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import dagster as dg
 import polars as pl
 from filelock import FileLock
 from rich.console import Console
@@ -36,17 +36,20 @@ from medcalc_assets.cli import (
     tools,
     voting,
 )
-from medcalc_assets.definitions import assemble
-from medcalc_assets.defs.settings import BUDGET, Settings
-from medcalc_assets.defs.stage import tags_of_runs
 from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.release.build import export as write_copy
+from medcalc_assets.settings import ProjectSettings
 from medcalc_assets.statistics.agreement import compare_with_physicians
 from medcalc_assets.statistics.estimates import share
 from medcalc_assets.statistics.summary import NEEDED, summarise, totals
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import WarehouseError
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from medcalc_assets.defs.settings import Settings
 
 CHECK_FAILED = 3
 TEXTS = {"note", "question", "entities", "explanation", "working", "alternatives", "evidence", "attribution_evidence", "why"}
@@ -97,6 +100,13 @@ def run(keys: tuple[str, ...]) -> None:
       medcalc run -c glasgow_coma_score -c child_pugh
       medcalc run --source hf --auditor gemini-2.5-pro --max-usd 100
     """
+    ProjectSettings.from_environment().require_votes()
+    import dagster as dg
+
+    from medcalc_assets.definitions import assemble
+    from medcalc_assets.defs.settings import Settings
+    from medcalc_assets.defs.stage import tags_of_runs
+
     settings = Settings.from_environment()
     definitions = assemble(settings)
     if unknown := [key for key in keys if key not in KEYS]:
@@ -107,12 +117,12 @@ def run(keys: tuple[str, ...]) -> None:
         soft_wrap=True,
     )
     chain, figures = (definitions.resolve_job_def(name) for name in ("chain", "figures"))
-    runs = [(chain, tags) for tags in tags_of_runs(keys or KEYS)] + [(figures, {})]
-    one_budget = {BUDGET: uuid.uuid4().hex}
+    one_budget = QUIET | {"resources": {"votes": {"config": {"budget": uuid.uuid4().hex}}}}
+    runs = [(chain, tags, one_budget) for tags in tags_of_runs(keys or KEYS)] + [(figures, {}, QUIET)]
     failed_checks: list[dg.AssetCheckEvaluation] = []
-    with instance_of_dagster() as instance, _progress(sum(len(job.nodes) for job, _ in runs)) as hook:
-        for job, tags in runs:
-            result = job.with_hooks({hook}).execute_in_process(instance=instance, tags=tags | one_budget, run_config=QUIET)
+    with instance_of_dagster() as instance, _progress(sum(len(job.nodes) for job, *_ in runs)) as hook:
+        for job, tags, config in runs:
+            result = job.with_hooks({hook}).execute_in_process(instance=instance, tags=tags, run_config=config)
             failed_checks += [check for check in result.get_asset_check_evaluations() if not check.passed]
     for check in failed_checks:
         found = {name: value.value for name, value in check.metadata.items()}
@@ -138,8 +148,11 @@ def show_estimate() -> None:
     Example:
       medcalc estimate --source hf --auditor gemini-2.5-pro
     """
+    ProjectSettings.from_environment().require_model()
+    from medcalc_assets.defs.settings import Settings
+
     settings = Settings.from_environment()
-    gemini = settings.gemini(settings.auditor_that_counts)
+    gemini = settings.model(settings.auditor_that_counts)
     instances = pl.concat(settings.benchmark.instances())
     grid = Grid(
         "phase", "instances", "settled", "calls", "cost in USD", title=f"Votes of {gemini.name}", title_justify="left"
@@ -187,6 +200,8 @@ def summary() -> None:
 @reports_errors
 def export(folder: Path | None) -> None:
     """Write a working copy of the next release: a drop-in CSV for v1.0, Parquet with the grounds, changelog and card."""
+    from medcalc_assets.defs.settings import Settings
+
     settings = Settings.from_environment()
     for path in write_copy(settings.warehouse, settings.releases, folder or Path(settings.home) / "export"):
         console.print(f"wrote {path}", markup=False, soft_wrap=True)
@@ -252,6 +267,8 @@ def _show_inputs(calculator: Calculator) -> None:
 
 def _show_summary() -> None:
     """Computed anew from the tables, so that it is true whatever was materialized last."""
+    from medcalc_assets.defs.settings import Settings
+
     read = Settings.from_environment().warehouse.read
     needed = {name: tables.TABLES[name] for name in NEEDED}
     found = {
@@ -347,15 +364,19 @@ def _counts(values: pl.Series) -> str:
     return ", ".join(f"{count:,} {value}" for value, count in values.value_counts(sort=True).iter_rows())
 
 
-def run_partitions(job: dg.JobDefinition, settings: Settings, instance: dg.DagsterInstance) -> None:
+def run_partitions(job: "dg.JobDefinition", settings: "Settings", instance: "dg.DagsterInstance") -> None:
     """Run a job for every calculator that has maintained labels."""
+    from medcalc_assets.defs.stage import tags_of_runs
+
     for tags in tags_of_runs(settings.warehouse.written(tables.MAINTAINED_LABELS)):
         job.execute_in_process(instance=instance, tags=tags, run_config=QUIET)
 
 
 @contextmanager
-def instance_of_dagster() -> Iterator[dg.DagsterInstance]:
+def instance_of_dagster() -> Iterator["dg.DagsterInstance"]:
     """The Dagster instance that `make ui` shows; one that forgets where the project's folder is not at hand."""
+    import dagster as dg
+
     project = Path(__file__).parents[2]
     if "DAGSTER_HOME" not in os.environ and (project / "dagster.yaml").exists():
         os.environ["DAGSTER_HOME"] = str(project)
@@ -372,8 +393,10 @@ def instance_of_dagster() -> Iterator[dg.DagsterInstance]:
 
 
 @contextmanager
-def _progress(steps: int) -> Iterator[dg.HookDefinition]:
+def _progress(steps: int) -> Iterator["dg.HookDefinition"]:
     """A bar with the time left; the hook moves it on at every step that succeeds."""
+    import dagster as dg
+
     shown = (TextColumn("{task.description:24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*shown, TextColumn("left"), TimeRemainingColumn(), console=console) as bar, _logged_to(bar.console):
         task = bar.add_task("starting", total=steps)
