@@ -33,7 +33,12 @@ def assemble(settings: Settings) -> dg.Definitions:
         jobs=[*JOBS, trace_label, auditors.observe_models, auditors.re_audit],
         schedules=[auditors.watch_models],
         sensors=[auditors.new_models, auditors.drift_of_new_models, history_of_releases],
-        resources={"settings": settings.resource, "votes": Votes(), "io_manager": DuckDBIOManager(home=settings.home)},
+        resources={
+            "votes": Votes(),
+            # The same for all runs: no launchpad offers to change them.
+            "settings": dg.ResourceDefinition(lambda _: settings, config_schema={}),
+            "io_manager": dg.IOManagerDefinition.hardcoded_io_manager(DuckDBIOManager(home=settings.home)),
+        },
         # One process for a whole run: DuckDB admits one writer, and a process a step would take most of the time.
         executor=dg.in_process_executor,
     )

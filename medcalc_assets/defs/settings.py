@@ -26,10 +26,7 @@ from medcalc_assets.storage.warehouse import Warehouse
 
 
 class Votes(Checked, dg.ConfigurableResource):  # type: ignore[type-arg]
-    """Whose votes a run asks for, and what they may cost. In the launchpad: `resources: votes: config:`.
-
-    One config for both phases, as they ask the same auditor within one budget.
-    """
+    """What a run may choose for the votes of both phases: `auditor`, what it may cost (`max_usd`), `sample`, `budget`."""
 
     auditor: str = ""
     """The auditor to ask: simulated (on the demo only), authors, none, or a model such as gemini-2.5-pro. Without it the one
@@ -53,12 +50,7 @@ class Votes(Checked, dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class Settings(ProjectSettings, dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The settings of the project, and what they lead to. They are the same for all runs: see `resource`."""
-
-    @property
-    def resource(self) -> dg.ResourceDefinition:
-        """These settings for `Definitions`: no launchpad offers to change them for a run, of which `Votes` is the config."""
-        return dg.ResourceDefinition(lambda _: self, config_schema={}, description="The settings: docs/settings.md.")
+    """The settings of the project, and what they lead to: the same for all runs."""
 
     @property
     def benchmark(self) -> Source:
