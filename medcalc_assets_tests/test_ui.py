@@ -131,11 +131,13 @@ def test_a_person_materializes_all_calculators_in_the_browser_and_sees_the_plots
 
     assert until(finished, "the backfill", ui) == "COMPLETED_SUCCESS", ui.log
     runs = ui.ask("{runsOrError{... on Runs{results{status assetSelection{path}}}}}")["runsOrError"]["results"]
-    assert [run["status"] for run in runs] == ["SUCCESS"] * 2
-    assert {frozenset(asset["path"][-1] for asset in run["assetSelection"]) for run in runs} == {
-        frozenset(PARTITIONED),
-        frozenset({*(TABLES.keys() - PARTITIONED), "label_pages", "release_candidate"}),
-    }, "all calculators are one run, and the figures another"
+    assert {run["status"] for run in runs} == {"SUCCESS"}
+    *after, chain = [{asset["path"][-1] for asset in run["assetSelection"]} for run in runs]
+    assert chain == PARTITIONED, "all calculators are one run"
+    figures = {*(TABLES.keys() - PARTITIONED), "release_candidate"}
+    pages = {"label_pages"}
+    # Dagster may look when the labels are made and their history, which the pages tell, is being written.
+    assert after in ([figures | pages], [pages, figures]), "the figures are another"
 
     warehouse = Warehouse(Path(os.environ["MEDCALC_HOME"]))
     for name, table in TABLES.items():

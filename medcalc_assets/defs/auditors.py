@@ -14,7 +14,7 @@ from medcalc_assets.auditors.prices import known_price
 from medcalc_assets.auditors.protocol import Derivation, Question, as_seen, columns_of
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs.settings import Settings, Votes
-from medcalc_assets.defs.stage import columns, describe, so_far, stage, tags_of_runs
+from medcalc_assets.defs.stage import AFTER_THE_LABELS, columns, describe, so_far, stage, tags_of_runs
 from medcalc_assets.statistics.drift import drift, with_kappa
 from medcalc_assets.storage.tables import AUDITOR_DRIFT, INSTANCE_KEYS, LLM_CALLS
 
@@ -43,6 +43,7 @@ def llm_calls(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, sett
 @stage(
     "auditors",
     ins={"audit_flags": so_far(), "relabels": so_far()},
+    deps=AFTER_THE_LABELS,
 )
 def auditor_drift(
     context: dg.AssetExecutionContext, audit_flags: pl.DataFrame, relabels: pl.DataFrame, settings: Settings

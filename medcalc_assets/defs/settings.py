@@ -8,9 +8,9 @@ import dagster as dg
 import polars as pl
 from pydantic import Field, model_validator
 
-from medcalc_assets.auditors.casting import EarlierAuditor, ModelAuditor
 from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.ledger import Ledger, Setup
+from medcalc_assets.auditors.model import EarlierAuditor, ModelAuditor
 from medcalc_assets.auditors.protocol import Auditor, Vote, as_seen, sample
 from medcalc_assets.auditors.registry import is_model
 from medcalc_assets.auditors.simulated import SimulatedAuditor

@@ -32,6 +32,10 @@ GROUPS = (
 """The groups of the assets, in the order of the chain."""
 
 
+AFTER_THE_LABELS = ["maintained_labels"]
+"""Figures over all calculators wait for their labels. Without this Dagster starts one, in a run of its own, as soon as the
+tables that it reads are written, while the labels are still being made."""
+
 CALLS = {
     "failed votes": (pl.col("status") == "failed").sum(),
     "calls": pl.col("calls").sum(),
