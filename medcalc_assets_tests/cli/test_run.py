@@ -1,0 +1,27 @@
+import pytest
+
+from medcalc_assets.calculators import KEYS
+from medcalc_assets.defs.stage import tags_of_runs
+from medcalc_assets_tests.cli import document, medcalc
+
+
+def test_run_of_two_calculators_shows_progress_the_finding_and_what_to_do_next(tmp_path):
+    settings = {"DAGSTER_HOME": str(tmp_path / "dagster"), "MEDCALC_HOME": str(tmp_path / "home")}
+    ran = medcalc("run", "-c", "body_mass_index", "-c", "21", **settings)
+    assert ran.exit_code == 0, ran.output
+    assert "12 instances of 2 calculators" in ran.output
+    assert "18/18" in ran.output
+    assert "medcalc export" in ran.output.splitlines()[-1]
+    found = document("status", **settings)
+    assert [each["source"] for each in found["sources"]] == ["demo"]
+    assert {each["written"] for each in found["tables"] if each["partitions"] > 1} == {2}
+    assert not any(each["stale"] for each in found["tables"])
+    assert found["next"] == {"command": "medcalc run", "why": "some calculators have not been run"}
+
+
+@pytest.mark.parametrize(
+    ("positions", "ranges"), [([0, 1, 2], [(0, 2)]), ([5, 1, 2], [(1, 2), (5, 5)]), ([], []), ([54, 54], [(54, 54)])]
+)
+def test_neighbouring_partitions_are_run_at_once(positions, ranges):
+    tags = tags_of_runs(KEYS[position] for position in positions)
+    assert [tuple(KEYS.index(key) for key in each.values()) for each in tags] == ranges
