@@ -108,6 +108,7 @@ def _told(calculator: "Calculator", result: "Result") -> dict[str, Any]:
     return {
         "id": calculator.id,
         "slug": calculator.slug,
+        "name": calculator.name,
         "source": calculator.source,
         "value": result.value,
         "unit": calculator.unit,

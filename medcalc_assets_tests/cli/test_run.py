@@ -1,0 +1,47 @@
+import pytest
+
+from medcalc_assets.calculators import KEYS
+from medcalc_assets.defs.stage import tags_of_runs
+from medcalc_assets.release.releases import labels_in
+from medcalc_assets_tests.cli import document, medcalc
+
+
+def test_run_of_two_calculators_shows_progress_the_finding_and_what_to_do_next(tmp_path):
+    settings = {"DAGSTER_HOME": str(tmp_path / "dagster"), "MEDCALC_HOME": str(tmp_path / "home")}
+    ran = medcalc("run", "-c", "body_mass_index", "-c", "21", **settings)
+    assert ran.exit_code == 0, ran.output
+    assert "12 instances of 2 calculators" in ran.output
+    assert "18/18" in ran.output
+    assert "medcalc export" in ran.output.splitlines()[-1]
+    found = document("status", **settings)
+    assert [each["source"] for each in found["sources"]] == ["demo"]
+    assert {each["written"] for each in found["tables"] if each["partitions"] > 1} == {2}
+    assert not any(each["stale"] for each in found["tables"])
+    assert found["next"] == {"command": "medcalc run", "why": "some calculators have not been run"}
+
+
+def test_the_demo_is_simulated_without_an_auditor_too(tmp_path, dagster_in_memory):
+    """A physician of the demo is as invented as its auditor."""
+    home = {"MEDCALC_HOME": str(tmp_path / "home")}
+    ran = medcalc("run", "--auditor", "none", "-c", "glasgow_coma_score", **home)
+    assert ran.exit_code == 0, ran.output
+    assert "SIMULATED" in ran.output
+    assert medcalc("export", "--to", str(tmp_path / "files"), **home).exit_code == 0
+    labels = labels_in(tmp_path / "files")
+    assert "physician" in labels["Reason"]
+    assert labels["Simulated"].all()
+    assert labels["Ground Truth Explanation"].str.starts_with("[SIMULATED] ").all()
+    assert not (labels["Evaluation"] | labels["Reward"]).any()
+    marked = {path.name for path in (tmp_path / "files").iterdir() if path.name.startswith("DEMO_medcalc_bench_")}
+    assert len(marked) == 3
+    assert medcalc("pages", **home).exit_code == 0
+    for page in ("report.html", "index.html"):
+        assert "DEMO: simulated votes and physicians" in (tmp_path / "home" / "report" / page).read_text()
+
+
+@pytest.mark.parametrize(
+    ("positions", "ranges"), [([0, 1, 2], [(0, 2)]), ([5, 1, 2], [(1, 2), (5, 5)]), ([], []), ([54, 54], [(54, 54)])]
+)
+def test_neighbouring_partitions_are_run_at_once(positions, ranges):
+    tags = tags_of_runs(KEYS[position] for position in positions)
+    assert [tuple(KEYS.index(key) for key in each.values()) for each in tags] == ranges

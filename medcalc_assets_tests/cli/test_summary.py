@@ -1,0 +1,45 @@
+from medcalc_assets.benchmarks.demo import original_rows
+from medcalc_assets.calculators import KEYS
+from medcalc_assets_tests.cli import document, medcalc
+
+
+def test_the_finding_is_the_last_that_a_summary_says(demo):
+    shown = medcalc("summary", MEDCALC_HOME=demo.settings.home)
+    assert shown.exit_code == 0
+    simulated, errors, contradicted, changed = shown.output.splitlines()[-4:]
+    assert simulated.startswith("SIMULATED: votes and physicians are invented")
+    assert errors.startswith(
+        f"146 likely errors in {len(KEYS)} calculators: 44.2% (Wilson 95% 39.0% to 49.6%) of all {len(original_rows())}, 48.0%"
+    )
+    assert "labels are contradicted by their own entities: 16.7%" in contradicted
+    assert changed.startswith("190 labels differ from the original one; of the maintained labels 52 are N/A,")
+
+
+def test_calculators_have_their_rows_on_request_only(demo):
+    short, long = (medcalc("summary", *more, MEDCALC_HOME=demo.settings.home).output for more in ((), ("--by-calculator",)))
+    assert "glasgow_coma_score" not in short
+    assert "glasgow_coma_score" in long
+    assert long.splitlines()[-4:] == short.splitlines()[-4:]
+
+
+def test_a_summary_fits_80_columns(demo):
+    shown = medcalc("summary", "--by-calculator", MEDCALC_HOME=demo.settings.home, COLUMNS="80").output
+    tables = [line for line in shown.splitlines() if " instances of " not in line]
+    assert max(map(len, tables)) <= 80
+    assert "framingham_risk " in shown
+
+
+def test_export_names_the_demo(demo, tmp_path):
+    exported = medcalc("export", "--to", str(tmp_path), MEDCALC_HOME=demo.settings.home)
+    assert exported.exit_code == 0
+    assert "DEMO_medcalc_bench_1.1.0-candidate.csv" in exported.output.replace("\n", "")
+
+
+def test_the_document_adds_up(demo):
+    found = document("summary", MEDCALC_HOME=demo.settings.home)
+    assert found["simulated"] is True
+    assert sum(found["likely_errors"]["by_cause"].values()) == found["likely_errors"]["labels"] == 146
+    assert found["relabels"]["agree"] + found["likely_errors"]["labels"] == found["relabels"]["high_confidence"]
+    assert sum(found["maintained"]["by_reason"].values()) == found["instances"]
+    assert sum(each["likely_errors"] for each in found["by_calculator"]) == 146
+    assert {each["label_set"] for each in found["physicians"]} == {"original", "own entities", "simulated"}
