@@ -128,6 +128,10 @@ class Warehouse:
                 time.sleep(random.uniform(0.02, 0.25))
         try:
             yield connection
+        except RuntimeError as error:
+            if str(error) == "Query interrupted":  # Ctrl-C, as DuckDB tells it
+                raise KeyboardInterrupt from error
+            raise
         except duckdb.ProgrammingError:
             raise
         except duckdb.Error as error:
@@ -173,14 +177,14 @@ class Warehouse:
         frames = iter(frames)
         first = list(islice(frames, 1))  # a download may precede it, during which the file must not be locked
         schema = pl.DataFrame(schema=table.polars_schema).to_arrow().schema
-        failures: list[Exception] = []
+        failures: list[BaseException] = []
 
         def batches() -> Iterator[pa.RecordBatch]:
             try:
                 for frame in chain(first, frames):
                     _require_declared(frame, table, partitions)
                     yield from frame.select(table.names).to_arrow().cast(schema).to_batches()
-            except Exception as error:  # DuckDB, which calls this, makes a text of it
+            except BaseException as error:  # DuckDB, which calls this, makes a text of it, of an interrupt, too
                 failures.append(error)
                 raise
 

@@ -8,13 +8,15 @@ from typing import Any
 
 from click.testing import CliRunner, Result
 
-from medcalc_assets.cli import main
+from medcalc_assets.cli import console, main
 
-START = "from medcalc_assets.cli import main; main(prog_name='medcalc')"
+START = "from medcalc_assets.cli import console, main; main(prog_name='medcalc')"
 
 
 def medcalc(*arguments: str, **environment: str | None) -> Result:
-    return CliRunner(env={"COLUMNS": "160", "DAGSTER_HOME": None, **environment}).invoke(main, [*arguments])
+    environment = {"COLUMNS": "160", "DAGSTER_HOME": None, **environment}
+    console.width = int(environment["COLUMNS"] or 80)  # whatever it was when this process started
+    return CliRunner(env=environment).invoke(main, [*arguments])
 
 
 def document(*arguments: str, **environment: str | None) -> Any:

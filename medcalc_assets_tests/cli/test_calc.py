@@ -60,7 +60,10 @@ def test_json_of_calc_has_the_label_and_the_working():
         "Best motor response": "obeys commands",
     }
     assert document("calc", "68", "last menstrual date=2024-01-01", "cycle length=28")["value"]["date"] == "2024-01-15"
-    assert document("calc", "26", "sodium=130", "glucose=400")["conventions"]["Katz 1973"]["number"] == 134.8
+    assert (
+        document("calc", "26", "sodium=130", "glucose=400")["conventions"]["Katz MA. N Engl J Med 1973;289:843"]["number"]
+        == 134.8
+    )
 
 
 def test_json_of_what_cannot_be_computed_is_null_with_why_and_exit_code_1():

@@ -148,7 +148,7 @@ def test_what_an_error_quotes_cannot_steer_the_terminal(monkeypatch):
         raise OSError(errno.ENOENT, "\x1b[2Jgone\nsecond line", "[bold]name")
 
     monkeypatch.setattr(Warehouse, "read", refuse)
-    assert medcalc("summary").stderr == "OSError [bold]name:  [2Jgone second line. Check the path.\n"
+    assert medcalc("summary").stderr == "FileNotFoundError [bold]name:  [2Jgone second line. Check the path.\n"
 
 
 def an_absent_home(home):
