@@ -4,6 +4,7 @@ import dagster as dg
 
 from medcalc_assets import defs
 from medcalc_assets.defs import auditors
+from medcalc_assets.defs.checks import checks_of
 from medcalc_assets.defs.releases import RELEASE, history_job, history_of_releases, release_job
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.trace import trace_label
@@ -29,7 +30,7 @@ def assemble(settings: Settings) -> dg.Definitions:
     """The whole project with these settings."""
     return dg.Definitions(
         assets=dg.load_assets_from_package_module(defs),
-        asset_checks=dg.load_asset_checks_from_package_module(defs),
+        asset_checks=checks_of(settings),
         jobs=[*JOBS, trace_label, auditors.observe_models, auditors.re_audit],
         schedules=[auditors.watch_models],
         sensors=[auditors.new_models, auditors.drift_of_new_models, history_of_releases],

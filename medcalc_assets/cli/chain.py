@@ -253,7 +253,7 @@ def _show_inputs(calculator: Calculator) -> None:
 def _show_summary() -> None:
     """Computed anew from the tables, so that it is true whatever was materialized last."""
     read = Settings.from_environment().warehouse.read
-    needed = {name: tables.TABLES[name] for name in NEEDED}
+    needed = {name: tables.TABLES[name] for name in (*NEEDED, "raw_medcalc", "physician_consensus")}
     found = {
         name: read(table, columns=[each for each in table.names if each not in TEXTS]) for name, table in needed.items()
     }
@@ -313,7 +313,7 @@ def _show_summary() -> None:
     agreement = Grid(
         "label set", "agree", "Wilson 95%", "sMAPE %", "bootstrap 95%", "N", title="Against physicians", title_justify="left"
     )
-    for row in compare_with_physicians(raw, audits, relabels, found["physician_consensus"], auditor):
+    for row in compare_with_physicians(audits, relabels, found["physician_consensus"], auditor):
         agreement.add_row(
             row["label_set"],
             f"{row['n_agree']}/{row['n']}",

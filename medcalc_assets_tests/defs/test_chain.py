@@ -60,6 +60,15 @@ def test_an_asset_is_documented_owned_and_versioned(specs, name):
     assert all(column.description for column in TABLES[name].columns)
 
 
+def test_what_a_label_is_made_of_is_carried_along_so_that_few_assets_read_the_source(specs):
+    read = {name: {dep.asset_key.path[-1] for dep in spec.deps} for name, spec in specs.items()}
+    assert {name for name, upstream in read.items() if "raw_medcalc" in upstream} == {
+        *("derivation_audit", "audit_votes", "relabel_votes", "physician_labels"),  # which judge it, each in its way
+        *("llm_calls", "release_candidate"),  # the notes that were sent; the rows that leave
+    }
+    assert sum(map(len, read.values())) <= 42
+
+
 def test_tables_of_instances_have_55_partitions_and_one_run_for_any_number_of_them(specs):
     assert len(KEYS) == len(set(KEYS)) == 55
     for name, table in TABLES.items():

@@ -76,8 +76,8 @@ def test_an_instance_is_continuous_in_every_label_set_if_any_of_its_labels_is():
     labels = frame(label=number(5)).with_columns(uid=1)
     relabels = frame(relabel=number(4.5)).with_columns(uid=1, auditor=pl.lit("model"))
     physicians = frame(physician=number(4)).with_columns(uid=1, reviewer=pl.lit("someone"))
-    audits = frame(published=number(4)).with_columns(uid=1)
-    rows = compare_with_physicians(labels, audits, relabels, physicians, "model")
+    audits = labels.join(frame(published=number(4)).with_columns(uid=1), on="uid")
+    rows = compare_with_physicians(audits, relabels, physicians, "model")
     # 5 is within a point of 4, but the instance is continuous, and 5 is not within 5%.
     assert [(row["label_set"], row["n_agree"], row["n"]) for row in rows] == [
         ("original", 0, 1),
