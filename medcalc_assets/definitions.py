@@ -25,15 +25,22 @@ JOBS = [
     release_job,
 ]
 
+figures_after_labels = dg.AutomationConditionSensorDefinition(
+    "figures_after_labels",
+    target=FIGURES | PAGES,
+    description="Figures and pages again after a run that wrote labels. On until you switch it off: it calls no model.",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+
 
 def assemble(settings: Settings) -> dg.Definitions:
     """The whole project with these settings."""
     return dg.Definitions(
-        assets=dg.load_assets_from_package_module(defs),
+        assets=dg.with_source_code_references(dg.load_assets_from_package_module(defs)),
         asset_checks=checks_of(settings),
         jobs=[*JOBS, trace_label, auditors.observe_models, auditors.re_audit],
         schedules=[auditors.watch_models],
-        sensors=[auditors.new_models, auditors.drift_of_new_models, history_of_releases],
+        sensors=[auditors.new_models, history_of_releases, figures_after_labels],
         resources={"settings": settings, "io_manager": DuckDBIOManager(home=settings.home)},
         # One process for a whole run: DuckDB admits one writer, and a process a step would take most of the time.
         executor=dg.in_process_executor,

@@ -27,6 +27,7 @@ COMMANDS = {
     "diff": "release",
     "packet": "packets",
     "ingest": "packets",
+    "ui": "ui",
 }
 """Every command and the module that has it."""
 

@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from medcalc_assets.defs.settings import Settings
-from medcalc_assets.defs.stage import columns, describe, so_far, stage
+from medcalc_assets.defs.stage import AFTER_LABELS, columns, describe, so_far, stage
 from medcalc_assets.defs.trace import PLAYGROUND
 from medcalc_assets.labels import value
 from medcalc_assets.labels.decision import REASONS, maintain
@@ -48,6 +48,7 @@ def maintained_labels(
         name: so_far(*summary.KEYS, *needed, *(DRAWN if name == "disagreement_scores" else ()))
         for name, needed in summary.NEEDED.items()
     },
+    automation_condition=AFTER_LABELS,
 )
 def benchmark_summary(context: dg.AssetExecutionContext, settings: Settings, **tables: pl.DataFrame) -> pl.DataFrame:
     auditor = settings.auditor_that_counts
@@ -70,6 +71,7 @@ def benchmark_summary(context: dg.AssetExecutionContext, settings: Settings, **t
     owners=["team:label-stewards"],
     kinds={"html"},
     deps=["benchmark_summary", "physician_agreement", "label_events"],
+    automation_condition=AFTER_LABELS,
 )
 def label_pages(settings: Settings) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """For maintainers and readers; a page says if its case is out with a reviewer who must not see it."""

@@ -7,7 +7,7 @@ from medcalc_assets.auditors.protocol import Derivation, columns_of, votes_frame
 from medcalc_assets.auditors.tasks import AUDIT, version
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.source import instances_of
-from medcalc_assets.defs.stage import CALLS, columns, describe, stage
+from medcalc_assets.defs.stage import CALLS, MODEL_CALLS, columns, describe, stage
 from medcalc_assets.labels.voting import asked, audit_verdicts
 from medcalc_assets.storage.tables import AUDIT_FLAGS, AUDIT_VOTES, INSTANCE_KEYS
 
@@ -15,6 +15,7 @@ from medcalc_assets.storage.tables import AUDIT_FLAGS, AUDIT_VOTES, INSTANCE_KEY
 @stage(
     "phase1_audit",
     also=version(AUDIT.prompt_sha256),
+    pool=MODEL_CALLS,
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *columns_of(Derivation)[1:])},
 )
 def audit_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, settings: Settings) -> pl.DataFrame:

@@ -7,7 +7,7 @@ from medcalc_assets.auditors.protocol import Question, columns_of, votes_frame
 from medcalc_assets.auditors.tasks import RELABEL, version
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.source import instances_of
-from medcalc_assets.defs.stage import CALLS, columns, describe, stage
+from medcalc_assets.defs.stage import CALLS, MODEL_CALLS, columns, describe, stage
 from medcalc_assets.labels import value
 from medcalc_assets.labels.voting import asked, consensus, said
 from medcalc_assets.storage.tables import INSTANCE_KEYS, RELABEL_VOTES, RELABELS
@@ -16,6 +16,7 @@ from medcalc_assets.storage.tables import INSTANCE_KEYS, RELABEL_VOTES, RELABELS
 @stage(
     "phase2_relabel",
     also=version(RELABEL.prompt_sha256),
+    pool=MODEL_CALLS,
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *columns_of(Question)[1:])},
 )
 def relabel_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
