@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ class UI:
 
     url: str
     folder: Path
+    process: subprocess.Popen[bytes]
 
     def ask(self, query: str) -> Any:
         request = Request(f"{self.url}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"})
@@ -62,31 +63,34 @@ def until(condition: Callable[[], Any], what: str, ui: UI) -> Any:
     raise AssertionError(f"{what}: not in {PATIENCE} s\n{ui.log[-4_000:]}")
 
 
-@pytest.fixture
-def ui(tmp_path: Path) -> Iterator[UI]:
+@contextmanager
+def served(folder: Path) -> Iterator[UI]:
+    """The UI, from the first answer about the code until it has stopped."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    started = UI(f"http://127.0.0.1:{port}", tmp_path)
-    shutil.copy(ROOT / "dagster.yaml", tmp_path)
-    with (tmp_path / "log").open("w") as log:
+    shutil.copy(ROOT / "dagster.yaml", folder)
+    with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [Path(sys.executable).parent / "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)],
+            [Path(sys.executable).parent / "medcalc", "ui", "--source", "demo", "--port", str(port)],
             cwd=ROOT,
-            env={**os.environ, "DAGSTER_HOME": str(tmp_path), "MEDCALC_SOURCE": "demo"},
+            env={**os.environ, "DAGSTER_HOME": str(folder)},
             stdout=log,
             stderr=log,
-            start_new_session=True,
         )
+    started = UI(f"http://127.0.0.1:{port}", folder, process)
     try:
         until(lambda: started.ask("{assetNodes{id}}")["assetNodes"], "the code location", started)
         yield started
     finally:
         process.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=20)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=60)
+
+
+@pytest.fixture
+def ui(tmp_path: Path) -> Iterator[UI]:
+    with served(tmp_path) as started:
+        yield started
 
 
 @pytest.fixture
