@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 from starlette.requests import HTTPConnection
 
 from medcalc_assets.cli.ui import refusal
-from medcalc_assets_tests.test_ui import UI, served, until
+from medcalc_assets_tests.test_ui import MAKE_UI, UI, served, until
 
 LAUNCH = """mutation { launchRun(executionParams: {mode: "default", selector: {
   repositoryName: "__repository__", repositoryLocationName: "medcalc_assets", jobName: "release"}}) { __typename } }"""
@@ -80,7 +80,7 @@ def ui(tmp_path_factory) -> Iterator[UI]:
     folder = tmp_path_factory.mktemp("ui")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("MEDCALC_HOME", str(folder / "home"))
-        with served(folder) as started:
+        with served(folder, *MAKE_UI) as started:
             yield started
 
 

@@ -4,6 +4,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 import pytest
+import yaml
 
 from medcalc_assets.benchmarks.demo import original_rows, truth
 from medcalc_assets.benchmarks.reader import SourceError
@@ -37,6 +38,7 @@ CHAIN = [
 ]
 
 
+DAGSTER_YAML = Path(__file__).parents[2] / "dagster.yaml"
 RELEASED = ["label_releases"]
 """Tables that the chain does not write."""
 FILES = ["label_pages", "release_candidate"]
@@ -93,6 +95,16 @@ def test_an_asset_leads_to_the_function_that_makes_it(specs):
 def test_only_votes_are_in_the_pool_of_model_calls():
     ops = {asset.op.name: asset.op.pool for asset in definitions.resolve_asset_graph().assets_defs}
     assert {name for name, pool in ops.items() if pool} == {"audit_votes", "relabel_votes"}
+
+
+def test_a_run_outside_of_the_ui_does_not_wait_for_the_pool(tmp_path):
+    settings = Settings(home=str(tmp_path / "home"), source="demo", authors="", auditor="")
+    job, run = assemble(settings).resolve_job_def("chain"), {"dagster/partition": KEYS[0]}
+    limits = {"concurrency": yaml.safe_load(DAGSTER_YAML.read_text(encoding="utf-8"))["concurrency"]}
+    with dg.DagsterInstance.local_temp(str(tmp_path), overrides=limits) as instance:
+        killed = instance.create_run_for_job(job, tags=run, status=dg.DagsterRunStatus.STARTED)
+        assert killed.run_op_concurrency.all_pools == {"model_calls"}
+        assert job.execute_in_process(instance=instance, tags=run).success
 
 
 def test_planted_errors_are_looked_for_in_the_demo_only(tmp_path):
