@@ -3,8 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 export DAGSTER_HOME ?= $(CURDIR)
+FAST := $(addprefix medcalc_assets_tests/,calculators labels statistics storage/test_warehouse.py release/test_use.py \
+  release/test_versions.py release/test_release.py::test_a_gate_is_open_and_a_harm_closes_it_with_a_message \
+  defs/test_chain.py::test_the_same_input_is_the_same_version auditors/test_ledger.py auditors/test_budget.py)
 
-.PHONY: demo test ui bench docs lint clean chromium
+.PHONY: demo test test-fast mutants ui bench docs lint clean chromium
 
 demo: $(READY)  ## the whole chain on the bundled demo benchmark, without a key or a network
 	$(BIN)/medcalc run --source demo
@@ -14,6 +17,12 @@ ui: $(READY)  ## the Dagster UI and daemon on http://localhost:3000, closed to o
 
 test: $(READY) lint chromium
 	$(BIN)/pytest
+
+test-fast: $(READY)  ## a minute: rules and labels, statistics, storage, one partition through the chain, the gates
+	$(BIN)/pytest -n 0 -m "not real_data" $(FAST)
+
+mutants: $(READY)  ## does a test notice an error in the core? A seeded sample, with the score of every module
+	$(BIN)/python -m medcalc_assets_tests.mutants
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -19,10 +19,10 @@ from pathlib import Path
 
 from google.genai import types
 
-from medcalc_assets.auditors.casting import ModelAuditor
 from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.gemini import client
 from medcalc_assets.auditors.ledger import Attempt, Ledger
+from medcalc_assets.auditors.model import ModelAuditor
 from medcalc_assets.auditors.protocol import Question
 from medcalc_assets.auditors.tasks import RELABEL
 from medcalc_assets.labels.voting import RUNS, audit_settled, relabel_settled
@@ -148,7 +148,7 @@ def resuming() -> None:
         casting = ours.casting(RELABEL, everything)
         first = casting.request(everything[0], 0)
         shapes.answer = plain_answer
-        body = shapes.response(shapes._read("gemini-2.5-pro", first.body()), None)
+        body = shapes.response(shapes._read("gemini-2.5-pro", client.body(first)), None)
         template = json.dumps(body)
         when = dt.datetime.now(dt.UTC).replace(tzinfo=None)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from medcalc_assets.auditors.protocol import AuditVote, RelabelVote, votes_frame
+from medcalc_assets.benchmarks.spec import INSTANCES
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.labels.value import from_row
 from medcalc_assets.labels.voting import RUNS
@@ -82,12 +83,14 @@ def main() -> None:
         vote(warehouse)
         for uid in TRACED:
             measure(f"medcalc trace {uid}, ten votes", lambda uid=uid: medcalc("trace", str(uid)))
-        measure("1,047 pages, index and report", lambda: write_pages(warehouse, Packets(home), home / "report"))
+        measure(
+            f"{INSTANCES['test']:,} pages, index and report", lambda: write_pages(warehouse, Packets(home), home / "report")
+        )
         measure("medcalc release, gates included", lambda: medcalc("release", "--version", "1.1.0"))
         multiplied(warehouse, COPIES)
         candidate = Candidate(warehouse, Releases(home / "other"))
         measure(
-            f"the files of a release of {COPIES * 1_047:,}",
+            f"the files of a release of {COPIES * INSTANCES['test']:,}",
             lambda: build(warehouse, candidate.releases, None, candidate.folder),
         )
         measure("and its gates", lambda: [list(gate(candidate)) for gate in GATES.values()])

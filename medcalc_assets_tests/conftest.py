@@ -2,16 +2,20 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 import polars as pl
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser, sync_playwright
 
 from medcalc_assets.calculators import KEYS
+from medcalc_assets.cli import instance as cli_instance
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.storage.tables import TABLES
@@ -20,51 +24,88 @@ from medcalc_assets_tests.gemini_server import KEY, GeminiServer
 
 @dataclass
 class Chain:
-    """The project with settings of its own, on a real Dagster instance."""
+    """The project with settings of its own, on a real Dagster instance: in memory, as its files take most of the time."""
 
     settings: Settings
     instance: dg.DagsterInstance
-    results: list[dg.ExecuteInProcessResult] = field(default_factory=list)
 
-    def run(self, keys: Sequence[str] = KEYS) -> list[dg.ExecuteInProcessResult]:
+    def run(self, keys: Sequence[str] = KEYS) -> None:
         """Materialize a contiguous range of partitions, then the figures."""
         definitions = assemble(self.settings)
         of_keys = {"dagster/asset_partition_range_start": keys[0], "dagster/asset_partition_range_end": keys[-1]}
-        return [
+        for job, tags in (("chain", of_keys), ("figures", {})):
             definitions.resolve_job_def(job).execute_in_process(instance=self.instance, tags=tags)
-            for job, tags in (("chain", of_keys), ("figures", {}))
-        ]
 
     def read(self, name: str) -> pl.DataFrame:
         return self.settings.warehouse.read(TABLES[name])
+
+    @property
+    def checks(self) -> list[dg.AssetCheckEvaluation]:
+        """What the checks found, in all runs."""
+        events = [
+            entry.dagster_event
+            for run in self.instance.get_runs()
+            for entry in self.instance.all_logs(run.run_id, dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        ]
+        return [event.asset_check_evaluation_data for event in events if event]
+
+    @property
+    def history(self) -> dict[str, sqlite3.Connection]:
+        """Dagster's runs and events."""
+        parts = {"runs": self.instance.run_storage, "events": self.instance.event_log_storage}
+        return {name: part._held_conn.connection.driver_connection for name, part in parts.items()}
 
 
 @pytest.fixture(scope="session")
 def start_chain(tmp_path_factory):
     """A chain in a folder of its own, for a source and, where there are any, authors' files."""
 
-    def start(source: str = "demo", authors: str = "", auditor: str = "") -> Chain:
-        folder = tmp_path_factory.mktemp("chain")
-        settings = Settings(home=str(folder / "home"), source=source, authors=authors, auditor=auditor)
-        return Chain(settings, dg.DagsterInstance.local_temp(str(folder)))
+    def start(
+        source: str = "demo", authors: str = "", auditor: str = "", instance: dg.DagsterInstance | None = None
+    ) -> Chain:
+        home = str(tmp_path_factory.mktemp("chain") / "home")
+        settings = Settings(home=home, source=source, authors=authors, auditor=auditor)
+        return Chain(settings, instance or dg.DagsterInstance.ephemeral())
 
     return start
 
 
 @pytest.fixture(scope="session")
-def demo(start_chain) -> Chain:
-    """The whole demo, run once. Tests only read it."""
-    chain = start_chain()
-    chain.results = chain.run()
-    return chain
+def demo_again(start_chain, tmp_path_factory):
+    """Copies of the whole demo, which one of pytest's processes runs, once for all of them."""
+    base = tmp_path_factory.getbasetemp()
+    made = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demo"
+
+    def again() -> Chain:
+        chain = start_chain()
+        with FileLock(f"{made}.lock"):
+            if not made.exists():
+                chain.run()
+                shutil.copytree(chain.settings.home, half_made := made.with_suffix(".part"))
+                for name, connection in chain.history.items():
+                    with closing(sqlite3.connect(half_made / name)) as file:
+                        connection.backup(file)
+                half_made.rename(made)
+                return chain
+        shutil.copytree(made, chain.settings.home, dirs_exist_ok=True)
+        for name, connection in chain.history.items():
+            with closing(sqlite3.connect(made / name)) as file:
+                file.backup(connection)
+        return chain
+
+    return again
+
+
+@pytest.fixture(scope="session")
+def demo(demo_again) -> Chain:
+    """The whole demo. Tests only read it."""
+    return demo_again()
 
 
 @pytest.fixture(scope="module")
-def own_demo(start_chain):
+def own_demo(demo_again) -> Chain:
     """A demo of this module's own, which its tests may release and change."""
-    chain = start_chain()
-    chain.run()
-    return chain
+    return demo_again()
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +116,13 @@ def release():
         return job.execute_in_process(run_config=config, instance=chain.instance, raise_on_error=False)
 
     return run
+
+
+@pytest.fixture
+def dagster_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What all commands of a test run in. Dagster's own files are those of test_kill, and of the UI."""
+    instance = dg.DagsterInstance.ephemeral()
+    monkeypatch.setattr(cli_instance, "_opened", lambda: nullcontext(instance))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """A run that dies, and runs beside each other: the next run ends with the tables of a run that nothing disturbed.
 
-MEDCALC_KILLS=10 kills as many runs, of all 55 calculators and of the source that MEDCALC_SOURCE and MEDCALC_AUTHORS
+MEDCALC_KILLS=10 kills as many runs, of all calculators and of the source that MEDCALC_SOURCE and MEDCALC_AUTHORS
 name; without it there are two kills of a run of two calculators of the demo.
 """
 
@@ -18,7 +18,7 @@ import polars as pl
 import pytest
 
 from medcalc_assets.calculators import KEYS
-from medcalc_assets.cli.chain import instance_of_dagster
+from medcalc_assets.cli.instance import instance_of_dagster
 from medcalc_assets.defs.checks import CHAIN_CHECKS, FIGURE_CHECKS
 from medcalc_assets.storage.tables import SCHEMA, TABLES
 from medcalc_assets.storage.warehouse import WRITTEN, Warehouse

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from medcalc_assets.auditors.casting import ModelAuditor
 from medcalc_assets.auditors.ledger import Ledger
+from medcalc_assets.auditors.model import ModelAuditor
 from medcalc_assets.auditors.prices import cost, known_price
 from medcalc_assets.auditors.protocol import Derivation, Question
-from medcalc_assets.auditors.registry import provider_of
+from medcalc_assets.auditors.registry import read
 from medcalc_assets.auditors.replies import Reply
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL, Task, instance_sha256
 from medcalc_assets.labels.voting import RUNS
@@ -30,7 +30,7 @@ def call_rows(ledger: Ledger, instances: Sequence[Derivation | Question]) -> Ite
             for attempt in ledger.attempts(setup):
                 if attempt.vote.instance in present:
                     nth[attempt.vote.sha256] += 1
-                    yield _row(provider_of(setup.auditor).read(attempt), nth[attempt.vote.sha256])
+                    yield _row(read(attempt), nth[attempt.vote.sha256])
 
 
 def _row(reply: Reply, nth: int) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _row(reply: Reply, nth: int) -> dict[str, Any]:
 
 def served_lately(ledger: Ledger) -> dict[str, list[str]]:
     """By model asked for, the versions that the last calls were answered by."""
-    replies = [provider_of(attempt.vote.setup.auditor).read(attempt) for attempt in ledger.latest_attempts(LATELY)]
+    replies = [read(attempt) for attempt in ledger.latest_attempts(LATELY)]
     pairs = {(reply.attempt.vote.setup.auditor, reply.model_version) for reply in replies if reply.model_version}
     return {asked: sorted(version for model, version in pairs if model == asked) for asked, _ in sorted(pairs)}
 
@@ -94,7 +94,7 @@ def estimate(auditor: ModelAuditor, task: Task, instances: Sequence[Any]) -> Est
     outputs = [reply.output_tokens for reply in casting.replies() if reply.output_tokens is not None]
     output = sum(outputs) / len(outputs) if len(outputs) >= ENOUGH else ASSUMED_OUTPUT_TOKENS
     of_model = known_price(auditor.name)
-    open_ = [instance for instance in instances if casting.wanted(instance)]
+    open_ = casting.open
     least = [len(casting.wanted(instance)) for instance in open_]
     most = [RUNS - len(casting.outcomes(instance)) for instance in open_]
 

@@ -183,6 +183,11 @@ class Ledger:
         with self._reading() as connection:
             return [Setup(*row) for row in connection.execute(query.where(SETUPS.c.task == task).order_by(last_used.c.last))]
 
+    def count(self) -> int:
+        """How many calls were ever made."""
+        with self._reading() as connection:
+            return connection.scalar(sa.select(sa.func.count()).select_from(ATTEMPTS)) or 0
+
     def attempts(self, setup: Setup) -> Iterator[Attempt]:
         """All attempts of this setup in order, streamed."""
         with self._reading() as connection:

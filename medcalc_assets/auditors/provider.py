@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
+from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.ledger import Attempt, VoteKey
 from medcalc_assets.auditors.replies import Reply
 from medcalc_assets.errors import MedcalcError
@@ -29,8 +30,25 @@ class Request:
         return (len(self.prompt) + len(self.message)) // 3
 
 
+class Jobs(Protocol):
+    """Batch jobs of one model: many requests at a lower price. What is called here is free of charge, and repeated while
+    that may help; then AuditorError is raised."""
+
+    async def create(self, id: str, requests: Sequence[Request]) -> str:
+        """The name of the job with this id of ours, created if no lost attempt has done so. Keys are hashes of votes."""
+
+    async def find(self, id: str) -> str | None:
+        """The name of the job with this id of ours, if it was ever created."""
+
+    async def results(self, name: str) -> dict[str, tuple[int, str]] | None:
+        """Status and body by the hash of the vote, as many as the job brought; None while it is under way."""
+
+
 class Provider(Protocol):
-    """The module `provider` of a provider's folder: which models it has, one request, its errors, and its answers."""
+    """The module `provider` of a provider's folder: one request, whose its errors are, what an answer contains, and jobs.
+
+    Its SDK is imported where something is asked, never to read what is in the ledger.
+    """
 
     def require_key(self) -> None:
         """Raise AuditorError if no request can be made: without a key in the environment."""
@@ -46,5 +64,5 @@ class Provider(Protocol):
     def read(self, recorded: Attempt) -> Reply:
         """The reply in an attempt, from the ledger's bytes alone. It never raises: what cannot be read is a fault."""
 
-    async def complete_in_batch(self, casting: Any, instances: Sequence[Any]) -> None:
-        """Ask in batch jobs until every instance is settled. Raises AuditorError where there is no batch API."""
+    def jobs(self, model: str, limits: Limits) -> Jobs | None:
+        """None where there is no batch API."""

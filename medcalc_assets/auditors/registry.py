@@ -5,20 +5,23 @@ of its models, the value the module.
 """
 
 from functools import cache
-from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
+from medcalc_assets.auditors.gemini import provider as gemini
+from medcalc_assets.auditors.ledger import Attempt
 from medcalc_assets.auditors.provider import AuditorError, Provider
+from medcalc_assets.auditors.replies import Reply
 
-OURS = {"gemini-": "medcalc_assets.auditors.gemini.provider"}
+# Imported, not named: the code version of the votes reaches what reads them. An SDK is imported by whoever asks.
+OURS: dict[str, Provider] = {"gemini-": gemini}
 GROUP = "medcalc_assets.auditors"
 
 
 @cache
-def providers() -> dict[str, str]:
-    """By prefix, the module of every provider that is installed."""
-    return OURS | {found.name: found.value for found in entry_points(group=GROUP)}
+def providers() -> dict[str, Provider | EntryPoint]:
+    """By prefix, every provider that is installed."""
+    return {**OURS, **{found.name: found for found in entry_points(group=GROUP) if found.name not in OURS}}
 
 
 def is_model(name: str) -> bool:
@@ -26,10 +29,19 @@ def is_model(name: str) -> bool:
     return any(map(name.startswith, providers()))
 
 
+@cache
 def provider_of(model: str) -> Provider:
-    """The provider of a model; it is imported here. Raises AuditorError if there is none."""
-    for prefix, module in providers().items():
+    """The provider of a model; one of another package is imported here. Raises AuditorError if there is none."""
+    for prefix, found in providers().items():
         if model.startswith(prefix):
-            return cast(Provider, import_module(module))
+            return cast(Provider, found.load()) if isinstance(found, EntryPoint) else found
     known = ", ".join(f"{prefix}..." for prefix in providers())
-    raise AuditorError(f"No provider serves {model!r}: the models known here are {known} `medcalc models` lists them.")
+    raise AuditorError(
+        f"No provider serves {model!r}: the models known here are {known}. Install the package of its provider, or name "
+        "another model."
+    )
+
+
+def read(attempt: Attempt) -> Reply:
+    """The reply in an attempt, as the provider of its model reads it."""
+    return provider_of(attempt.vote.setup.auditor).read(attempt)

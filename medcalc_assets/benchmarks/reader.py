@@ -20,7 +20,7 @@ from medcalc_assets.calculators import CALCULATORS
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.simulated import DEMO
-from medcalc_assets.labels.value import as_columns
+from medcalc_assets.labels.value import Label, as_columns
 from medcalc_assets.storage.tables import RAW_MEDCALC
 
 if TYPE_CHECKING:
@@ -98,14 +98,6 @@ class Source:
             except ValueError:
                 raise SourceError(f"{where}: {column!r} is {cells[column]!r}, which is no integer. Correct it.") from None
 
-        def label(column: str) -> Any:
-            try:
-                return parse_label(cells[column])
-            except LabelError as error:
-                raise SourceError(
-                    f"{where}: {column!r} is {cells[column][:80]!r}, {error}. Correct the cell or drop the row."
-                ) from None
-
         calculator = CALCULATORS.get(integer("Calculator ID"))
         name = cells["Calculator Name"]
         if calculator is None or name != calculator.name:
@@ -115,7 +107,8 @@ class Source:
                 + "`medcalc calculators` lists them."
             )
         output_type = cells["Output Type"]
-        answer, lower, upper = label("Ground Truth Answer"), label("Lower Limit"), label("Upper Limit")
+        of_label = ("Ground Truth Answer", "Lower Limit", "Upper Limit")
+        answer, lower, upper = (label_in(cells[column], column, where) for column in of_label)
         if answer.kind not in (KIND_OF_OUTPUT.get(output_type), "na"):
             raise SourceError(
                 f"{where}: 'Ground Truth Answer' is {cells['Ground Truth Answer']!r}, a {answer.kind}, but 'Output Type' "
@@ -126,7 +119,7 @@ class Source:
             "uid": integer("Row Number"),
             "calculator_id": calculator.id,
             "calculator": calculator.slug,
-            "entities": _entities_json(cells["Relevant Entities"], where),
+            "entities": entities_json(cells["Relevant Entities"], where),
             **{name: values[0] for name, values in as_columns("label", [answer]).items()},
             "lower_number": lower.number,
             "upper_number": upper.number,
@@ -190,7 +183,14 @@ class Source:
         )
 
 
-def _entities_json(text: str, where: str) -> str:
+def label_in(cell: object, column: str, where: str) -> Label:
+    try:
+        return parse_label(cell)
+    except LabelError as error:
+        raise SourceError(f"{where}: {column!r} is {cell!r:.80}, {error}. Correct the cell or drop the row.") from None
+
+
+def entities_json(text: str, where: str) -> str:
     """The entities as a JSON object. They are spelt as a Python literal, which is parsed, never evaluated."""
     problem = f"{where}: 'Relevant Entities' is {text[:80]!r}..., which is no mapping of features to values"
     if len(text) > LONGEST_ENTITIES:

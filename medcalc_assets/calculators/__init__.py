@@ -23,7 +23,6 @@ from medcalc_assets.calculators.arguments import parse_inputs
 from medcalc_assets.calculators.audit import DerivationAudit, audit_derivation
 from medcalc_assets.calculators.calculator import Calculator, Result, Rule
 from medcalc_assets.calculators.inputs import Input, Problem
-from medcalc_assets.calculators.working import markdown
 
 _FAMILIES = (
     bleeding,
@@ -61,6 +60,5 @@ __all__ = [
     "Result",
     "Rule",
     "audit_derivation",
-    "markdown",
     "parse_inputs",
 ]

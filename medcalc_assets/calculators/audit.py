@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from medcalc_assets.calculators.calculator import Calculator, Result, Rule
 from medcalc_assets.calculators.inputs import Problem, numeral
-from medcalc_assets.calculators.working import markdown
+from medcalc_assets.calculators.working import escaped
 from medcalc_assets.labels.limits import accepts
 from medcalc_assets.labels.value import Label
 
@@ -27,12 +27,12 @@ class Convention(NamedTuple):
     differs: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DerivationAudit:
     """What the rules make of the entities of an instance, held against its label.
 
     `verdict` and `likely_error` are about the published rule, `original_rule_reproduces` about the original rule;
-    `conventions` are all other published ones.
+    `conventions` are all other published ones. A notebook shows the explanation and the working.
     """
 
     calculator: Calculator
@@ -65,7 +65,7 @@ class DerivationAudit:
     @property
     def working(self) -> str:
         """By the published rule, as markdown."""
-        return markdown(self.published)
+        return self.published.working
 
     @property
     def decisive_defects(self) -> tuple[Convention, ...]:
@@ -87,6 +87,12 @@ class DerivationAudit:
         doubts = "; ".join(f"{self._name(problem.entity)}: {problem.message}" for problem in self.implausible)
         return self._verdict_in_words + (f" Worth a second look: {doubts}." if doubts else "")
 
+    def __repr__(self) -> str:
+        return f"{self.calculator.name}: {self.verdict.replace('_', ' ')}. {self.explanation}"
+
+    def _repr_markdown_(self) -> str:
+        return f"{escaped(self.explanation)}\n\n{self.working}"
+
     def _name(self, key: str) -> str:
         return self.calculator.reader.name(key)
 
@@ -96,9 +102,7 @@ class DerivationAudit:
         if self.verdict == "reproduced":
             return f"The published rule reproduces the label {_shown(self.label)}."
         if value is None:
-            missing = (f"{self._name(key)} is missing" for key in self.missing)
-            problems = (f"{self._name(problem.entity)}: {problem.message}" for problem in self.problems)
-            return f"The published rule cannot be computed: {'; '.join((*missing, *problems))}."
+            return f"The published rule cannot be computed: {self.published.obstacles}."
         if convention := next((a.name for a in self.alternatives if a.reaches_label), None):
             return f"The label follows another convention ({convention}); the published rule gives {_shown(value)}."
         if self.original_rule_reproduces:

@@ -8,14 +8,19 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from medcalc_assets.calculators.inputs import Input, Problem, Reader, Reading
+from medcalc_assets.calculators.inputs import Input, Problem, Reader, Reading, quoted
 from medcalc_assets.calculators.rules import Criterion, Formula, Score, Step, Term, Undefined
+from medcalc_assets.calculators.working import bullets, escaped, table
 from medcalc_assets.labels.value import Label, OutputType, day, number
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Result:
-    """What a rule makes of the entities of one instance. It has a value exactly if nothing is missing or wrong."""
+    """What a rule makes of the entities of one instance. It has a value exactly if nothing is missing or wrong.
+
+    `missing` are the keys of inputs without which there is no value, `problems` what cannot be used and why. A notebook
+    shows the working.
+    """
 
     rule: Rule
     reading: Reading
@@ -36,6 +41,66 @@ class Result:
         """The working; where there is no value, as far as it goes."""
         unusable = {*self.missing, *(problem.entity for problem in self.problems)}
         return self.rule.body.steps(self.reading.values, unusable)
+
+    @property
+    def unit(self) -> str:
+        return self.rule.body.unit
+
+    @property
+    def shown(self) -> str:
+        """The value with its unit, or that it is not computable."""
+        return "not computable" if self.value is None else self.rule.body.shown(self.value.date or self.value.number)
+
+    @property
+    def obstacles(self) -> str:
+        """Why there is no value, in words; nothing where there is one."""
+        reader = self.rule.reader
+        missing = (f"{reader.name(key)} is missing" for key in self.missing)
+        return "; ".join((*missing, *(_named(reader, problem) for problem in self.problems)))
+
+    @property
+    def working(self) -> str:
+        """For a person to follow, as markdown: entities as given and as used, each step with what it found and gives, the
+        answer, and what to know about it."""
+        reading, body, reader = self.reading, self.rule.body, self.rule.reader
+        used = [
+            (i.name, _raw(raw), i.shown(reading.values[i.key]) if reading.values[i.key] is not None else "not usable")
+            for name, raw in (reading.entities.items() if isinstance(reading.entities, Mapping) else ())
+            if (i := reader.find(str(name)))
+        ]
+        blocks = [
+            f"**{escaped(body.name)}**, {escaped(self.rule.name)}",
+            f"{'Source' if self.rule.name == 'published' else 'Published rule'}: {escaped(self.rule.source)}",
+            table(("Entity", "As given", "Used as"), used),
+            table(("Step", "Found", "Gives"), self.steps),
+            f"**Answer: {escaped(self.shown)}**",
+            bullets("Missing", map(reader.name, self.missing)),
+            bullets("Cannot be used", (_short(_named(reader, problem)) for problem in self.problems)),
+            bullets("Worth a second look", (_named(reader, problem) for problem in self.implausible)),
+            bullets("Taken for granted", self.assumptions),
+        ]
+        return "\n\n".join(block for block in blocks if block) + "\n"
+
+    def __repr__(self) -> str:
+        return f"{self.rule.body.name}: {self.shown}" + (f" ({self.obstacles})" if self.obstacles else "")
+
+    def _repr_markdown_(self) -> str:
+        return self.working
+
+
+def _raw(raw: Any) -> str:
+    try:
+        return _short(" ".join(map(str, raw)) if isinstance(raw, list | tuple) else str(raw))
+    except ValueError:  # an integer of more digits than Python writes out
+        return quoted(raw)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 500 else text[:500] + " …"
+
+
+def _named(reader: Reader, problem: Problem) -> str:
+    return f"{reader.name(problem.entity)}: {problem.message}"
 
 
 @dataclass(frozen=True)

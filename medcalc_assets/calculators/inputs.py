@@ -423,4 +423,4 @@ class Reader:
 
     def unknown(self, name: str) -> str:
         close = get_close_matches(name.casefold(), self._by_name, n=1)
-        return "unknown key" + (f", perhaps '{self._by_name[close[0]].key}'?" if close else "")
+        return "unknown key" + (f", did you mean '{self._by_name[close[0]].key}'?" if close else "")

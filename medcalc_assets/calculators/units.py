@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-import pint
-
 
 class Substance(NamedTuple):
     molar_mass: float
@@ -100,9 +98,14 @@ class Conversion:
         return float(f"{value * self.factor + self.offset:.12g}")
 
 
-_registry: Any = pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
-for definition in ("equivalent = [ionic_charge] = Eq", "international_unit = [potency] = IU", "drink = [drink]"):
-    _registry.define(definition)
+@cache
+def _registry() -> Any:
+    import pint  # here, as it takes longer to import than a calculator takes that is given its own units
+
+    registry: Any = pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
+    for definition in ("equivalent = [ionic_charge] = Eq", "international_unit = [potency] = IU", "drink = [drink]"):
+        registry.define(definition)
+    return registry
 
 
 @cache
@@ -117,13 +120,13 @@ def conversion(unit: str, target: str, substance: str | None = None) -> Conversi
     note = f"'{unit}' read as '{spelling}'" if spelling else None
     source, wanted = _parse(spelling or unit), _parse(target)
     if wanted.check("1/[volume]") and source.check("[volume]"):
-        if source.units == _registry.Unit("m^3"):  # nobody counts cells per cubic metre
+        if source.units == _registry().Unit("m^3"):  # nobody counts cells per cubic metre
             source, note = _parse("mm^3"), f"'{unit}' read as a count per mm³"
         source = 1 / source
     for factor in _ways(substance):
         if (source * factor).is_compatible_with(wanted):
-            if wanted.units == _registry.Unit("degC"):
-                zero, one = (_registry.Quantity(x, source.units).m_as("degC") for x in (0.0, 1.0))
+            if wanted.units == _registry().Unit("degC"):
+                zero, one = (_registry().Quantity(x, source.units).m_as("degC") for x in (0.0, 1.0))
                 return Conversion(one - zero, zero, note)
             return Conversion(float((source * factor / wanted).m_as("")), 0.0, note)
     raise WrongUnit(f"'{unit}' cannot be converted to {target}" + (f" of {substance}" if substance else ""))
@@ -133,9 +136,11 @@ def _parse(unit: str) -> Any:
     spelt = SYNONYMS.get(unit, unit)
     if len(spelt) > 30 or not WELL_FORMED.fullmatch(spelt):
         raise WrongUnit(f"'{unit[:30]}' is no unit")
+    from pint import PintError
+
     try:
-        return _registry.Quantity(spelt)
-    except (pint.PintError, ValueError, TypeError, AttributeError) as error:
+        return _registry().Quantity(spelt)
+    except (PintError, ValueError, TypeError, AttributeError) as error:
         raise WrongUnit(f"'{unit}' is no unit that is known here") from error
 
 
@@ -144,5 +149,5 @@ def _ways(substance: str | None) -> Iterator[Any]:
     yield 1.0
     if substance:
         molar_mass, valence = SUBSTANCES[substance]
-        mass, charge = _registry.Quantity(molar_mass, "g/mol"), _registry.Quantity(valence, "Eq/mol")
+        mass, charge = _registry().Quantity(molar_mass, "g/mol"), _registry().Quantity(valence, "Eq/mol")
         yield from (mass, 1 / mass, charge, 1 / charge, mass / charge, charge / mass)

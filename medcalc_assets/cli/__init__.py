@@ -1,10 +1,16 @@
-"""The command line. A command is imported when it is asked for: most start much faster without Dagster."""
+"""The command line. A command is imported when it is called, and what is slow to import when it is used."""
 
+import errno
+import json
+import logging
 import os
-from collections.abc import Callable
-from functools import wraps
+import re
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 from rich.console import Console
@@ -12,24 +18,35 @@ from rich.console import Console
 from medcalc_assets.errors import MedcalcError
 
 console = Console()
-FAILED = 1
+FAILED, CHECK_FAILED, INTERRUPTED = 1, 3, 130
 COMMANDS = {
-    "run": "chain",
-    "summary": "chain",
-    "export": "chain",
-    "calculators": "chain",
-    "calc": "chain",
-    "estimate": "chain",
-    "models": "chain",
-    "trace": "trace",
-    "pages": "release",
-    "release": "release",
-    "diff": "release",
-    "packet": "packets",
-    "ingest": "packets",
-    "ui": "ui",
+    "run": ("run", "Run the chain, from the benchmark to maintained labels."),
+    "status": ("status", "Show what is here, what is stale, and what to do next."),
+    "summary": ("summary", "Show the figures over all labels, the finding last."),
+    "trace": ("trace", "Tell the story of one label, and why it is what it is."),
+    "calc": ("calc", "Compute one answer by the published rule, with its working."),
+    "calculators": ("calc", "List the 55 calculators with their references."),
+    "estimate": ("estimate", "Estimate what a model's votes would still cost."),
+    "models": ("estimate", "List the Gemini models that your key may use, with prices."),
+    "pages": ("release", "Write the report, the index and a page for each label."),
+    "export": ("release", "Write a working copy of the next release."),
+    "release": ("release", "Freeze the maintained labels into a version to cite."),
+    "diff": ("release", "Show every label that differs between two releases."),
+    "packet": ("packets", "Write a blind packet of cases for a physician."),
+    "ingest": ("packets", "Take over the answers of a packet that came back."),
+    "ui": ("ui", "Serve the Dagster UI on this machine, behind a guard."),
 }
-"""Every command and the module that has it."""
+"""Of every command: the module that has it, and the first sentence of its help."""
+REMEDIES = {
+    errno.ENOSPC: "Free disk space and run again",
+    errno.EACCES: "Name a place that you may write to, or change its permissions",
+    errno.EPERM: "Name a place that you may write to, or change its permissions",
+    errno.EROFS: "Name a place that can be written to",
+    errno.EISDIR: "Name a file: that is a folder",
+    errno.ENOTDIR: "Name a folder: that is a file",
+    errno.EEXIST: "Name a folder: that is a file",
+    errno.ENOENT: "Check the path",
+}
 
 
 def setting(name: str, variable: str, description: str) -> Callable[[Any], Any]:
@@ -52,51 +69,124 @@ tools = setting("--tools", "MEDCALC_TOOLS", "What Gemini may use: search,code (t
 voting = setting("--voting", "MEDCALC_VOTING", "adaptive (the default: until it is settled) or full (always five).")
 mode = setting("--mode", "MEDCALC_MODE", "online (the default) or batch (half the price, within a day).")
 max_usd = setting("--max-usd", "MEDCALC_MAX_USD", "What the calls of this run may cost; no limit by default.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Write one JSON document instead; its keys: docs/json.md.")
 
 
-def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """An error that a person can mend is printed as it is, without a traceback, and exits with 1."""
+class CalculatorName(click.ParamType[Any]):
+    """A calculator by its partition name or id; a shell completes it."""
 
-    @wraps(command)
-    def run(**arguments: Any) -> None:
+    name = "calculator"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from medcalc_assets.calculators.calc import InputError, find
+
         try:
-            command(**arguments)
-        except MedcalcError as error:
-            console.print(f"[bold red]{type(error).__name__}[/] ", end="")
-            console.print(str(error), markup=False, highlight=False, soft_wrap=True)
-            raise SystemExit(FAILED) from error
+            return find(value)
+        except InputError as error:
+            self.fail(str(error), param, ctx)
 
-    return run
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        from click.shell_completion import CompletionItem
+
+        from medcalc_assets.calculators import BY_SLUG
+
+        return [CompletionItem(slug, help=c.name) for slug, c in BY_SLUG.items() if slug.startswith(incomplete)]
+
+
+def print_json(document: object) -> None:
+    """Write the document, and nothing else, to stdout. N/A is an answer, and null is none: see docs/json.md."""
+
+    def plain(value: Any) -> Any:
+        return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value.isoformat()
+
+    click.echo(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False, default=plain))
 
 
 class Commands(click.Group):
-    """The commands of COMMANDS, each imported when it is needed."""
+    """Knows of each command its name and one line, for help and completion; the one that is called is imported.
+
+    What a person can put right is told in one line on stderr, without a traceback.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(self.commands)  # in the order of the work
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        found = vars(import_module(f"{__name__}.{COMMANDS[cmd_name]}")).values()
-        return next(each for each in found if isinstance(each, click.Command) and each.name == cmd_name)
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if command:
+            found = vars(import_module(f"{__name__}.{COMMANDS[command.name or ''][0]}")).values()
+            command = next(each for each in found if isinstance(each, click.Command) and each.name == command.name)
+        return name, command, rest
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            with _logged():
+                return super().invoke(ctx)
+        except MedcalcError as error:
+            _fail(error, type(error).__name__, str(error))
+        except KeyboardInterrupt as error:
+            said = "What was finished is kept: the same command goes on with what is missing."
+            _fail(error, "Interrupted.", said, INTERRUPTED)
+        except BrokenPipeError:  # click knows what to do
+            raise
+        except OSError as error:
+            place = "" if error.filename is None else f"{error.filename}: "
+            of_polars = re.search(r"os error (\d+)", str(error))  # which leaves errno empty
+            number = error.errno or (int(of_polars[1]) if of_polars else 0)
+            remedy = REMEDIES.get(number, "Put that right, and run again")
+            _fail(error, type(error).__name__, f"{place}{error.strerror or error}. {remedy}.")
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def _fail(error: BaseException, head: str, said: str, code: int = FAILED) -> NoReturn:
+    line = "".join(sign if sign.isprintable() else " " for sign in said)
+    click.echo(f"{click.style(head, fg='red', bold=True)} {line}", err=True)
+    # Dagster holds the error until Python ends: a connection in its frames would have DuckDB complain of leaks.
+    chained = [error]
+    for each in chained:
+        traceback.clear_frames(each.__traceback__)
+        chained += [other for other in (each.__cause__, each.__context__) if other and other not in chained]
+    raise SystemExit(code) from None
+
+
+@contextmanager
+def _logged() -> Iterator[None]:
+    """What the project logs, of calls and of waiting, goes to stderr: above a progress bar, beside a JSON document."""
+    handler = logging.Handler()
+    handler.emit = lambda record: click.echo(record.getMessage(), err=True)  # type: ignore[method-assign]
+    ours = logging.getLogger("medcalc_assets")
+    ours.addHandler(handler)
+    ours.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        ours.removeHandler(handler)
+
+
+@click.group(
+    cls=Commands,
+    commands=[click.Command(name, help=told) for name, (_, told) in COMMANDS.items()],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(package_name="medcalc_assets")
 def main() -> None:
     """Keep the labels of MedCalc-Bench honest: audit, recompute, adjudicate, maintain, release.
 
     \b
     Examples:
-      medcalc run                                       the bundled demo, without a key or a network
-      medcalc run --source hf                           MedCalc-Bench v1.0, test split
-      medcalc run --source test.csv --authors folder    your copy, with the authors' relabels
-      medcalc summary
-      medcalc trace 868                                 why a label is what it is
-      medcalc calc 21 eye=4 verbal=5 motor=6            one answer by the published rule, with its working
-      medcalc export --to folder/
-      medcalc release --version 1.1.0                   freeze the labels into a version that can be cited
+      medcalc run                             the demo, without a key or a network
+      medcalc run --source hf                 MedCalc-Bench v1.0, test split
+      medcalc run --source test.csv           your copy
+      medcalc status                          what is here, what to do next
+      medcalc trace 868                       why a label is what it is
+      medcalc calc 21 eye=4 verbal=5 motor=6  one answer by the published rule
+      medcalc release --version 1.1.0         freeze the labels into a version
 
-    Exit codes: 0 all is well, 1 the run failed or there is nothing to show, 2 wrong usage, 3 a check failed.
+    Exit codes: 0 all is well, 1 the run failed or there is nothing to show, 2 wrong usage, 3 a check failed, 130
+    interrupted.
+
+    Your shell completes commands, options and calculators after this line, which may stand in ~/.bashrc; for zsh and fish
+    write zsh_source or fish_source:
+
+    \b
+      eval "$(_MEDCALC_COMPLETE=bash_source medcalc)"
     """

@@ -4,10 +4,7 @@ from pathlib import Path
 
 import click
 
-from medcalc_assets.cli import console, home, reports_errors
-from medcalc_assets.physicians.packet import Packets
-from medcalc_assets.storage.tables import RAW_MEDCALC
-from medcalc_assets.storage.warehouse import Warehouse, home_folder
+from medcalc_assets.cli import console, home
 
 
 @click.command()
@@ -21,14 +18,18 @@ from medcalc_assets.storage.warehouse import Warehouse, home_folder
     help="How many reviewers are to answer each case.",
 )
 @home
-@reports_errors
 def packet(reviewer: str, n: int, per_case: int) -> None:
-    """Write a blind packet from the head of the queue: a form for the browser, a spreadsheet, and Label Studio tasks.
+    """Write a blind packet of cases for a physician.
+
+    From the head of the queue: as a form for the browser, a spreadsheet, and Label Studio tasks.
 
     \b
     Example:
       medcalc packet --reviewer "Dr Lee" --n 25
     """
+    from medcalc_assets.physicians.packet import Packets
+    from medcalc_assets.storage.warehouse import Warehouse, home_folder
+
     folder = Packets(home_folder()).issue(Warehouse(home_folder()), reviewer, n, per_case)
     for path in sorted(folder.iterdir()):
         console.print(f"wrote {path}", markup=False, soft_wrap=True)
@@ -38,16 +39,19 @@ def packet(reviewer: str, n: int, per_case: int) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @home
-@reports_errors
 def ingest(file: Path) -> None:
-    """Take over the answers of a packet that came back: .xlsx, or the JSON of the form or of Label Studio.
+    """Take over the answers of a packet that came back.
 
-    The next run uses them.
+    FILE is the .xlsx, or the JSON of the form or of Label Studio. The next run uses the answers.
 
     \b
     Example:
       medcalc ingest dr-lee-1.xlsx
     """
+    from medcalc_assets.physicians.packet import Packets
+    from medcalc_assets.storage.tables import RAW_MEDCALC
+    from medcalc_assets.storage.warehouse import Warehouse, home_folder
+
     raw = Warehouse(home_folder()).read(RAW_MEDCALC, columns=["uid", "output_type"])
     count = Packets(home_folder()).ingest(file, dict(raw.iter_rows()))
     if count is None:

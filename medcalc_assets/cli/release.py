@@ -1,4 +1,4 @@
-"""Pages, releases, and how they differ."""
+"""What leaves the project: pages, working copies, releases, and how they differ."""
 
 from pathlib import Path
 
@@ -6,25 +6,21 @@ import click
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from medcalc_assets.cli import console, home, reports_errors
-from medcalc_assets.release.releases import ReleaseError
-from medcalc_assets.storage.tables import RAW_MEDCALC
-from medcalc_assets.storage.warehouse import Warehouse, home_folder
-
-GATE_CLOSED = 3
+from medcalc_assets.cli import CHECK_FAILED, as_json, console, home, print_json
 
 
 @click.command()
 @home
-@reports_errors
 def pages() -> None:
-    """Write the report, the index and a page for each label, as files that need no network.
+    """Write the report, the index and a page for each label.
+
+    They are files that need no network.
 
     \b
     Example:
       medcalc pages
     """
-    from medcalc_assets.cli.chain import QUIET, instance_of_dagster
+    from medcalc_assets.cli.instance import QUIET, instance_of_dagster
     from medcalc_assets.definitions import assemble
     from medcalc_assets.defs.settings import Settings
 
@@ -35,19 +31,42 @@ def pages() -> None:
 
 
 @click.command()
+@home
+@click.option("--to", "folder", type=click.Path(path_type=Path), help="Folder to write to; MEDCALC_HOME/export by default.")
+def export(folder: Path | None) -> None:
+    """Write a working copy of the next release.
+
+    A drop-in CSV for v1.0, Parquet with the grounds of each label, changelog and card. No gate has looked at it.
+
+    \b
+    Example:
+      medcalc export --to folder
+    """
+    from medcalc_assets.release.build import export as write_copy
+    from medcalc_assets.release.releases import Releases
+    from medcalc_assets.storage.warehouse import Warehouse, home_folder
+
+    releases = Releases(home_folder() / "releases")
+    for path in write_copy(Warehouse(home_folder()), releases, folder or home_folder() / "export"):
+        console.print(f"wrote {path}", markup=False, soft_wrap=True)
+
+
+@click.command()
 @click.option("--version", required=True, help="Three numbers above 1.0.0; the gates say if it is too low.")
 @home
-@reports_errors
 def release(version: str) -> None:
-    """Freeze the maintained labels into a version that can be cited, if every gate lets it.
+    """Freeze the maintained labels into a version to cite.
+
+    Nothing is released unless every gate lets it.
 
     \b
     Example:
       medcalc release --version 1.1.0
     """
-    from medcalc_assets.cli.chain import QUIET, instance_of_dagster, run_partitions
+    from medcalc_assets.cli.instance import QUIET, instance_of_dagster, run_partitions
     from medcalc_assets.definitions import assemble
     from medcalc_assets.defs.settings import Settings
+    from medcalc_assets.release.releases import ReleaseError
     from medcalc_assets.release.versions import Version
 
     settings, wanted = Settings.from_environment(), Version.parse(version)
@@ -72,7 +91,7 @@ def release(version: str) -> None:
         console.print(
             f"Nothing was released. The candidate is in {settings.releases.candidate}.", markup=False, soft_wrap=True
         )
-        raise SystemExit(GATE_CLOSED)
+        raise SystemExit(CHECK_FAILED)
     console.print(f"released {settings.releases.of(wanted)}", markup=False, soft_wrap=True)
 
 
@@ -80,9 +99,11 @@ def release(version: str) -> None:
 @click.argument("before")
 @click.argument("after")
 @home
-@reports_errors
-def diff(before: str, after: str) -> None:
-    """Show every label that differs between two releases; v1.0 is the original.
+@as_json
+def diff(before: str, after: str, as_json: bool) -> None:
+    """Show every label that differs between two releases.
+
+    BEFORE and AFTER are versions; v1.0 is the original.
 
     \b
     Examples:
@@ -91,6 +112,8 @@ def diff(before: str, after: str) -> None:
     """
     from medcalc_assets.release.releases import Releases
     from medcalc_assets.release.versions import LEVELS, ORIGINAL, as_original, changes
+    from medcalc_assets.storage.tables import RAW_MEDCALC
+    from medcalc_assets.storage.warehouse import Warehouse, home_folder
 
     releases = Releases(home_folder() / "releases")
     labels = releases.labels(after)
@@ -99,11 +122,15 @@ def diff(before: str, after: str) -> None:
     else:
         earlier = releases.labels(before)
     changed = changes(earlier, labels)
+    levels = {level: changed.filter(Level=level).height for level in LEVELS}
+    if as_json:
+        print_json({"before": before, "after": after, "levels": levels, "changes": changed.to_dicts()})
+        return
     shown = Grid("uid", "calculator", "level", "label", "was", "state", "reason", "was", box=None)
     names = ("Ground Truth Answer", "Ground Truth Answer before", "State", "Reason", "Reason before")
     for row in changed.iter_rows(named=True):
         cells = (row["Row Number"], row["Calculator Name"], row["Level"], *(row[name] for name in names))
         shown.add_row(*(escape(str(cell)) for cell in cells))
     console.print(shown)
-    counts = ", ".join(f"{changed.filter(Level=level).height:,} {level}" for level in LEVELS)
+    counts = ", ".join(f"{count:,} {level}" for level, count in levels.items())
     console.print(f"{changed.height:,} labels differ between {before} and {after}: {counts}.", soft_wrap=True)

@@ -24,8 +24,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from medcalc_assets.cli import auditor, authors, console, home, reports_errors, source
-from medcalc_assets.cli.chain import instance_of_dagster
+from medcalc_assets.cli import auditor, authors, console, home, source
+from medcalc_assets.cli.instance import instance_of_dagster
 from medcalc_assets.errors import MedcalcError
 
 ADDRESS = "127.0.0.1"
@@ -90,9 +90,10 @@ def refusal(request: HTTPConnection) -> str | None:
 @authors
 @auditor
 @click.option("--port", type=int, default=3000, show_default=True, help="Port on 127.0.0.1.")
-@reports_errors
 def ui(port: int) -> None:
-    """Serve the Dagster UI on this machine, with the daemon that starts runs, until Ctrl-C.
+    """Serve the Dagster UI on this machine, behind a guard.
+
+    The daemon, which starts runs, is served with it, until Ctrl-C.
 
     \b
     Example:

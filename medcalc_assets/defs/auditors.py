@@ -14,7 +14,7 @@ from medcalc_assets.auditors.prices import known_price
 from medcalc_assets.auditors.protocol import Derivation, Question, as_seen, columns_of
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs.settings import ASKED_AUDITOR, MAX_USD, SAMPLE, Settings
-from medcalc_assets.defs.stage import AFTER_LABELS, columns, describe, so_far, stage, tags_of_runs
+from medcalc_assets.defs.stage import AFTER_LABELS, WAITS_FOR_LABELS, columns, describe, so_far, stage, tags_of_runs
 from medcalc_assets.statistics.drift import drift, with_kappa
 from medcalc_assets.storage.tables import AUDITOR_DRIFT, INSTANCE_KEYS, LLM_CALLS
 
@@ -43,6 +43,7 @@ def llm_calls(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, sett
 @stage(
     "auditors",
     ins={"audit_flags": so_far(), "relabels": so_far()},
+    deps=WAITS_FOR_LABELS,
     automation_condition=AFTER_LABELS,
 )
 def auditor_drift(

@@ -6,7 +6,7 @@ import dagster as dg
 import polars as pl
 
 from medcalc_assets.defs.settings import Settings
-from medcalc_assets.defs.stage import AFTER_LABELS, columns, describe, so_far, stage
+from medcalc_assets.defs.stage import AFTER_LABELS, WAITS_FOR_LABELS, columns, describe, so_far, stage
 from medcalc_assets.labels import simulated, value
 from medcalc_assets.labels.queue import SUSPECT_DATE, SUSPECT_NUMBER, review_order
 from medcalc_assets.labels.value import NA, Label
@@ -85,6 +85,7 @@ def agreed(answers: pl.DataFrame) -> pl.DataFrame:
         "relabels": so_far(),
         "physician_consensus": so_far(),
     },
+    deps=WAITS_FOR_LABELS,
     automation_condition=AFTER_LABELS,
 )
 def physician_agreement(

@@ -9,9 +9,9 @@ from typing import Any, get_args
 import dagster as dg
 import polars as pl
 
-from medcalc_assets.auditors.casting import EarlierAuditor, ModelAuditor
 from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.ledger import Ledger, Setup
+from medcalc_assets.auditors.model import EarlierAuditor, ModelAuditor
 from medcalc_assets.auditors.protocol import Auditor, Vote, as_seen, sample
 from medcalc_assets.auditors.simulated import SimulatedAuditor
 from medcalc_assets.auditors.tasks import Task, Tool

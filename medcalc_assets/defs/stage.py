@@ -44,6 +44,10 @@ AFTER_LABELS = (
 """For what is made of all calculators so far: once after every run that wrote any of its inputs. Not Dagster's `eager`,
 which waits until all 55 calculators are there. Neither sees another code version: the UI shows what is stale."""
 
+WAITS_FOR_LABELS = ["maintained_labels"]
+"""Figures over all calculators wait for their labels. Without this Dagster starts one, in a run of its own, as soon as the
+tables that it reads are written, while the labels are still being made."""
+
 CALLS = {
     "failed votes": (pl.col("status") == "failed").sum(),
     "calls": pl.col("calls").sum(),

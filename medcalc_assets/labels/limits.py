@@ -1,8 +1,13 @@
 """Which answers a label accepts, as MedCalc-Bench v1.0 grades them."""
 
-import polars as pl
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from medcalc_assets.labels.value import Label, OutputType
+
+if TYPE_CHECKING:
+    import polars as pl
 
 TOLERANCE = 0.05
 
@@ -22,13 +27,29 @@ def limits(label: Label, output_type: OutputType) -> tuple[float, float] | None:
 
 def limit_columns(prefix: str) -> list[pl.Expr]:
     """`lower_number` and `upper_number` of the labels in a frame that has `output_type`: `limits`, by column."""
+    import polars as pl
+
     value = pl.col(f"{prefix}_number")
     margin = pl.when(output_type="decimal").then(TOLERANCE * value.abs()).otherwise(0.0)
     return [(value - margin).alias("lower_number"), (value + margin).alias("upper_number")]
 
 
 def accepts(label: Label, answer: Label, output_type: OutputType) -> bool:
-    """Whether `answer` counts as right when `label` is the truth."""
+    """Whether `answer` counts as right when `label` is the truth: by `limits`.
+
+    Args:
+        label: The truth.
+        answer: What is graded; `parse_label` reads it from a text.
+        output_type: Of the calculator: `decimal`, `integer` or `date`.
+
+    Returns:
+        True if the answer is within the limits, or is the same date or N/A.
+
+    >>> accepts(Label("number", 25.0), Label("number", 24.0), "decimal")
+    True
+    >>> accepts(Label("number", 25.0), Label("number", 24.0), "integer")
+    False
+    """
     bounds = limits(label, output_type)
     if bounds is None or answer.number is None:
         return answer == label

@@ -3,7 +3,9 @@
 import datetime as dt
 import math
 import re
+from collections.abc import Iterable
 
+from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.value import NA, Label, day, number
 
 NOT_ANSWERABLE = {"n/a", "na", "not applicable", "not computable", "unknown"}
@@ -36,9 +38,28 @@ def parse_label(cell: object) -> Label:
 
     Read are numbers (`11`, `-0.37`, `1,234`, `1e2`), with a unit after them (`78.1 ml/hr`, `12 %`: the unit is dropped,
     not converted), dates (`MM/DD/YYYY` or ISO), gestational ages (`('33 weeks', '4 days')`, as 235 days) and N/A.
-    Numbers and dates of a spreadsheet come as they are. Raises LabelError for all else.
+    Numbers and dates of a spreadsheet come as they are, and a label is itself.
+
+    Args:
+        cell: A text, a number, a date or a label.
+
+    Returns:
+        The label, `NA` for what says that there is no answer.
+
+    Raises:
+        LabelError: The cell is empty, a truth value, a bound, more than one value or no value; its unit is unknown. A
+            ValueError whose message follows "is '...', ...".
+
+    >>> parse_label("78.1 ml/hr")
+    Label(kind='number', number=78.1, date=None)
+    >>> parse_label("('33 weeks', '4 days')").number
+    235.0
+    >>> str(parse_label("2014-09-23")), str(parse_label("not applicable"))
+    ('09/23/2014', 'N/A')
     """
     match cell:
+        case Label():
+            return cell
         case dt.datetime():
             return day(cell.date())
         case dt.date():
@@ -50,6 +71,17 @@ def parse_label(cell: object) -> Label:
         case str():
             return _parse_text(cell)
     raise LabelError("which is empty" if cell is None else f"which is of type {type(cell).__name__}")
+
+
+def parse_labels(cells: Iterable[object], what: str) -> list[Label | None]:
+    """The labels in cells, each of which is a `what`; None for None. Raises MedcalcError, which tells the position."""
+    labels = []
+    for position, cell in enumerate(cells):
+        try:
+            labels.append(None if cell is None else parse_label(cell))
+        except LabelError as error:
+            raise MedcalcError(f"{what} [{position}] is {cell!r:.80}, {error}. Correct it, or give None for none.") from None
+    return labels
 
 
 def _parse_text(cell: str) -> Label:

@@ -1,11 +1,14 @@
 """What a label is: a number, a date, or the statement that the question cannot be answered."""
 
+from __future__ import annotations
+
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import polars as pl
+if TYPE_CHECKING:  # polars takes longer to import than a calculator takes, which does without frames
+    import polars as pl
 
 Kind = Literal["number", "date", "na"]
 OutputType = Literal["decimal", "integer", "date"]
@@ -57,8 +60,18 @@ def as_columns(prefix: str, labels: Iterable[Label | None]) -> dict[str, list[An
     return {name: [row[i] for row in rows] for i, name in enumerate(columns(prefix))}
 
 
+def as_frame(prefix: str, labels: Iterable[Label | None]) -> pl.DataFrame:
+    """Labels as a frame of three columns."""
+    import polars as pl
+
+    schema = zip(columns(prefix), (pl.String, pl.Float64, pl.Date), strict=True)
+    return pl.DataFrame(as_columns(prefix, labels), schema=dict(schema))
+
+
 def as_text(prefix: str) -> pl.Expr:
     """A label held in three columns, as a person reads it: `11`, `-0.37`, `09/23/2014`, `N/A`; null for no answer."""
+    import polars as pl
+
     kind, value, date = (pl.col(name) for name in columns(prefix))
     whole = value.cast(pl.Int64, strict=False)
     return (

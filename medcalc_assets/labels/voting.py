@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Sequence
 from itertools import product
-from typing import TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import polars as pl
 
-from medcalc_assets.labels.value import Label, as_text, columns, number
+from medcalc_assets.errors import MedcalcError
+from medcalc_assets.labels.parsing import parse_labels
+from medcalc_assets.labels.value import Label, as_frame, as_text, columns, from_row, number
 
 RUNS = 5
 SUPERMAJORITY = 4
@@ -139,3 +141,43 @@ def consensus(votes: pl.DataFrame) -> pl.DataFrame:
         )
         .drop(answer)
     )
+
+
+class Relabel(NamedTuple):
+    """The consensus of one instance: `label` is None unless it is of high confidence."""
+
+    status: Literal["high_confidence", "deferred", "not_relabelled"]
+    label: Label | None
+    n_votes: int
+    n_agree: int
+
+
+def vote(answers: Sequence[object]) -> Relabel:
+    """The consensus of Phase 2 on one instance, by the same rule as the table `relabels`.
+
+    Args:
+        answers: At most 5, one per vote: labels, or what `parse_label` reads as one. None is a vote that failed, and the
+            same as one that was not cast; N/A is an answer.
+
+    Returns:
+        `high_confidence` with the label if at least 4 answers agree in type and in value (numbers at two decimals); else
+        `deferred`, or `not_relabelled` without any answer. `n_votes` are the answers, `n_agree` those that agree most.
+
+    Raises:
+        MedcalcError: There are more than 5 answers, or one is no label.
+
+    >>> vote([11, "11.0", 11.004, None, "11 points"])
+    Relabel(status='high_confidence', label=Label(kind='number', number=11.0, date=None), n_votes=4, n_agree=4)
+    >>> vote([11, 11, 11, "N/A", "N/A"]).status
+    'deferred'
+    """
+    if len(answers) > RUNS:
+        raise MedcalcError(
+            f"There are {len(answers)} answers: the rule, {SUPERMAJORITY} of {RUNS}, is about {RUNS} at most."
+        )
+    labels = parse_labels((*answers, *[None] * (RUNS - len(answers))), "answer")
+    votes = as_frame("answer", labels).with_columns(
+        uid=0, auditor=pl.lit(""), status=pl.when(pl.col("answer_kind").is_not_null()).then(pl.lit("ok"))
+    )
+    found = consensus(votes).row(0, named=True)
+    return Relabel(found["status"], from_row(found, "relabel"), found["n_votes"], found["n_agree"])

@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ from medcalc_assets.release.versions import (
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import Warehouse
 from medcalc_assets.templates import templates
+from medcalc_assets.version import __version__
 
 
 def build(
@@ -130,9 +130,14 @@ def code_sha256(*folders: Path) -> str:
         f"{folder.name}/{path.relative_to(folder).as_posix()}": path.read_bytes()
         for folder in folders
         for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and (folder == PROMPTS or PROMPTS not in path.parents)
+        if path.is_file() and _is_source(path.relative_to(folder)) and (folder == PROMPTS or PROMPTS not in path.parents)
     }
     return hashlib.sha256(b"".join(name.encode() + b"\0" + files[name] + b"\0" for name in sorted(files))).hexdigest()
+
+
+def _is_source(path: Path) -> bool:
+    """Neither compiled, nor a file that an editor or the system keeps out of sight."""
+    return not any(part.startswith(".") or part == "__pycache__" for part in path.parts)
 
 
 def _policy(demo: bool) -> Mapping[str, use.Use]:
@@ -191,5 +196,5 @@ def _provenance(warehouse: Warehouse, maintained: pl.DataFrame) -> dict[str, Any
         "physicians": dict(answers["reviewer"].value_counts().sort("reviewer").iter_rows()),
         "rules": {rule.slug: {"id": rule.id, "name": rule.name, "source": rule.source} for rule in CALCULATORS.values()},
         "rules_sha256": code_sha256(PACKAGE / "calculators"),
-        "code": {"medcalc_assets": installed("medcalc_assets"), "sha256": code_sha256(PACKAGE, PROMPTS)},
+        "code": {"medcalc_assets": __version__, "sha256": code_sha256(PACKAGE, PROMPTS)},
     }

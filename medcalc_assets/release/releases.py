@@ -12,6 +12,7 @@ import polars as pl
 
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.release.versions import Version
+from medcalc_assets.storage.warehouse import home_folder
 
 MANIFEST = "manifest.json"
 
@@ -77,18 +78,51 @@ class Releases:
         if not folder.is_dir():
             known = ", ".join(map(str, self.versions)) or "none"
             raise ReleaseError(f"{folder} does not exist. Released are: {known}.")
-        if harmed := tampered(folder):
-            raise ReleaseError(f"{folder} is not as it was released: {'; '.join(harmed)}. Get the release again.")
-        return labels_in(folder)
+        return verified_labels(folder)
+
+
+def load_release(release: str | Path, home: str | Path | None = None) -> pl.DataFrame:
+    """Read the labels of a release, after every file of it was compared with its manifest.
+
+    Args:
+        release: A version in `home`, such as "1.1.0", or the path to a folder with a `manifest.json`.
+        home: The folder of the project's data; MEDCALC_HOME, or ./data, by default.
+
+    Returns:
+        One row per instance: the columns of MedCalc-Bench with maintained labels and limits, and beside each label its
+        state, reason, evidence, confidence and uses.
+
+    Raises:
+        ReleaseError: There is no such release, or it is not as it was released.
+
+    >>> load_release("1.1.0", home="nowhere")
+    Traceback (most recent call last):
+    ...
+    medcalc_assets.release.releases.ReleaseError: nowhere/releases/1.1.0 does not exist. Released are: none.
+    """
+    if isinstance(release, str) and re.fullmatch(r"\d+\.\d+\.\d+", release):
+        return Releases((Path(home) if home else home_folder()) / "releases").labels(release)
+    return verified_labels(Path(release))
+
+
+def verified_labels(folder: Path) -> pl.DataFrame:
+    """The labels in a folder. Raises ReleaseError if a file is not what the manifest says of it."""
+    if harmed := tampered(folder):
+        raise ReleaseError(f"{folder} is not as it was released: {'; '.join(harmed)}. Get the release again.")
+    return labels_in(folder)
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
     """What a release, or a candidate, says of itself."""
     try:
         found: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if found["labels"] in found["files"]:
+            return found
     except (OSError, ValueError) as error:
         raise ReleaseError(f"{folder / MANIFEST} cannot be read: {error}. Get the release again.") from error
-    return found
+    except (KeyError, TypeError):
+        pass
+    raise ReleaseError(f"{folder / MANIFEST} is no manifest of a release. Give the folder of one, or its version.")
 
 
 def labels_in(folder: Path) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from medcalc_assets.calculators import CALCULATORS, Rule
-from medcalc_assets.calculators.working import block_quoted, bullets, escaped, markdown, table
+from medcalc_assets.calculators.working import block_quoted, bullets, escaped, table
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.decision import REASONS
@@ -120,7 +120,7 @@ def _working(instance: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
     published, original = calculator.published.apply(reading), calculator.original.apply(reading)
     blocks = [
         f"By {escaped(calculator.source)}: **{audit['verdict']}**. {escaped(audit['explanation'])}",
-        f"### By the published rule: {shown(published.value, instance)}\n\n{markdown(published)}",
+        f"### By the published rule: {shown(published.value, instance)}\n\n{published.working}",
     ]
     for rule in calculator.alternatives:
         blocks.append(_other_rule(f"another published convention, {escaped(rule.name)}", rule, published.value, instance))
@@ -137,7 +137,7 @@ def _working(instance: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
 def _other_rule(name: str, rule: Rule, published: Label | None, instance: Mapping[str, Any]) -> str:
     result = rule.evaluate(json.loads(instance["entities"]))
     heading = f"### By {name}: {shown(result.value, instance)}"
-    return heading if result.value == published else f"{heading}\n\n{markdown(result)}"
+    return heading if result.value == published else f"{heading}\n\n{result.working}"
 
 
 def _audits(rows: Rows) -> str:

@@ -1,14 +1,17 @@
 """Reading and writing the one DuckDB file, `$MEDCALC_HOME/warehouse.duckdb`, in which every table of the chain lives."""
 
+import datetime as dt
+import logging
 import os
 import random
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import duckdb
 import polars as pl
@@ -31,7 +34,12 @@ FORMER_WORDS = (
 ROWS = 8_192
 """How many rows are read at once."""
 WRITTEN = f"{SCHEMA}.written_partitions"
-"""Which partitions of which table have been written, so that an empty partition is told from a missing one."""
+"""Which partitions of which table have been written, so that an empty partition is told from a missing one; by which code,
+and when."""
+PATIENCE = 2.0
+"""Seconds to wait for another process before saying so."""
+
+log = logging.getLogger(__name__)
 
 
 def home_folder() -> Path:
@@ -41,6 +49,23 @@ def home_folder() -> Path:
 
 class WarehouseError(MedcalcError):
     """The warehouse cannot be read or written as asked. The message names table, cause and remedy."""
+
+
+class Written(NamedTuple):
+    """That a partition was written: by code of this version, at this time; None where an earlier medcalc_assets did."""
+
+    code_version: str | None
+    at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What there is of a table: its rows, and by partition ("" where there are none) that it was written."""
+
+    rows: int
+    written: dict[str, Written]
+    is_declared: bool
+    """Whether its columns are those that this version declares."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +101,7 @@ class Warehouse:
     @contextmanager
     def _opened(self, path: Path, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection to the file, once no other process holds it."""
-        deadline = time.monotonic() + self.lock_timeout
+        began, told = time.monotonic(), False
         while True:
             try:
                 connection = duckdb.connect(
@@ -86,17 +111,29 @@ class Warehouse:
                     config={"python_enable_replacements": False, "memory_limit": "256MB", "threads": 2},
                 )
                 break
-            except duckdb.IOException as error:
+            except duckdb.Error as error:
                 if "Could not set lock on file" not in str(error):
-                    raise WarehouseError(f"{path} cannot be opened: {error}") from error
-                if time.monotonic() > deadline:
                     raise WarehouseError(
-                        f"{path} has been in use by another process for {self.lock_timeout:.0f} s. Close what "
-                        f"holds it (a DuckDB shell, a notebook, another run) and run again; nothing was changed. {error}"
+                        f"{path} cannot be opened: {error}. If the file is damaged, move it away and run the chain again."
+                    ) from error
+                waited = time.monotonic() - began
+                if waited > PATIENCE and not told:
+                    log.warning("Waiting for %s, which %s has open.", path, _holder(error))
+                    told = True
+                if waited > self.lock_timeout:
+                    raise WarehouseError(
+                        f"{path} has been in use by {_holder(error)} for {self.lock_timeout:.0f} s. Close that "
+                        "(a DuckDB shell, a notebook, another run) and run again; nothing was changed."
                     ) from error
                 time.sleep(random.uniform(0.02, 0.25))
         try:
             yield connection
+        except duckdb.ProgrammingError:
+            raise
+        except duckdb.Error as error:
+            raise WarehouseError(
+                f"{path} cannot be used: {error}. If the file is damaged, move it away and run the chain again."
+            ) from error
         finally:
             connection.close()
 
@@ -114,14 +151,22 @@ class Warehouse:
                 connection.execute("CHECKPOINT")
                 os.replace(former, self.path)
 
-    def write(self, table: Table, frames: Iterable[pl.DataFrame], partitions: Sequence[str] | None = None) -> int:
+    def write(
+        self,
+        table: Table,
+        frames: Iterable[pl.DataFrame],
+        partitions: Sequence[str] | None = None,
+        code_version: str | None = None,
+    ) -> int:
         """Replace these partitions (the whole table, for None) with the frames, and return the table's row count.
 
-        To an append-only table the rows that it does not have are added; nothing is replaced. Any other table that was made
-        by another version of the project is made anew, and its other partitions have to be written again. One transaction:
-        after any failure the table is what it was before. Raises WarehouseError if a frame is not as the table declares: a
-        column missing, unknown or of another type, null where an answer is required, a repeated key, a row of a partition
-        that is not being written, or in an append-only table another row under a key that it has.
+        `code_version` says which code made them. To an append-only table the rows that it does not have are added; nothing
+        is replaced. Any other table that was made by another version of the project is made anew, and its other partitions
+        have to be written again. One transaction: after any failure the table is what it was before.
+
+        Raises WarehouseError if a frame is not as the table declares: a column missing, unknown or of another type, null
+        where an answer is required, a repeated key, a row of a partition that is not being written, or in an append-only
+        table another row under a key that it has.
         """
         where, parameters = _where(partitions)
         keys = [""] if partitions is None else list(partitions)
@@ -145,6 +190,8 @@ class Warehouse:
             try:
                 connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {WRITTEN} (table_name VARCHAR, {PARTITION_COLUMN} VARCHAR)")
+                for since in ("code_version VARCHAR", "written_at TIMESTAMP WITH TIME ZONE"):  # version 0.1 is without
+                    connection.execute(f"ALTER TABLE {WRITTEN} ADD COLUMN IF NOT EXISTS {since}")
                 if not table.append_only and _differing_columns(connection, table):
                     connection.execute(f"DROP TABLE {table.full_name}")
                     connection.execute(f"DELETE FROM {WRITTEN} WHERE table_name = ?", [table.name])
@@ -158,7 +205,8 @@ class Warehouse:
                 _require_unique_keys(connection, table)
                 known = f"table_name = ? AND {PARTITION_COLUMN} IN (SELECT unnest(?))"
                 connection.execute(f"DELETE FROM {WRITTEN} WHERE {known}", [table.name, keys])
-                connection.execute(f"INSERT INTO {WRITTEN} SELECT ?, unnest(?)", [table.name, keys])
+                made = [table.name, keys, code_version]
+                connection.execute(f"INSERT INTO {WRITTEN} SELECT ?, unnest(?), ?, get_current_timestamp()", made)
                 rows = connection.execute(f"SELECT count(*) FROM {table.full_name}").fetchall()[0][0]
                 connection.commit()
             except duckdb.Error as error:
@@ -180,6 +228,26 @@ class Warehouse:
             return set()
         with self.connect(read_only=True) as connection:
             return _written(connection, table) if _exists(connection, table) else set()
+
+    def contents(self) -> dict[str, Contents]:
+        """What there is of every table that has been written."""
+        if not self.path.exists():
+            return {}
+        with self.connect(read_only=True) as connection:
+            there = [table for table in TABLES.values() if _exists(connection, table)]
+            written: dict[str, dict[str, Written]] = {table.name: {} for table in there}
+            for row in connection.sql(f"SELECT * FROM {WRITTEN}").pl().to_dicts() if there else ():
+                if row["table_name"] in written:
+                    made = Written(row.get("code_version"), row.get("written_at"))
+                    written[row["table_name"]][row[PARTITION_COLUMN]] = made
+            return {
+                table.name: Contents(
+                    connection.execute(f"SELECT count(*) FROM {table.full_name}").fetchall()[0][0],
+                    written[table.name],
+                    not _differing_columns(connection, table),
+                )
+                for table in there
+            }
 
     def rows_of(self, uid: int) -> dict[str, list[dict[str, Any]]]:
         """All that is stored of one instance: by table of instances its rows, ordered by key; none of an absent table."""
@@ -203,7 +271,9 @@ class Warehouse:
         """
         with self.connect(read_only=True) as connection:
             if not _exists(connection, table):
-                raise WarehouseError(f"{table.full_name} does not exist yet: materialize {table.name} first.")
+                raise WarehouseError(
+                    f"{table.full_name} does not exist yet: materialize {table.name} first (`medcalc run` does)."
+                )
             _require_declared_columns(connection, table)
             written = _written(connection, table)
             if missing := [partition for partition in partitions or [] if partition not in written]:
@@ -218,6 +288,12 @@ class Warehouse:
             nothing = pl.DataFrame(schema={name: table.polars_schema[name] for name in columns or table.names})
             frame = pl.concat([nothing, *(pl.DataFrame(batch) for batch in rows)])
         return frame.sort(name for name in table.key if name in frame.columns)
+
+
+def _holder(error: duckdb.Error) -> str:
+    """Who has the file open, as DuckDB's error names it."""
+    found = re.search(r"held in (\S+) \(PID (\d+)\)", str(error))
+    return f"process {found[2]} ({found[1]})" if found else "another process"
 
 
 def _new_rows(table: Table) -> str:

@@ -4,9 +4,9 @@ import pytest
 import sqlalchemy as sa
 
 from medcalc_assets.auditors import tasks
-from medcalc_assets.auditors.casting import ModelAuditor
 from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.ledger import ATTEMPTS, Ledger
+from medcalc_assets.auditors.model import ModelAuditor
 from medcalc_assets.auditors.protocol import Derivation, Question
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets_tests.gemini_server import Ask

@@ -56,6 +56,17 @@ def test_no_more_calls_are_under_way_than_admitted():
     assert (most, flow.in_flight) == (7, 0)
 
 
+def test_after_a_stop_no_call_waits_for_a_place():
+    async def work():
+        flow = Flow(Limits(at_once=1, at_first=1))
+        async with flow.call(1):
+            flow.stop(ValueError())
+            with pytest.raises(Stopped):
+                await asyncio.wait_for(flow.call(1).__aenter__(), 5)
+
+    asyncio.run(work())
+
+
 def test_a_stop_lets_calls_end_and_admits_none():
     flow, begun, ended = Flow(Limits(at_once=3, at_first=3)), 0, 0
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from medcalc_assets.auditors.casting import ModelAuditor
 from medcalc_assets.auditors.ledger import ATTEMPTS, REQUEST_ID_LENGTH, Ledger
+from medcalc_assets.auditors.model import ModelAuditor
 from medcalc_assets.auditors.protocol import Question
 from medcalc_assets_tests.auditors.conftest import QUICK, ballots
 from medcalc_assets_tests.gemini_server import KEY, sometimes

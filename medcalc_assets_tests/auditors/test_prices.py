@@ -2,7 +2,9 @@ import datetime as dt
 
 import pytest
 
-from medcalc_assets.auditors.prices import price, total
+from medcalc_assets.auditors.ledger import Attempt, Setup, VoteKey
+from medcalc_assets.auditors.prices import cost, price, total
+from medcalc_assets.auditors.replies import Reply
 
 TODAY = dt.date(2026, 11, 22)
 
@@ -36,3 +38,31 @@ def test_an_unlisted_model_or_day_has_no_known_price():
 def test_a_sum_with_an_unknown_part_is_unknown():
     assert total([1.0, None]) is None
     assert total([1.0, 2.0]) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "read", "expected"),
+    [
+        ({}, {}, 1.25 + 0.15),
+        ({"mode": "batch"}, {}, (1.25 + 0.15) / 2),
+        ({}, {"queries": ["a", "b"]}, 1.4 + 0.035),
+        ({}, {"grounded": True}, 1.4 + 0.035),
+        ({"status": None}, {}, 1.4),
+        ({"status": 503}, {}, 0),
+        ({}, {"input_tokens": None}, None),
+        ({}, {"output_tokens": None}, None),
+        ({"requested_at": dt.datetime.fromisoformat("2020-01-01")}, {}, None),
+    ],
+)
+def test_an_attempt_costs_what_it_used_a_refusal_nothing_and_what_is_not_known_is_not_known(changes, read, expected):
+    setup = Setup("relabel", "models/gemini-2.5-pro", "sha", "{}", "")
+    made = {
+        "run": "r",
+        "mode": "online",
+        "requested_at": dt.datetime.fromisoformat("2026-11-22"),
+        "seconds": 1.0,
+        "status": 200,
+    }
+    attempt = Attempt(vote=VoteKey(setup, "instance", 1, 0), **(made | changes))
+    found = cost(Reply(attempt=attempt, **({"input_tokens": 1_000_000 // 2, "output_tokens": 10_000} | read)))
+    assert found == (None if expected is None else pytest.approx(expected, abs=1e-9))

@@ -6,6 +6,7 @@ import re
 import polars as pl
 import pytest
 
+from medcalc_assets.auditors.gemini import client
 from medcalc_assets.auditors.ledger import Setup, VoteKey
 from medcalc_assets.auditors.protocol import Derivation, Question, as_seen
 from medcalc_assets.auditors.provider import Request
@@ -24,8 +25,8 @@ def sent(task, instance):
     vote = VoteKey(
         Setup(task.name, "gemini-2.5-pro", task.prompt_sha256, "{}", "search,code"), instance_sha256(instance), 0, 0
     )
-    body = Request(vote, task.prompt, message(instance, vote.request_id), (), 1).body()
-    return json.dumps(body, ensure_ascii=False), vote.request_id
+    request = Request(vote, task.prompt, message(instance, vote.request_id), (), 1)
+    return json.dumps(client.body(request), ensure_ascii=False), vote.request_id
 
 
 def test_no_original_value_enters_the_relabel_request_but_through_note_and_question(original):
@@ -33,7 +34,7 @@ def test_no_original_value_enters_the_relabel_request_but_through_note_and_quest
     secrets = ["label_text", "lower_text", "upper_text", "entities", "explanation"]
     other = original.with_columns(pl.lit(f"SECRET {name}").alias(name) for name in secrets)
     pairs = list(zip(as_seen(Question, original), as_seen(Question, other), strict=True))
-    assert len(pairs) == 1_047
+    assert len(pairs) == original.height
     assert all(sent(RELABEL, ours) == sent(RELABEL, theirs) for ours, theirs in pairs)
     # And what is left of it without note and question is the same text for all instances.
     rests = set()
@@ -67,4 +68,4 @@ def test_every_vote_has_an_id_of_its_own(original):
     ids = {
         sent(task, seen)[1] for task, kind in ((AUDIT, Derivation), (RELABEL, Question)) for seen in as_seen(kind, original)
     }
-    assert len(ids) == 2 * 1_047
+    assert len(ids) == 2 * original.height

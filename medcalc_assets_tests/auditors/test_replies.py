@@ -1,3 +1,5 @@
+"""The block at the end of an answer, whoever gives it."""
+
 import datetime as dt
 import json
 
@@ -5,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medcalc_assets.auditors.gemini.replies import read
 from medcalc_assets.auditors.ledger import Attempt, Setup, VoteKey
+from medcalc_assets.auditors.replies import TOO_LONG, Reply, parse_answer
 from medcalc_assets.labels.value import NA, Label, day, number
 
-VOTE = VoteKey(Setup("relabel", "gemini-2.5-pro", "sha", "{}", "search,code"), "instance", 1, 0)
-AUDIT_VOTE = VoteKey(Setup("audit", "gemini-2.5-pro", "sha", "{}", "search"), "instance", 1, 0)
+VOTE = VoteKey(Setup("relabel", "a-model", "sha", "{}", "search,code"), "instance", 1, 0)
+AUDIT_VOTE = VoteKey(Setup("audit", "a-model", "sha", "{}", "search"), "instance", 1, 0)
 RELABEL = {
     "id": VOTE.request_id,
     "answer": "11",
@@ -23,14 +25,9 @@ RELABEL = {
 AUDIT = {"id": AUDIT_VOTE.request_id, "verdict": "passed", "error_type": None, "rationale": "r", "sources": []}
 
 
-def reply(body, vote=VOTE, status=200):
-    text = body if isinstance(body, str) else json.dumps(body)
+def attempt(vote=VOTE, status=200):
     when = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    return read(Attempt(vote=vote, run="r", mode="online", requested_at=when, seconds=1.0, status=status, body=text))
-
-
-def said(text, vote=VOTE):
-    return reply({"candidates": [{"finishReason": "STOP", "content": {"parts": [{"text": text}]}}]}, vote)
+    return Attempt(vote=vote, run="r", mode="online", requested_at=when, seconds=1.0, status=status)
 
 
 def block(**changes):
@@ -50,20 +47,24 @@ def block(**changes):
     ],
 )
 def test_an_answer_is_read_as_the_label_that_it_is(answer, label):
-    assert said(f"Reasoning.\n{block(answer=answer)}\n").answer.label == label
+    found, fault = parse_answer(f"Reasoning.\n{block(answer=answer)}\n", attempt())
+    assert (found.label, fault) == (label, None)
 
 
-def test_a_fence_around_the_answer_is_no_fault():
-    assert said(f"<answer>\n```json\n{json.dumps(RELABEL)}\n```\n</answer>").answer.label == number(11)
+@pytest.mark.parametrize("fence", ["```json", "```"])
+def test_a_fence_around_the_answer_is_no_fault(fence):
+    found, _ = parse_answer(f"<answer>\n{fence}\n{json.dumps(RELABEL)}\n```\n</answer>", attempt())
+    assert found.label == number(11)
 
 
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("It is 11.", "malformed: 0 answer blocks"),
+        ("It is 11.", "malformed: 0 answer blocks, one at the very end is asked for"),
         (block() + block(), "malformed: 2 answer blocks"),
         (block() + " I hope this helps.", "malformed: 1 answer blocks, one at the very end"),
         ("<answer>" + block(), "malformed: 1 answer blocks"),
+        (block().removesuffix("</answer>"), "malformed: 0 answer blocks"),
         ("<answer>11</answer>", "malformed: Input should be an object"),
         ("<answer>{}</answer>", "malformed: id Field required"),
         (block(extra=1), "malformed: extra Extra inputs are not permitted"),
@@ -72,14 +73,14 @@ def test_a_fence_around_the_answer_is_no_fault():
         (block(answer="about 11"), "malformed: Value error, the answer is 'about 11', which is no number, date or N/A"),
         (block(answer="10-12"), "malformed: Value error, the answer is '10-12', which is more than one value"),
         (block(sources="UpToDate"), "malformed: sources Input should be a valid array"),
+        (block(sources=[1]), "malformed: sources.0 Input should be a valid string"),
         (block(id="someone-else"), "the answer is to another request ('someone-else')"),
-        ("   ", "empty"),
     ],
 )
-def test_a_relabel_that_is_not_to_the_letter_is_a_fault(text, fault):
-    found = said(text)
-    assert found.answer is None
-    assert found.fault.startswith(fault), found.fault
+def test_a_relabel_that_is_not_as_asked_for_is_a_fault(text, fault):
+    answer, found = parse_answer(text, attempt())
+    assert answer is None
+    assert found.startswith(fault), found
 
 
 @pytest.mark.parametrize(
@@ -94,64 +95,36 @@ def test_a_relabel_that_is_not_to_the_letter_is_a_fault(text, fault):
     ],
 )
 def test_an_audit_has_a_verdict_and_an_error_has_a_type(changes, good):
-    assert bool(said(f"<answer>{json.dumps(AUDIT | changes)}</answer>", AUDIT_VOTE).answer) == good
-
-
-def test_thoughts_and_code_are_no_part_of_the_answer():
-    parts = [
-        {"text": block(answer="1"), "thought": True},
-        {"executableCode": {"code": "print(1)"}},
-        {"codeExecutionResult": {"outcome": "OUTCOME_FAILED", "output": block(answer="2")}},
-        {"text": block(answer="3")},
-    ]
-    found = reply({"candidates": [{"content": {"parts": parts}}]})
-    assert found.answer.label == number(3)
-    assert (found.code_runs, found.code_failures) == (1, 1)
-
-
-@pytest.mark.parametrize(
-    ("body", "fault"),
-    [
-        ("<html></html>", "HTTP 200 without JSON"),
-        ("", "HTTP 200 without JSON"),
-        ({}, "empty"),
-        ({"candidates": []}, "empty"),
-        ({"candidates": None}, "empty"),
-        ({"promptFeedback": {"blockReason": "SAFETY"}}, "the prompt was blocked: SAFETY"),
-        ({"candidates": [{"finishReason": "MAX_TOKENS"}]}, "truncated: MAX_TOKENS"),
-        ({"candidates": [{"finishReason": "RECITATION", "finishMessage": "why"}]}, "the answer was stopped: RECITATION why"),
-        ({"candidates": [{"finishReason": "SOMETHING_NEW"}]}, "the answer was stopped: SOMETHING_NEW"),
-        ({"candidates": "x"}, "no response of the expected shape"),
-        ([], "no response of the expected shape"),
-        ("null", "no response of the expected shape"),
-    ],
-)
-def test_a_response_that_holds_no_answer_is_a_fault(body, fault):
-    assert reply(body).fault.startswith(fault)
-    assert reply(body).counts
-
-
-def test_tokens_that_were_not_reported_are_unknown():
-    assert reply({}).input_tokens is None
-    usage = {"promptTokenCount": 10, "toolUsePromptTokenCount": 5, "candidatesTokenCount": 2, "thoughtsTokenCount": 7}
-    found = reply({"usageMetadata": usage})
-    assert (found.input_tokens, found.output_tokens) == (15, 9)
-
-
-NAMES = ["candidates", "content", "parts", "text", "finishReason", "usageMetadata", "promptTokenCount", "groundingMetadata"]
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(NAMES), inner),
-)
-
-
-@given(JSON)
-def test_no_response_is_ever_an_exception_or_a_vote_by_chance(body):
-    assert reply(body).answer is None
+    answer, _ = parse_answer(f"<answer>{json.dumps(AUDIT | changes)}</answer>", attempt(AUDIT_VOTE))
+    assert bool(answer) == good
 
 
 @given(st.text())
 def test_no_text_is_ever_an_exception(text):
-    found = said(f"<answer>{text}</answer>")
-    assert (found.answer is None) == (found.fault is not None)
-    assert found.answer is None or isinstance(found.answer.label, Label)
+    answer, fault = parse_answer(f"<answer>{text}</answer>", attempt())
+    assert (answer is None) == (fault is not None)
+    assert answer is None or isinstance(answer.label, Label)
+
+
+@pytest.mark.parametrize(
+    ("status", "fault", "counts", "too_long"),
+    [
+        (200, None, True, False),
+        (200, "empty", True, False),
+        (400, TOO_LONG, True, True),
+        (400, "HTTP 400", False, False),
+        (199, None, False, False),
+        (201, None, False, False),
+        (None, "no answer within 600 s", False, False),
+    ],
+)
+def test_what_was_answered_counts_and_so_does_a_note_that_no_repetition_makes_shorter(status, fault, counts, too_long):
+    found = Reply(attempt=attempt(status=status), fault=fault)
+    assert (found.counts, found.is_too_long) == (counts, too_long)
+
+
+def test_what_nobody_has_read_says_nothing():
+    bare = Reply(attempt=attempt())
+    assert (bare.answer, bare.fault, bare.finish_reason, bare.model_version, bare.response_id) == (None,) * 5
+    assert (bare.input_tokens, bare.output_tokens) == (None, None), "which is not zero"
+    assert (bare.grounded, bare.queries, bare.pages, bare.code_runs, bare.code_failures) == (False, [], [], 0, 0)

@@ -6,6 +6,7 @@ import pytest
 
 from medcalc_assets.benchmarks.demo import original_rows
 from medcalc_assets.benchmarks.reader import Source, SourceError
+from medcalc_assets.calculators import KEYS
 from medcalc_assets.storage.tables import RAW_MEDCALC
 
 ROWS = original_rows()[:8]
@@ -33,7 +34,7 @@ def changed(row, **cells):
 def test_the_demo_is_read_as_raw_medcalc():
     demo = pl.concat(Source("demo").instances())
     assert demo.schema == RAW_MEDCALC.polars_schema
-    assert demo["calculator"].n_unique() == 55
+    assert demo["calculator"].n_unique() == len(KEYS)
     assert demo["source"].unique().to_list() == ["demo"]
 
 
@@ -77,7 +78,7 @@ def test_cells_are_kept_as_text_whatever_they_look_like(tmp_path):
     [
         ({"row_number": "1.5"}, "row 9 .*'Row Number' is '1.5', which is no integer"),
         ({"row_number": 3}, r"row 9 \(uid 3\): row 4 has the same uid"),
-        ({"calculator_id": 99}, r"calculator 99 \('Creatinine.*is not one of the 55"),
+        ({"calculator_id": 99}, rf"calculator 99 \('Creatinine.*is not one of the {len(KEYS)}"),
         ({"calculator_name": "Glasgow Coma Score (GCS)"}, "where 3 is 'CKD-EPI"),
         ({"ground_truth_answer": "abc"}, r"row 9 \(uid 8\): 'Ground Truth Answer' is 'abc', which is no number"),
         ({"ground_truth_answer": "01/02/2020"}, "a date, but 'Output Type' is 'decimal'"),
@@ -93,7 +94,7 @@ def test_cells_are_kept_as_text_whatever_they_look_like(tmp_path):
 )
 def test_a_bad_cell_is_named_with_its_row_and_remedy(tmp_path, cells, message):
     if "calculator_id" in cells:
-        message = r"calculator 99 \('CKD-EPI.*is not one of the 55"
+        message = rf"calculator 99 \('CKD-EPI.*is not one of the {len(KEYS)}"
     path = written(tmp_path, [*ROWS[:7], changed(ROWS[7], **cells)])
     with pytest.raises(SourceError, match=message) as error:
         read(path)

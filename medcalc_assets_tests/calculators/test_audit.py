@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from medcalc_assets.calculators import CALCULATORS, audit_derivation, markdown
+from medcalc_assets.calculators import CALCULATORS, audit_derivation
 from medcalc_assets.labels.value import NA, day, number
 
 GCS = {
@@ -129,7 +129,7 @@ def test_several_defects_are_named_where_each_changes_the_answer():
 
 def test_the_working_shows_conversion_criteria_answer_and_assumptions():
     entities = {"age": [20, "years"], "Temperature": [102.2, "degrees fahreinheit"], "Cough Absent": True}
-    text = markdown(CALCULATORS[20].published.evaluate(entities))
+    text = CALCULATORS[20].published.evaluate(entities).working
     assert "| Temperature | 102.2 degrees fahreinheit | 39 °C |" in text
     assert "| Temperature \\> 38 °C: +1 | Temperature: 39 °C | +1 |" in text
     assert "**Answer: 2 points**" in text
@@ -139,14 +139,14 @@ def test_the_working_shows_conversion_criteria_answer_and_assumptions():
 
 def test_the_working_of_a_formula_shows_what_lies_between():
     entities = {"sex": "Male", "weight": [123, "kg"], "height": [70, "in"]}
-    text = markdown(CALCULATORS[62].published.evaluate(entities))
+    text = CALCULATORS[62].published.evaluate(entities).working
     assert "| sex: Male, height: 177.8 cm | 73 kg |" in text
     assert "**Answer: 93 kg**" in text
 
 
 def test_the_working_does_not_let_entities_act_on_the_page():
     hostile = "<script>alert(1)</script> | **bold** [x](http://evil.example) `code`\n# head"
-    text = markdown(CALCULATORS[26].published.evaluate({hostile: [1, "mg/dL"], "Sodium": hostile}))
+    text = CALCULATORS[26].published.evaluate({hostile: [1, "mg/dL"], "Sodium": hostile}).working
     assert "<script" not in text.replace("\\<", "")
     assert "http://" not in text
     assert "\n# " not in text

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from medcalc_assets.calculators import BY_SLUG, CALCULATORS, parse_inputs
+from medcalc_assets.calculators import BY_SLUG, CALCULATORS, KEYS, parse_inputs
 from medcalc_assets.calculators.inputs import Choice, Quantity
 from medcalc_assets.calculators.units import conversion
 from medcalc_assets.labels.value import number
@@ -13,7 +13,7 @@ ALL = pytest.mark.parametrize("calculator", CALCULATORS.values(), ids=lambda c: 
 
 
 def test_there_are_55_calculators_in_order_of_their_ids():
-    assert len(CALCULATORS) == 55 == len(BY_SLUG)
+    assert len(CALCULATORS) == len(BY_SLUG) == len(KEYS) == len(set(KEYS))
     assert list(CALCULATORS) == sorted(CALCULATORS)
     assert all(BY_SLUG[c.slug] is c is CALCULATORS[id] for id, c in CALCULATORS.items())
 

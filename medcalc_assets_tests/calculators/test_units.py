@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medcalc_assets.calculators.original_units import converted, rounded
-from medcalc_assets.calculators.units import WrongUnit, conversion
+from medcalc_assets.calculators.units import MISSPELT, SUBSTANCES, SYNONYMS, Conversion, WrongUnit, conversion
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,85 @@ def test_what_is_read_into_a_unit_is_noted(unit, word):
 def test_a_unit_of_another_dimension_or_of_none_is_refused(unit, target, substance):
     with pytest.raises(WrongUnit):
         conversion(unit, target, substance)
+
+
+MOLAR_MASSES = {
+    "bicarbonate": (61.017, 1),
+    "bilirubin": (584.66, 1),
+    "calcium": (40.078, 2),
+    "chloride": (35.453, 1),
+    "cholesterol": (386.65, 1),
+    "creatinine": (113.12, 1),
+    "glucose": (180.156, 1),
+    "potassium": (39.098, 1),
+    "sodium": (22.990, 1),
+    "triglyceride": (885.4, 1),
+    "urea nitrogen": (28.014, 1),
+}
+"""g/mol and charges, as tables of chemistry have them."""
+
+
+def test_every_substance_converts_between_mass_amount_and_charge():
+    assert SUBSTANCES.keys() == MOLAR_MASSES.keys()
+    for substance, (mass, valence) in MOLAR_MASSES.items():
+        for unit, target, factor in (
+            ("mmol/L", "mg/dL", mass / 10),
+            ("mg/dL", "mmol/L", 10 / mass),
+            ("mmol/L", "mEq/L", valence),
+            ("mEq/L", "mmol/L", 1 / valence),
+            ("mg/dL", "mEq/L", 10 * valence / mass),
+            ("mEq/L", "mg/dL", mass / 10 / valence),
+        ):
+            assert conversion(unit, target, substance)(1) == pytest.approx(factor, rel=1e-9), (substance, unit, target)
+
+
+def test_every_synonym_is_the_unit_that_it_means():
+    meant = {
+        "mmHg": ("mm Hg", "mm hg", "mmhg"),
+        "1/min": ("beats per minute", "breaths per minute", "bpm", "/min"),
+        "mIU/L": ("mU/L",),
+        "µIU/mL": ("µU/mL",),
+        "1/day": ("per day", "/day", "doses per day"),
+        "1/week": ("drinks per week",),
+        "degC": ("degrees celsius", "degrees Celsius", "°C", "C"),
+        "degF": ("degrees fahrenheit", "degrees Fahrenheit", "°F", "F"),
+        "ms": ("msec",),
+        "years": ("y", "yr", "yrs"),
+        "months": ("mo",),
+        "lb": ("lbs",),
+        "inch": ("in",),
+        "10^9/L": ("G/L",),
+        "10^3/µL": ("K/µL",),
+        "1/µL": ("/µL",),
+        "1/mm^3": ("/mm3", "/mm³"),
+    }
+    assert {name: unit for unit, names in meant.items() for name in names} == SYNONYMS
+    misspelt = {"celsisus": "celsius", "fahreinheit": "fahrenheit"}
+    assert {f"degrees {a}": f"degrees {b}" for a, b in misspelt.items()} | {"mc/kg/min": "mcg/kg/min"} == MISSPELT
+
+
+@pytest.mark.parametrize(
+    ("unit", "target", "substance", "message"),
+    [
+        ("kg", "mg/dL", "creatinine", "'kg' cannot be converted to mg/dL of creatinine"),
+        ("kg", "cm", None, r"'kg' cannot be converted to cm$"),
+        ("x" * 40, "cm", None, f"'{'x' * 30}' is no unit$"),
+        ("spoonfuls", "cm", None, "'spoonfuls' is no unit that is known here"),
+    ],
+)
+def test_a_refused_unit_is_told_why(unit, target, substance, message):
+    with pytest.raises(WrongUnit, match=message):
+        conversion(unit, target, substance)
+
+
+def test_an_exact_unit_and_a_count_per_volume_have_no_note_unless_something_is_read_into_them():
+    assert conversion("kg", "kg") == Conversion(1.0, 0.0, None)
+    assert conversion("K/µL", "/µL").note is None
+    assert conversion("µL", "/µL").note is None
+    assert conversion("m^3", "/µL").note == "'m^3' read as a count per mm³"
+    assert conversion("degrees celsisus", "°C").note == "'degrees celsisus' read as 'degrees celsius'"
+    assert conversion("°F", "°C")(212) == 100
+    assert conversion("°F", "°C")(32) == pytest.approx(0, abs=1e-9)
 
 
 def test_binary_noise_does_not_decide_a_threshold():

@@ -73,7 +73,7 @@ def test_what_a_label_is_made_of_is_carried_along_so_that_few_assets_read_the_so
         *("derivation_audit", "audit_votes", "relabel_votes", "physician_labels"),  # which judge it, each in its way
         *("llm_calls", "release_candidate"),  # the notes that were sent; the rows that leave
     }
-    assert sum(map(len, read.values())) <= 45
+    assert sum(map(len, read.values())) == 44
 
 
 def test_every_job_schedule_and_sensor_says_what_it_does():
@@ -157,8 +157,8 @@ def test_figures_wait_until_all_that_they_are_made_of_is_there(start_chain):
     assert requested(chain, cursor)[0] == set()
 
 
-def test_tables_of_instances_have_55_partitions_and_one_run_for_any_number_of_them(specs):
-    assert len(KEYS) == len(set(KEYS)) == 55
+def test_tables_of_instances_have_a_partition_for_each_calculator_and_one_run_for_any_number_of_them(specs):
+    assert len(KEYS) == len(set(KEYS))
     for name, table in TABLES.items():
         assert (specs[name].partitions_def is not None) == table.partitioned
         if table.partitioned:
@@ -166,11 +166,19 @@ def test_tables_of_instances_have_55_partitions_and_one_run_for_any_number_of_th
             assert table.names[:3] == ["uid", "calculator_id", "calculator"]
 
 
+def test_figures_wait_for_the_labels(specs):
+    """Dagster starts an asset of a backfill in a run of its own as soon as its inputs are written: on a busy machine the
+    figures that read only relabels were another run, beside the one that was still making labels."""
+    figures = {name for name, spec in specs.items() if spec.partitions_def is None} - {"gemini_models", "label_releases"}
+    assert {"auditor_drift", "benchmark_summary", "label_pages", "physician_agreement", "release_candidate"} == figures
+    graph = definitions.resolve_asset_graph()
+    for name in figures:
+        assert dg.AssetKey("maintained_labels") in graph.get_ancestor_asset_keys(dg.AssetKey(name)), name
+
+
 def test_the_demo_runs_and_every_check_passes(demo):
-    assert all(result.success for result in demo.results)
-    evaluations = [check for result in demo.results for check in result.get_asset_check_evaluations()]
-    assert len(evaluations) > 20
-    assert [check.check_name for check in evaluations if not check.passed] == []
+    assert len(demo.checks) > 20
+    assert [check.check_name for check in demo.checks if not check.passed] == []
 
 
 def test_all_partitions_are_materialized_by_one_run(demo):

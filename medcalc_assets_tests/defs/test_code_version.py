@@ -65,6 +65,12 @@ FROM_DEMO = {"raw_medcalc", "audit_votes", "relabel_votes", "physician_labels"}
             "SUPERMAJORITY = 3",
             {"audit_votes", "relabel_votes", "audit_flags", "relabels", "llm_calls"},
         ),
+        (
+            "auditors/gemini/replies.py",
+            '"MAX_TOKENS"',
+            '"MAX_LENGTH"',
+            {"audit_votes", "relabel_votes", "llm_calls"},
+        ),
         ("labels/queue.py", "nulls_last=True", "nulls_last=False", {"adjudication_queue"}),
         ("labels/decision.py", '.then(pl.lit("relabelled"))', '.then(pl.lit("changed"))', {"maintained_labels"}),
         ("statistics/estimates.py", "10_000", "1_000", {"physician_agreement"}),

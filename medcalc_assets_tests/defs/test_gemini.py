@@ -73,9 +73,8 @@ def test_the_figures_of_a_partition_are_those_of_the_auditor_that_counts(chain):
 def test_the_chain_with_a_gemini_auditor(chain, gemini):
     """Both phases, from the benchmark to maintained labels; then again, without a single call."""
     gemini.fault = lambda ask: "503" if ask.nth == 0 and ask.chance("fault").random() < 0.1 else None
-    results = chain.run(KEYS[:3])
-    checks = [check for result in results for check in result.get_asset_check_evaluations()]
-    assert [check.check_name for check in checks if not check.passed] == []
+    chain.run(KEYS[:3])
+    assert [check.check_name for check in chain.checks if not check.passed] == []
     votes = {name: chain.read(name) for name in ("audit_votes", "relabel_votes")}
     for name, frame in votes.items():
         assert frame.height == 5 * 18
@@ -100,12 +99,14 @@ def test_the_chain_with_a_gemini_auditor(chain, gemini):
     assert all(chain.read(name).equals(table) for name, table in tables.items())
 
 
-def test_no_log_table_file_or_metadata_holds_the_key(chain, gemini, tmp_path, capfd):
+def test_no_log_table_file_or_metadata_holds_the_key(start_chain, gemini, tmp_path, capfd):
+    """Dagster's own files included."""
+    gemini.answer = knows_the_demo
+    chain = start_chain(auditor="gemini-2.5-pro", instance=dg.DagsterInstance.local_temp(str(tmp_path)))
     gemini.fault = lambda ask: "429" if ask.nth == 0 else None
     chain.run(KEYS[:1])
-    folder = Path(chain.settings.home).parent
     assert gemini.keys == {KEY}
-    written = everything_written(folder)
+    written = everything_written(Path(chain.settings.home)) + everything_written(tmp_path)
     assert any(path.name == "ledger.sqlite" for path in written)
     assert any("event" in str(path) or path.suffix == ".db" for path in written)
     assert [path for path in written if KEY.encode() in path.read_bytes()] == []
@@ -185,10 +186,9 @@ def tick(chain, cursor):
     return data, data.cursor
 
 
-def test_a_new_model_leads_to_one_re_audit_of_all_calculators_within_its_budget(start_chain, gemini):
-    project = start_chain()
+def test_a_new_model_leads_to_one_re_audit_of_all_calculators_within_its_budget(demo_again, gemini):
+    project = demo_again()
     gemini.answer = knows_the_demo
-    project.run()
     change(project, reaudit_max_usd="25", reaudit_sample="1")
     observe(project)
     data, cursor = tick(project, None)
@@ -201,7 +201,7 @@ def test_a_new_model_leads_to_one_re_audit_of_all_calculators_within_its_budget(
     assert [request.run_key for request in data.run_requests] == ["re-audit with gemini-3.1-pro-preview"]
     assert {ask.model for ask in gemini.asked} == {"gemini-3.1-pro-preview"}
     calls = project.read("llm_calls")
-    assert calls["calculator"].n_unique() == 55
+    assert calls["calculator"].n_unique() == len(KEYS)
     assert 0 < calls["cost_usd"].sum() <= 25
 
     asked = len(gemini.asked)
@@ -213,7 +213,7 @@ def test_a_new_model_leads_to_one_re_audit_of_all_calculators_within_its_budget(
 
     both = project.read("audit_flags")
     assert both.filter(auditor="simulated").equals(flags), "votes of earlier auditors stay"
-    assert both.filter(pl.col("status") != "not_audited", auditor="gemini-3.1-pro-preview").height == 55
+    assert both.filter(pl.col("status") != "not_audited", auditor="gemini-3.1-pro-preview").height == len(KEYS)
     assert project.read("maintained_labels").equals(maintained), "which auditor counts is a setting"
 
     job = assemble(project.settings).resolve_job_def("figures")
@@ -295,7 +295,7 @@ def medcalc(*arguments, **environment):
     return CliRunner(env={"COLUMNS": "160", "DAGSTER_HOME": None, **environment}).invoke(main, [*arguments])
 
 
-def test_the_command_line_runs_estimates_and_reports(gemini, tmp_path):
+def test_the_command_line_runs_estimates_and_reports(gemini, tmp_path, dagster_in_memory):
     gemini.answer = knows_the_demo
     dagster_home = str(tmp_path / "dagster")
     before = medcalc("estimate", "--auditor", "gemini-2.5-pro")
@@ -325,7 +325,7 @@ def test_the_models_are_listed_with_their_price(gemini):
     assert "unknown" in shown.output
 
 
-def test_a_permanent_error_is_shown_with_its_remedy_and_no_traceback(gemini, tmp_path):
+def test_a_permanent_error_is_shown_with_its_remedy_and_no_traceback(gemini, tmp_path, dagster_in_memory):
     gemini.fault = lambda ask: "bad_key"
     ran = medcalc("run", "--auditor", "gemini-2.5-pro", "-c", KEYS[0], DAGSTER_HOME=str(tmp_path / "dagster"))
     assert ran.exit_code == 1

@@ -78,6 +78,19 @@ def test_suspects_come_after_the_contested_and_before_the_undecided():
     assert order["why"][2] == "original 10, no relabel, its entities give 1"
 
 
+def test_suspect_dates_come_by_days_apart_whatever_the_direction_and_ties_by_uid():
+    labels = labels_of(JANUARY, JANUARY, JANUARY, number(5), number(10), number(10))
+    earlier, later = day(dt.date(2023, 12, 22)), day(dt.date(2024, 1, 6))
+    published = [later, earlier, day(dt.date(2023, 12, 27)), number(4), number(5), number(5)]
+    order = review_order(audits_of(labels, *published, verdict="contradicted"), scores_of(labels, *[None] * 6))
+    assert order["uid"].to_list() == [2, 1, 3, 5, 6, 4]
+    assert order["severity"].to_list() == pytest.approx([10, 5, 5, 0.5, 0.5, 0.2])
+    assert order["why"][0] == "original 01/01/2024, no relabel, its entities give 12/22/2023"
+    equals = labels_of(*[number(10)] * 3)
+    same = review_order(audits_of(equals), scores_of(equals, *[number(5)] * 3))
+    assert same["uid"].to_list() == [1, 2, 3]
+
+
 def test_a_label_that_differs_by_convention_only_stays_and_is_ambiguous():
     row = maintained(number(2.1), number(-3), attribution="convention")
     assert (row["final_number"], row["state"], row["reason"]) == (2.1, "ambiguous", "ambiguous")
@@ -131,6 +144,17 @@ def test_the_evidence_names_every_label_that_was_compared():
     assert evidence["relabel"] == "10.02"
     assert evidence["physician"] == "10"
     assert (evidence["auditor"], evidence["reviewer"], evidence["comparison"]) == ("model", "someone", "relative")
+    assert (evidence["derivation"], evidence["published_rule"]) == ("reproduced", "8.96")
+    assert evidence["discrepancy"] == pytest.approx((10.02 - 8.96) / 10.02)
+    assert (evidence["days"], evidence["attribution"]) == (None, None)
+
+
+def test_the_evidence_of_a_date_is_its_days_and_of_a_deferred_relabel_that_nobody_is_named():
+    evidence = json.loads(maintained(JANUARY, day(dt.date(2024, 1, 9)), attribution="extraction")["evidence"])
+    assert (evidence["days"], evidence["discrepancy"], evidence["attribution"]) == (8, None, "extraction")
+    nobody = json.loads(maintained(number(5), None)["evidence"])
+    assert [nobody[name] for name in ("auditor", "relabel", "reviewer", "physician")] == [None] * 4
+    assert nobody["original"] == "5"
 
 
 @pytest.mark.parametrize(

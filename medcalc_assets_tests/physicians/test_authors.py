@@ -73,7 +73,7 @@ def test_only_the_calculators_asked_for_are_compared_with_their_instances(tmp_pa
         ((1, GCS.name, 16, 13, None, None), "row 6: uid 1 is there twice"),
         (("x", GCS.name, 16, 13, None, None), "row 6: uid 'x' is not an integer"),
         ((7, GCS.name, 16, 13, None, None), "row 6: uid 7 is not among the source's instances"),
-        ((7, "Apgar", 16, 13, None, None), "row 6: calculator 'Apgar' is not one of the 55"),
+        ((7, "Apgar", 16, 13, None, None), f"row 6: calculator 'Apgar' is not one of the {len(CALCULATORS)}"),
         ((5, GCS.name, 12, "abc", None, None), "row 6: 'y_new' is 'abc', which is no number, date or N/A"),
         ((5, GCS.name, 3, 13, None, None), "row 6: y_orig is 3, but the source's label of uid 5 is 12"),
     ],

@@ -4,10 +4,9 @@ import random
 import openpyxl
 import pytest
 from click.testing import CliRunner
+from openpyxl.worksheet.formula import ArrayFormula
 
 from medcalc_assets.cli import main
-from medcalc_assets.labels.value import NA, day, number
-from medcalc_assets.physicians.consensus import agreement, cohens_kappa, consensus
 from medcalc_assets.physicians.packet import ASKED, GIVEN, Case, PacketError, Packets, form_of, read_json, workbook_of
 from medcalc_assets.storage.tables import RAW_MEDCALC
 
@@ -149,6 +148,8 @@ def put(cell, value):
     ("change", "message"),
     [
         (put("D2", "=1+1"), "D2: begins with '=', a formula"),
+        (put("D2", ArrayFormula("D2", "=1+1")), "D2: begins with '=', a formula"),
+        (lambda sheet: (put("I3", "=1+1")(sheet), setattr(sheet["I3"], "data_type", "s")), "I3: begins with '=', a formula"),
         (put("I3", "=cmd|' /C calc'!A0"), "I3: begins with '='"),
         (put("D1", "answer"), "Restore the columns"),
         (put("A2", 99999), "uid 99999 is not in the packet"),
@@ -168,6 +169,18 @@ def test_what_cannot_be_used_is_refused_whole(demo, packets, types, change, mess
         packets.ingest(path, types)
     assert message in str(refused.value)
     assert packets.taken_over(demo.read("raw_medcalc")).is_empty()
+
+
+def test_a_case_that_is_not_in_the_packet_or_no_longer_in_the_benchmark_is_refused(demo, packets, types):
+    path = filled(issued(packets, demo), types)
+    workbook = openpyxl.load_workbook(path)
+    first = workbook["cases"]["A2"].value
+    workbook["cases"]["A2"].value = elsewhere = min(types.keys() - {row[0].value for row in workbook["cases"].iter_rows()})
+    workbook.save(other := path.with_name("other.xlsx"))
+    with pytest.raises(PacketError, match=f"row 2: uid {elsewhere} is not in the packet"):
+        packets.ingest(other, types)
+    with pytest.raises(PacketError, match=f"row 2: uid {first} is not in the packet, or no longer in the benchmark"):
+        packets.ingest(path, {uid: output_type for uid, output_type in types.items() if uid != first})
 
 
 def test_a_stranger_and_a_strange_packet_are_refused(demo, packets, types):
@@ -248,54 +261,8 @@ def test_label_studio_comes_back_as_well(demo, packets, types, text):
     assert 1.0 not in rows["physician_number"].to_list()
 
 
-@pytest.mark.parametrize(
-    ("answers", "output_type", "label", "agreeing"),
-    [
-        ([7], "integer", 7, 1),
-        ([7, 8], "integer", None, 0),
-        ([7, 8, 8], "integer", 8, 2),
-        ([100, 104], "decimal", 100, 2),
-        ([100, 106], "decimal", None, 0),
-        ([100, 104, 108], "decimal", 104, 3),
-        ([7, None, None], "integer", None, 2),
-    ],
-)
-def test_more_than_half_of_the_reviewers_must_agree(answers, output_type, label, agreeing):
-    stands = consensus([NA if answer is None else number(answer) for answer in answers], output_type)
-    if agreeing:
-        assert stands.label == (NA if label is None else number(label))
-        assert len(stands.agreeing) == agreeing
-    else:
-        assert stands is None
-
-
-def test_a_date_agrees_with_itself_only():
-    first, second = (day(openpyxl.utils.datetime.from_excel(serial).date()) for serial in (45_000, 45_001))
-    assert consensus([first, second], "date") is None
-    assert consensus([first, second, second], "date").label == second
-
-
-def test_kappa_is_that_of_the_textbook():
-    """Two raters, 50 cases: 20 yes/yes, 5 yes/no, 10 no/yes, 15 no/no; kappa 0.40 (Cohen 1960's formula)."""
-    pairs = [(1, 1)] * 20 + [(1, 0)] * 5 + [(0, 1)] * 10 + [(0, 0)] * 15
-    assert cohens_kappa(pairs) == pytest.approx(0.4)
-    assert cohens_kappa([(1, 1)]) is None
-
-
-def test_alpha_counts_only_cases_with_several_answers():
-    same = {uid: NA if uid % 3 else number(uid) for uid in range(1, 10)}
-    found = agreement({"A": same, "B": dict(same), "C": {99: NA}})
-    assert found.cases == 9
-    assert found.alpha_computable == pytest.approx(1)
-    assert found.alpha_value == pytest.approx(1)
-    assert found.kappa["A", "B"] == pytest.approx(1)
-    assert found.kappa["A", "C"] is None
-    assert agreement({"A": same}).alpha_computable is None
-
-
-def test_answers_move_their_labels_to_physician(start_chain, types):
-    chain = start_chain()
-    chain.run()
+def test_answers_move_their_labels_to_physician(demo_again, types):
+    chain = demo_again()
     packets = chain.settings.packets
     path = filled(issued(packets, chain), types)
     ran = CliRunner(env={"COLUMNS": "200"}).invoke(main, ["ingest", str(path), "--home", chain.settings.home])

@@ -83,8 +83,8 @@ def test_another_benchmark_does_not_come_into_the_same_home(start_chain, tmp_pat
 def test_every_label_of_the_demo_has_a_history_from_its_import_to_its_maintenance(demo):
     events = demo.read("label_events")
     by_event = dict(events.group_by("event").agg(pl.col("uid").n_unique()).iter_rows())
-    assert by_event["imported"] == by_event["derivation_audited"] == by_event["maintained"] == 330
-    assert by_event["relabel_votes_cast"] == by_event["audit_votes_cast"] == 330
+    assert by_event["imported"] == by_event["derivation_audited"] == by_event["maintained"] == len(original_rows())
+    assert by_event["relabel_votes_cast"] == by_event["audit_votes_cast"] == len(original_rows())
     assert by_event["contested"] == demo.read("disagreement_scores")["likely_error"].sum()
     assert by_event["queued"] == demo.read("adjudication_queue").height
     assert events["run_id"].null_count() == events["happened_at"].null_count() == events["code_version"].null_count() == 0

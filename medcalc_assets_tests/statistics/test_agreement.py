@@ -84,3 +84,63 @@ def test_an_instance_is_continuous_in_every_label_set_if_any_of_its_labels_is():
         ("own entities", 1, 1),
         ("model", 0, 1),
     ]
+
+
+def several(prefix, labels, **more):
+    cells = {"uid": list(labels), **as_columns(prefix, labels.values()), **more}
+    return pl.DataFrame(cells, schema_overrides=TYPES)
+
+
+def test_every_label_set_is_judged_where_it_has_a_label_and_auditors_are_not_mixed():
+    """Three physicians' cases; one auditor deferred on one of them, the other answered all and otherwise."""
+    original = several("label", {1: number(8), 2: number(50), 3: NA, 4: number(9)})
+    audits = original.join(several("published", {1: number(7), 2: None, 3: NA, 4: number(9)}), on="uid")
+    relabels = pl.concat(
+        [
+            several("relabel", {1: number(7), 2: None, 3: number(5), 4: number(1)}).with_columns(auditor=pl.lit("model")),
+            several("relabel", {1: number(7), 2: number(40.5), 3: NA, 4: number(1)}).with_columns(auditor=pl.lit("other")),
+        ]
+    )
+    physicians = several("physician", {1: number(7), 2: number(40), 3: NA}, reviewer=["Dr B", "Dr A", "Dr B"])
+    rows = {row["label_set"]: row for row in compare_with_physicians(audits, relabels, physicians, "model")}
+    assert list(rows) == ["original", "own entities", "model", "other"]
+    assert {row["reviewers"] for row in rows.values()} == {"Dr A, Dr B"}
+    figures = {name: (row["n_agree"], row["n"], row["smape_n"]) for name, row in rows.items()}
+    assert figures == {"original": (2, 3, 2), "own entities": (2, 2, 1), "model": (1, 2, 1), "other": (3, 3, 2)}
+    assert rows["original"]["agreement"] == pytest.approx(2 / 3)
+    assert (rows["original"]["agreement_low"], rows["original"]["agreement_high"]) == pytest.approx(
+        (0.2077, 0.9385), abs=5e-5
+    )
+    assert rows["original"]["smape"] == pytest.approx((200 / 15 + 200 * 10 / 90) / 2)
+    assert rows["original"]["smape_low"] == pytest.approx(200 / 15)
+    assert rows["original"]["smape_high"] == pytest.approx(200 * 10 / 90)
+    assert rows["model"]["smape"] == 0
+
+
+def test_the_relabel_of_another_auditor_does_not_make_an_instance_continuous():
+    audits = several("label", {1: number(5)}).join(several("published", {1: number(5)}), on="uid")
+    relabels = pl.concat(
+        [
+            several("relabel", {1: number(5)}).with_columns(auditor=pl.lit("model")),
+            several("relabel", {1: number(4.5)}).with_columns(auditor=pl.lit("other")),
+        ]
+    )
+    physicians = several("physician", {1: number(4)}, reviewer=["Dr A"])
+    rows = compare_with_physicians(audits, relabels, physicians, "model")
+    assert [(row["label_set"], row["n_agree"]) for row in rows] == [
+        ("original", 1),
+        ("own entities", 1),
+        ("model", 1),
+        ("other", 1),
+    ]
+
+
+def test_without_a_physician_there_is_no_agreement():
+    nobody = several("physician", {}, reviewer=pl.Series([], dtype=pl.String)).cast({"uid": pl.Int64})
+    no_relabels = several("relabel", {1: None}).with_columns(auditor=pl.lit("model"))
+    audits = several("label", {1: number(5)}).join(several("published", {1: NA}), on="uid")
+    rows = compare_with_physicians(audits, no_relabels, nobody, "model")
+    assert [(row["label_set"], row["n"], row["reviewers"]) for row in rows] == [
+        ("original", 0, "none"),
+        ("own entities", 0, "none"),
+    ]

@@ -60,6 +60,15 @@ def test_relabels_are_gained_lost_changed_or_kept():
     assert found["flag_kappa"] is None
 
 
+def test_a_relabel_is_kept_only_where_both_are_sure():
+    """Deferred relabels may have a value of the vote beside them: it counts for nothing."""
+    answers = relabels(old=["deferred", number(5)], new=[number(5), "deferred"]).with_columns(
+        relabel_kind=pl.lit("number"), relabel_number=pl.lit(5.0)
+    )
+    found = drift(NO_FLAGS, answers, "old").row(0, named=True)
+    assert [found[f"relabels_{kind}"] for kind in ("kept", "changed", "gained", "lost")] == [0, 0, 1, 1]
+
+
 def test_an_auditor_alone_drifts_from_nobody():
     assert drift(flags(old=[ERROR]), relabels(old=[NA]), "old").is_empty()
 

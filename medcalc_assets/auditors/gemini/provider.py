@@ -1,14 +1,11 @@
 """Gemini as a provider: see `auditors.provider.Provider`. The client is imported when something is asked."""
 
-from collections.abc import Sequence
-
-from medcalc_assets.auditors.casting import Casting
+from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.gemini.replies import read
 from medcalc_assets.auditors.ledger import Attempt
-from medcalc_assets.auditors.provider import AuditorError, Request
-from medcalc_assets.auditors.tasks import Instance
+from medcalc_assets.auditors.provider import AuditorError, Jobs, Request
 
-__all__ = ["ask", "complete_in_batch", "permanent", "read", "require_key"]
+__all__ = ["ask", "jobs", "permanent", "read", "require_key"]
 
 
 def require_key() -> None:
@@ -29,7 +26,7 @@ def permanent(status: int | None, body: str | None, pause: float | None, longest
     return client.permanent(status, body, pause, longest, model)
 
 
-async def complete_in_batch(casting: Casting, instances: Sequence[Instance]) -> None:
+def jobs(model: str, limits: Limits) -> Jobs:
     from medcalc_assets.auditors.gemini import batch
 
-    await batch.complete(casting, instances)
+    return batch.GeminiJobs(model, limits)

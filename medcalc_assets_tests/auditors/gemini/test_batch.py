@@ -9,7 +9,9 @@ from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets_tests.auditors.conftest import QUESTIONS, ballots, phase
 from medcalc_assets_tests.gemini_server import CONTENT, sometimes
 
-NAMING = "medcalc_assets.auditors.ledger.Ledger.name_batch"
+CREATING, NAMING = (
+    f"medcalc_assets.auditors.{step}" for step in ("gemini.batch.GeminiJobs._create", "ledger.Ledger.name_batch")
+)
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def crash(*_, **__):
     raise Crash
 
 
-@pytest.mark.parametrize(("where", "jobs_there"), [("medcalc_assets.auditors.gemini.batch._find", 0), (NAMING, 1)])
+@pytest.mark.parametrize(("where", "jobs_there"), [(CREATING, 0), (NAMING, 1)])
 def test_a_job_is_lost_neither_before_nor_after_it_was_created(gemini, batch, undisturbed, monkeypatch, where, jobs_there):
     """The run dies when it has announced a job, or has created it and not heard of it: our own id finds it again."""
     with monkeypatch.context() as patch:
@@ -81,7 +83,7 @@ def test_a_job_is_lost_neither_before_nor_after_it_was_created(gemini, batch, un
 
 def test_votes_under_way_in_a_job_are_not_asked_for_online(gemini, auditor, batch, undisturbed, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("medcalc_assets.auditors.gemini.batch._collect", crash)
+        patch.setattr("medcalc_assets.auditors.batches._collect", crash)
         with pytest.raises(Crash):
             phase(batch, RELABEL)
     with pytest.raises(AuditorError, match=r"36 votes are under way in batch job batches/.*--mode batch"):

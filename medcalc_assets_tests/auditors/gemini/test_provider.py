@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from medcalc_assets.auditors import tasks
 from medcalc_assets.auditors.budget import BudgetError
-from medcalc_assets.auditors.casting import EarlierAuditor
 from medcalc_assets.auditors.gemini.client import GeminiError
 from medcalc_assets.auditors.ledger import Ledger
+from medcalc_assets.auditors.model import EarlierAuditor
 from medcalc_assets.auditors.protocol import Question
 from medcalc_assets.auditors.provider import AuditorError
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL

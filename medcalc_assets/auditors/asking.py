@@ -1,0 +1,129 @@
+"""A run that asks for votes: what it has claimed, how fast it asks, what it may spend, and how far it is."""
+
+import asyncio
+import contextlib
+import datetime as dt
+import logging
+import random
+import time
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from medcalc_assets.auditors.budget import Budget
+from medcalc_assets.auditors.casting import Casting
+from medcalc_assets.auditors.flow import Flow, Limits, Stopped
+from medcalc_assets.auditors.ledger import Attempt, Claim, Ledger, Writer
+from medcalc_assets.auditors.prices import cost, total
+from medcalc_assets.auditors.provider import Request
+from medcalc_assets.auditors.replies import Reply
+
+PROGRESS_SECONDS = 10.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Asking:
+    """`run` is what new calls are booked to; of the votes of `casting`, those that are wanted are asked for."""
+
+    casting: Casting
+    ledger: Ledger
+    run: str
+    limits: Limits
+    budget: Budget | None
+    heartbeat_seconds: float
+
+    def __post_init__(self) -> None:
+        self.owner = uuid.uuid4().hex
+        self.flow = Flow(self.limits)
+        self.writer = Writer(self.ledger)
+        setup, instances = self.casting.setup, len(self.casting.instances)
+        self.progress = Progress(f"{setup.task} by {setup.auditor}", instances, instances - len(self.casting.open))
+
+    @contextlib.asynccontextmanager
+    async def alive(self) -> AsyncIterator[None]:
+        """While votes are asked for. At the end all claims are free; raises what stopped the run."""
+        self.ledger.beat(self.owner)
+        beating = asyncio.create_task(self._beat())
+        try:
+            yield
+        finally:
+            beating.cancel()
+            log.info("%s", self.progress)
+            with contextlib.suppress(Exception):  # of no weight beside what is being raised; claims of the dead expire
+                self.ledger.forget(self.owner)
+        if self.flow.reason:
+            raise self.flow.reason
+
+    async def _beat(self) -> None:
+        """Beat, free the claims of runs that no longer do, and report progress."""
+        seen: dict[str, tuple[int, float]] = {}
+        reported = time.monotonic()
+        with contextlib.suppress(asyncio.CancelledError):
+            while True:
+                try:
+                    beats = await asyncio.to_thread(self.ledger.beat, self.owner)
+                    for owner, beat in beats.items():
+                        if owner not in seen or seen[owner][0] != beat:
+                            seen[owner] = (beat, time.monotonic())
+                        elif time.monotonic() - seen[owner][1] > 10 * self.heartbeat_seconds:
+                            await asyncio.to_thread(self.ledger.forget, owner)
+                except Exception as error:
+                    self.flow.stop(error)
+                if time.monotonic() - reported > PROGRESS_SECONDS:
+                    reported = time.monotonic()
+                    log.info("%s", self.progress)
+                await asyncio.sleep(self.heartbeat_seconds)
+
+    async def claim(self, request: Request) -> bool:
+        """Whether the vote is ours to ask for. If another run is asking, its answer is waited for. Raises Stopped."""
+        while self.flow.reason is None:
+            if (granted := await self.claim_now(request)) or self.casting.outcome(request.vote):
+                return granted
+            await asyncio.sleep(self.heartbeat_seconds * random.uniform(0.5, 1.0))
+        raise Stopped
+
+    async def claim_now(self, request: Request) -> bool:
+        """Whether the vote is ours to ask for; also takes note of what others have got for it."""
+        texts = {request.vote.setup.prompt_sha256: request.prompt, request.vote.instance: request.message}
+        granted, attempts = await self.writer.claim(Claim(request.vote, self.owner, texts))
+        self.casting.replace(request.vote, attempts)
+        return granted
+
+    def keep(self, attempt: Attempt) -> Reply:
+        """Take note of an attempt of this run that is in the ledger."""
+        reply = self.casting.keep(attempt)
+        self.progress.count(reply)
+        return reply
+
+
+class Progress:
+    """How far a run is: instances settled, calls, rate, time left, cost, faults by kind."""
+
+    def __init__(self, what: str, instances: int, done: int) -> None:
+        self.what, self.instances, self.done, self.calls = what, instances, done, 0
+        self.began = time.monotonic()
+        self.faults: Counter[str] = Counter()
+        self.costs: list[float | None] = []
+
+    def count(self, reply: Reply) -> None:
+        self.calls += 1
+        self.costs.append(cost(reply))
+        if reply.fault:
+            self.faults[reply.fault.split(":")[0]] += 1
+
+    def __str__(self) -> str:
+        seconds = max(time.monotonic() - self.began, 1e-3)
+        known = total(self.costs)
+        parts = [
+            f"{self.what}: {self.done:,} of {self.instances:,} instances",
+            f"{self.calls:,} calls",
+            f"{60 * self.calls / seconds:,.0f} a minute",
+            "cost unknown" if known is None else f"${known:,.2f}",
+        ]
+        if 0 < self.done < self.instances:
+            parts.append(f"{dt.timedelta(seconds=round(seconds * (self.instances - self.done) / self.done))} left")
+        parts += [f"{fault} ×{count}" for fault, count in self.faults.most_common(5)]
+        return ", ".join(parts)

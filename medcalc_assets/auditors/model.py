@@ -1,0 +1,117 @@
+"""A model as an auditor, whoever provides it. What the ledger holds is not asked again; what is settled, not at all."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from medcalc_assets.auditors import batches, online
+from medcalc_assets.auditors.asking import Asking
+from medcalc_assets.auditors.budget import MOST_QUERIES, Budget
+from medcalc_assets.auditors.casting import MAX_OUTPUT_TOKENS, Casting, Voting, audit_votes, relabel_votes
+from medcalc_assets.auditors.flow import Limits
+from medcalc_assets.auditors.ledger import Ledger, Setup
+from medcalc_assets.auditors.prices import cost, known_price
+from medcalc_assets.auditors.protocol import AuditVote, Derivation, Question, RelabelVote
+from medcalc_assets.auditors.provider import AuditorError
+from medcalc_assets.auditors.registry import provider_of, read
+from medcalc_assets.auditors.tasks import AUDIT, RELABEL, Instance, Task
+
+
+@dataclass(frozen=True)
+class ModelAuditor:
+    """A model as an auditor. `run` is the run that new calls are booked to, and `max_usd` what it may cost.
+
+    Raises AuditorError when the provider refuses and repeating does not help, BudgetError before `max_usd` is crossed,
+    and LedgerError when answers cannot be kept. Whatever was answered until then is in the ledger.
+    """
+
+    name: str
+    ledger: Ledger
+    run: str = "none"
+    tools: tuple[str, ...] = ("search", "code")
+    voting: Voting = "adaptive"
+    mode: Literal["online", "batch"] = "online"
+    max_usd: float | None = None
+    limits: Limits = field(default_factory=Limits)
+    heartbeat_seconds: float = 2.0
+    """How often a run says that it is alive; one that is silent for ten times as long is dead."""
+
+    def audit(self, derivations: Sequence[Derivation]) -> Iterator[AuditVote]:
+        return audit_votes(self.cast(AUDIT, derivations))
+
+    def relabel(self, questions: Sequence[Question]) -> Iterator[RelabelVote]:
+        return relabel_votes(self.cast(RELABEL, questions))
+
+    def cast(self, task: Task, instances: Sequence[Instance]) -> Casting:
+        """Ask until every instance is settled. Raises what stops the run, once the calls under way have ended."""
+        casting = self.casting(task, instances)
+        if casting.open:
+            asyncio.run(self._ask(casting))
+        return casting
+
+    def casting(self, task: Task, instances: Sequence[Instance]) -> Casting:
+        return Casting(self.ledger, self.setup(task), instances, read, self.voting, self.limits.answers)
+
+    def setup(self, task: Task) -> Setup:
+        return Setup(
+            task=task.name,
+            auditor=self.name,
+            prompt_sha256=task.prompt_sha256,
+            sampling=json.dumps({"max_output_tokens": MAX_OUTPUT_TOKENS}),
+            tools=",".join(tool for tool in task.tools if tool in self.tools),
+        )
+
+    def budget(self) -> Budget | None:
+        """Raises AuditorError if there is a limit and no known price to keep it by."""
+        if self.max_usd is None:
+            return None
+        known = known_price(self.name)
+        if known is None:
+            raise AuditorError(
+                f"The price of {self.name} is unknown, so a limit of ${self.max_usd:.2f} cannot be kept. Add it to "
+                "medcalc_assets/auditors/prices.toml, or run without --max-usd."
+            )
+        spent = [cost(read(attempt)) for attempt in self.ledger.attempts_of_run(self.run)]
+        # What the cost of a call is unknown, it is counted as the highest that it can be.
+        most = known.of(0, MAX_OUTPUT_TOKENS, MOST_QUERIES)
+        return Budget(self.max_usd, known, spent=sum(most if usd is None else usd for usd in spent))
+
+    async def _ask(self, casting: Casting) -> None:
+        provider = provider_of(self.name)
+        provider.require_key()
+        asking = Asking(casting, self.ledger, self.run, self.limits, self.budget(), self.heartbeat_seconds)
+        async with asking.alive():
+            if self.mode == "online":
+                await online.complete(asking, provider)
+            elif jobs := provider.jobs(self.name, self.limits):
+                await batches.complete(asking, jobs)
+            else:
+                raise AuditorError(f"There are no batch jobs for {self.name}. Run with --mode online.")
+
+
+@dataclass(frozen=True)
+class EarlierAuditor:
+    """The votes that the ledger holds of one setup. It asks for nothing: an instance without any vote is left out."""
+
+    ledger: Ledger
+    setup: Setup
+
+    @property
+    def name(self) -> str:
+        return self.setup.auditor
+
+    def audit(self, derivations: Sequence[Derivation]) -> Iterator[AuditVote]:
+        return audit_votes(self._votes(derivations))
+
+    def relabel(self, questions: Sequence[Question]) -> Iterator[RelabelVote]:
+        return relabel_votes(self._votes(questions))
+
+    def _votes(self, instances: Sequence[Instance]) -> Casting:
+        casting = Casting(self.ledger, self.setup, instances, read, "adaptive", Limits().answers)
+        casting.instances = [instance for instance in instances if casting.outcomes(instance)]
+        while open_ := casting.open:
+            votes = (casting.vote(instance, index).sha256 for instance in open_ for index in casting.wanted(instance))
+            casting.given_up |= dict.fromkeys(votes, "never answered")
+        return casting

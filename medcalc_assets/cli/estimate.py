@@ -1,0 +1,71 @@
+"""What a model's votes cost, before they are asked for."""
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+from rich.markup import escape
+from rich.table import Table as Grid
+
+from medcalc_assets.cli import as_json, auditor, console, home, mode, print_json, source, tools, voting
+
+
+@click.command("estimate")
+@home
+@source
+@auditor
+@tools
+@voting
+@mode
+@as_json
+def show_estimate(as_json: bool) -> None:
+    """Estimate what a model's votes would still cost.
+
+    No call is made. What the ledger holds already is not asked for again.
+
+    \b
+    Example:
+      medcalc estimate --source hf --auditor gemini-2.5-pro
+    """
+    import polars as pl
+
+    from medcalc_assets.auditors.calls import estimate
+    from medcalc_assets.auditors.protocol import as_seen
+    from medcalc_assets.auditors.tasks import AUDIT, RELABEL
+    from medcalc_assets.defs.settings import Settings
+
+    settings = Settings.from_environment()
+    model = settings.gemini(settings.auditor_that_counts)
+    instances = pl.concat(settings.benchmark.instances())
+    estimates = {task.name: estimate(model, task, as_seen(task.sees, instances)) for task in (AUDIT, RELABEL)}
+    if as_json:
+        phases: dict[str, Any] = {name: asdict(found) for name, found in estimates.items()}
+        print_json({"auditor": model.name, "source": settings.source, "phases": phases})
+        return
+    grid = Grid("phase", "instances", "settled", "calls", "cost in USD", title_justify="left")
+    grid.title = f"Votes of {escape(model.name)}"
+    for name, found in estimates.items():
+        cost = "unknown" if found.usd_least is None else f"{found.usd_least:,.2f} to {found.usd_most:,.2f}"
+        calls = f"{found.calls_least:,} to {found.calls_most:,}"
+        grid.add_row(name, f"{found.instances:,}", f"{found.settled:,}", calls, cost)
+    console.print(grid)
+    for name, found in estimates.items():
+        basis = "assumed" if found.is_assumed else "the mean so far"
+        tokens = f"{found.output_tokens:,.0f} output tokens per call ({basis})"
+        console.print(f"{name}: {tokens}; failed attempts are not foreseen.", soft_wrap=True)
+    if any(found.usd_least is None for found in estimates.values()):
+        console.print(f"The price of {escape(model.name)} is unknown: add it to medcalc_assets/auditors/prices.toml.")
+
+
+@click.command("models")
+def list_models() -> None:
+    """List the Gemini models that your key may use, with prices."""
+    from medcalc_assets.auditors.gemini.client import available_models
+    from medcalc_assets.auditors.prices import known_price
+
+    grid = Grid("model", "version", "input", "output", title="US dollars per million tokens", title_justify="left")
+    for name, facts in sorted(available_models().items()):
+        cost = known_price(name)
+        shown = (f"{cost.input:.2f}", f"{cost.output:.2f}") if cost else ("unknown", "unknown")
+        grid.add_row(escape(name), escape(facts.get("version", "")), *shown)
+    console.print(grid)

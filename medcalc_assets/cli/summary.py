@@ -1,0 +1,245 @@
+"""The figures over all labels: computed anew from the tables, so that they are true whatever was materialized last."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.markup import escape
+from rich.table import Table as Grid
+
+from medcalc_assets.cli import as_json, console, home, print_json
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from medcalc_assets.storage.warehouse import Warehouse
+
+TEXTS = {"note", "question", "entities", "explanation", "working", "alternatives", "evidence", "attribution_evidence", "why"}
+"""Columns that the summary does without: most of what the tables hold."""
+HEADINGS = {
+    "calculator": "calculator",
+    "all": "instances",
+    "contra": "contradicted",
+    "flags": "audit_flags",
+    "conf": "high_confidence",
+    "errors": "likely_errors",
+    "new": "changed",
+    "N/A": "not_computable",
+    "ambig": "ambiguous",
+    "open": "unresolved",
+}
+"""Short, so that the names of the calculators fit a terminal of 80 columns; LEGEND says what they mean."""
+LEGEND = (
+    "contra: contradicted by their own entities. flags: of Phase 1. conf: high-confidence relabels. errors: likely errors. "
+    "new: changed labels. ambig: ambiguous. open: unresolved."
+)
+VERDICTS = {
+    "reproduced": "reproduced by the published rule",
+    "contradicted": "[bold]contradicted by the published rule[/]",
+    "not_computable": "not computable from their entities",
+}
+
+
+@click.command()
+@home
+@click.option("--by-calculator", is_flag=True, help="Show a row per calculator, too.")
+@as_json
+def summary(by_calculator: bool, as_json: bool) -> None:
+    """Show the figures over all labels, the finding last.
+
+    \b
+    Examples:
+      medcalc summary
+      medcalc summary --by-calculator
+    """
+    from medcalc_assets.storage.warehouse import Warehouse, home_folder
+
+    found = figures(Warehouse(home_folder()))
+    if as_json:
+        print_json(found)
+    else:
+        show(found, by_calculator)
+
+
+def figures(warehouse: "Warehouse") -> dict[str, Any]:
+    """All figures, by the keys of docs/json.md. Raises WarehouseError where a table is missing, or of two auditors."""
+    import polars as pl
+
+    from medcalc_assets.labels.attribution import CAUSES
+    from medcalc_assets.labels.decision import REASONS
+    from medcalc_assets.statistics.agreement import compare_with_physicians
+    from medcalc_assets.statistics.summary import NEEDED, summarise, totals
+    from medcalc_assets.storage import tables
+    from medcalc_assets.storage.warehouse import WarehouseError
+
+    needed = {name: tables.TABLES[name] for name in (*NEEDED, "raw_medcalc", "physician_consensus")}
+    found = {
+        name: warehouse.read(table, columns=[each for each in table.names if each not in TEXTS])
+        for name, table in needed.items()
+    }
+    raw, audits, maintained = found["raw_medcalc"], found["derivation_audit"], found["maintained_labels"]
+    auditors = maintained["auditor"].unique().sort().to_list()
+    if len(auditors) > 1:
+        raise WarehouseError(
+            f"Maintained labels were made with {' and '.join(auditors)}: run all partitions with one of them."
+        )
+    auditor = auditors[0] if auditors else "none"
+    by_calculator = summarise(found, auditor)
+    total = totals(by_calculator)
+    kinds = _counts(found["disagreement_scores"].filter(auditor=auditor)["relabel_kind"])
+    verdicts, reasons = _counts(audits["verdict"]), _counts(maintained["reason"])
+    physicians = compare_with_physicians(audits, found["relabels"], found["physician_consensus"], auditor)
+    return {
+        "simulated": bool(maintained["simulated"].any()),
+        "sources": raw["source"].unique().sort().to_list(),
+        "auditor": auditor,
+        "instances": total["instances"],
+        "calculators": by_calculator.height,
+        "output_types": _counts(raw["output_type"]),
+        "note_types": _counts(raw["note_type"]),
+        "derivation": {
+            **{verdict: verdicts.get(verdict, 0) for verdict in VERDICTS},
+            "original_rule_reproduces": int(audits["original_rule_reproduces"].sum()),
+            "suspects": total["suspects"],
+        },
+        "phase1": {
+            "audited": found["audit_flags"].filter(pl.col("status") != "not_audited", auditor=auditor).height,
+            "flagged": total["audit_flags"],
+        },
+        "relabels": {
+            "high_confidence": total["high_confidence"],
+            "deferred": total["deferred"],
+            **{name: kinds.get(kind, 0) for name, kind in (("numbers", "number"), ("dates", "date"), ("na", "na"))},
+            "agree": total["high_confidence"] - total["likely_errors"],
+        },
+        "likely_errors": {
+            "labels": total["likely_errors"],
+            "calculators": total["calculators_with_errors"],
+            "numbers": total["contested_numbers"],
+            "dates": total["contested_dates"],
+            "abstentions": total["contested_abstentions"],
+            "of_high_confidence": _share(total["likely_errors"], total["high_confidence"]),
+            "of_all": _share(total["likely_errors"], total["instances"]),
+            "by_cause": {cause: total[cause] for cause in CAUSES},
+        },
+        "physicians": pl.DataFrame(physicians).fill_nan(None).to_dicts(),
+        "maintained": {
+            **{name: total[name] for name in ("changed", "not_computable", "ambiguous", "unresolved")},
+            "by_reason": {reason: reasons.get(reason, 0) for reason in REASONS},
+        },
+        "by_calculator": by_calculator.to_dicts(),
+    }
+
+
+def _counts(values: "pl.Series") -> dict[str, int]:
+    return dict(values.value_counts(sort=True).iter_rows())
+
+
+def _share(part: int, of: int) -> dict[str, float] | None:
+    from medcalc_assets.statistics.estimates import proportion
+
+    found = proportion(part, of)
+    return {"share": found.value, "low": found.low, "high": found.high} if found.n else None
+
+
+def show(found: dict[str, Any], by_calculator: bool = False) -> None:
+    """The figures as tables, and in the last lines what they come to."""
+    from medcalc_assets.labels.attribution import CAUSES
+    from medcalc_assets.labels.decision import REASONS
+    from medcalc_assets.statistics.estimates import share
+
+    everything, errors, relabels = found["instances"], found["likely_errors"], found["relabels"]
+    console.print(
+        f"{everything:,} instances of {found['calculators']} calculators ({escape(', '.join(found['sources']))}): "
+        f"{_listed(found['output_types'])}; notes {_listed(found['note_types'])}",
+        soft_wrap=True,
+    )
+    derivation = Grid(title="Labels against their own entities, without a model", title_justify="left", show_header=False)
+    for verdict, meaning in VERDICTS.items():
+        count = found["derivation"][verdict]
+        derivation.add_row(meaning, f"{count:,} ({share(count, everything)})")
+    derivation.add_row("reproduced by the original rule", f"{found['derivation']['original_rule_reproduces']:,}")
+    derivation.add_row("suspects: contradicted, without a relabel", f"{found['derivation']['suspects']:,}")
+    console.print(derivation)
+
+    facts = Grid(title=f"Labels against the relabels of {escape(found['auditor'])}", title_justify="left", show_header=False)
+    audited = found["phase1"]["audited"]
+    facts.add_row("flagged by Phase 1", f"{found['phase1']['flagged']:,} of {audited:,}" if audited else "not audited")
+    facts.add_row(
+        "high-confidence relabels",
+        f"{relabels['high_confidence']:,}: {relabels['numbers']:,} numbers, {relabels['dates']:,} dates, "
+        f"{relabels['na']:,} N/A",
+    )
+    facts.add_row("deferred", f"{relabels['deferred']:,}")
+    facts.add_row("the relabel agrees", f"{relabels['agree']:,}")
+    facts.add_row(
+        "[bold]likely errors[/]",
+        f"[bold]{errors['labels']:,}[/]: {errors['numbers']:,} numbers, {errors['dates']:,} dates, "
+        f"{errors['abstentions']:,} abstentions",
+    )
+    for cause, meaning in CAUSES.items():
+        facts.add_row(f"  {cause}", f"{errors['by_cause'][cause]:,}: {meaning}")
+    console.print(facts)
+
+    agreement = Grid(title="Against physicians", title_justify="left")
+    for heading in ("label set", "agree", "Wilson 95%", "sMAPE %", "bootstrap 95%", "N"):
+        agreement.add_column(heading)
+    for row in found["physicians"]:
+        agreement.add_row(
+            escape(row["label_set"]),
+            f"{row['n_agree']}/{row['n']}",
+            f"{row['agreement_low']:.1%} to {row['agreement_high']:.1%}" if row["n"] else "",
+            f"{row['smape']:.2f}" if row["smape_n"] else "",
+            f"{row['smape_low']:.1f} to {row['smape_high']:.1f}" if row["smape_n"] else "",
+            str(row["smape_n"]),
+        )
+    console.print(agreement)
+
+    reasons = Grid("reason", "labels", "the maintained label is", title="Maintained labels", title_justify="left")
+    for reason, meaning in REASONS.items():
+        reasons.add_row(reason, f"{found['maintained']['by_reason'][reason]:,}", meaning)
+    console.print(reasons)
+    if by_calculator:
+        _show_by_calculator(found["by_calculator"])
+    _show_finding(found)
+
+
+def _show_by_calculator(rows: list[dict[str, Any]]) -> None:
+    grid = Grid(title="By calculator", title_justify="left", box=None, padding=(0, 1, 0, 0))
+    for heading in HEADINGS:
+        is_name = heading == "calculator"
+        grid.add_column(heading, justify="left" if is_name else "right", no_wrap=is_name)
+    for row in rows:
+        grid.add_row(row["calculator"], *(str(row[column] or "·") for column in list(HEADINGS.values())[1:]))
+    console.print(grid)
+    console.print(LEGEND, style="dim")
+
+
+def _show_finding(found: dict[str, Any]) -> None:
+    from medcalc_assets.statistics.estimates import share
+
+    everything, errors, maintained = found["instances"], found["likely_errors"], found["maintained"]
+    confident = found["relabels"]["high_confidence"]
+    console.print()
+    if found["simulated"]:
+        console.print(
+            "[bold yellow]SIMULATED[/]: votes and physicians are invented for the demo; they say nothing of real labels."
+        )
+    if confident:
+        console.print(
+            f"[bold]{errors['labels']:,} likely errors[/] in {errors['calculators']} calculators: "
+            f"{share(errors['labels'], everything)} of all {everything:,}, "
+            f"{share(errors['labels'], confident)} of the {confident:,} with a high-confidence relabel."
+        )
+    contradicted = found["derivation"]["contradicted"]
+    console.print(
+        f"[bold]{contradicted:,} labels[/] are contradicted by their own entities: {share(contradicted, everything)}."
+    )
+    console.print(
+        f"[bold]{maintained['changed']:,} labels[/] differ from the original one; of the maintained labels "
+        f"{maintained['not_computable']:,} are N/A, {maintained['ambiguous']:,} ambiguous, {maintained['unresolved']:,} "
+        "unresolved."
+    )
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {escape(value)}" for value, count in counts.items())
