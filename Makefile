@@ -35,8 +35,9 @@ bench: $(READY)  ## needs MEDCALC_REAL_DATA, the folder with medcalc_bench_v1_te
 	$(BIN)/python -m medcalc_assets_tests.bench_gemini
 	$(BIN)/python -m medcalc_assets_tests.bench_release
 
-docs: $(READY)  ## the table dictionary, after storage/tables.py was changed
+docs: $(READY)  ## the tables and the settings, after storage/tables.py or settings.py was changed
 	$(BIN)/python -m medcalc_assets.storage.tables > docs/tables.md
+	$(BIN)/python -m medcalc_assets.settings > docs/settings.md
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

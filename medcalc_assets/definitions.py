@@ -6,7 +6,7 @@ from medcalc_assets import defs
 from medcalc_assets.defs import auditors
 from medcalc_assets.defs.checks import checks_of
 from medcalc_assets.defs.releases import RELEASE, history_job, history_of_releases, release_job
-from medcalc_assets.defs.settings import Settings
+from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.defs.trace import trace_label
 from medcalc_assets.storage.io_manager import DuckDBIOManager
 
@@ -41,7 +41,12 @@ def assemble(settings: Settings) -> dg.Definitions:
         jobs=[*JOBS, trace_label, auditors.observe_models, auditors.re_audit],
         schedules=[auditors.watch_models],
         sensors=[auditors.new_models, history_of_releases, figures_after_labels],
-        resources={"settings": settings, "io_manager": DuckDBIOManager(home=settings.home)},
+        resources={
+            "votes": Votes(),
+            # The same for all runs: no launchpad offers to change them.
+            "settings": dg.ResourceDefinition(lambda _: settings, config_schema={}),
+            "io_manager": dg.IOManagerDefinition.hardcoded_io_manager(DuckDBIOManager(home=settings.home)),
+        },
         # One process for a whole run: DuckDB admits one writer, and a process a step would take most of the time.
         executor=dg.in_process_executor,
     )

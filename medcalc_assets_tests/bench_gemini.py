@@ -95,7 +95,7 @@ def cpu_beside_the_bare_client() -> None:
             places = asyncio.Semaphore(AT_ONCE)
 
             async def one(request: client.Request) -> None:
-                config = request.config()
+                config = client.config(request)
                 config.should_return_http_response = not typed
                 config.http_options = types.HttpOptions(timeout=60_000)
                 async with places:

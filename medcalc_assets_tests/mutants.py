@@ -29,6 +29,7 @@ CORE = {
     "calculators": "audit inputs rules units",
     "statistics": "agreement drift estimates summary",
     "auditors": "budget flow ledger prices replies",
+    "auditors/gemini": "replies",
     "physicians": "consensus packet",
     "release": "use versions",
 }
@@ -37,7 +38,7 @@ MODULES = [f"{folder}/{name}.py" for folder, names in CORE.items() for name in n
 
 def mirror(module: str) -> str:
     """The tests that are to notice an error in a module: the folder of its name where they are quick, else the file."""
-    folder, name = module.split("/")
+    folder, name = module.rsplit("/", 1)
     folder = "statistics" if module == "labels/agreement.py" else folder
     return folder if folder in ("labels", "calculators", "statistics") else f"{folder}/test_{name}"
 

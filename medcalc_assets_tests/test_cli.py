@@ -74,8 +74,8 @@ def test_an_unknown_partition_is_wrong_usage_that_names_the_known_ones():
     ("arguments", "message"),
     [
         (("run", "--source", "nowhere.csv"), "nowhere.csv does not exist"),
-        (("run", "--auditor", "oracle"), "MEDCALC_AUDITOR is 'oracle'"),
-        (("run", "--authors", "nowhere"), "MEDCALC_AUTHORS names the folder"),
+        (("run", "--auditor", "oracle"), "MEDCALC_AUDITOR (--auditor) is 'oracle'"),
+        (("run", "--authors", "nowhere"), "MEDCALC_AUTHORS (--authors) names the folder"),
         (("summary",), "does not exist yet: run the chain first"),
         (("export",), "does not exist yet: run the chain first"),
     ],

@@ -119,8 +119,8 @@ def test_the_commands_of_a_how_to_are_commands_with_their_options(name):
     """They are run by the README and the tutorial; here each is parsed, and goes no further."""
     for command in commands(f"docs/how-to/{name}.md"):
         if command.startswith(MEDCALC):
-            asked, *arguments = shlex.split(command)[1:]
-            main.get_command(click.Context(main), asked).make_context(asked, arguments)
+            name, found, arguments = main.resolve_command(click.Context(main), shlex.split(command)[1:])
+            found.make_context(name, arguments)
 
 
 @pytest.mark.parametrize("name", ["engineer"])

@@ -263,6 +263,8 @@ def test_a_release_passes_its_gates_and_opens_with_datasets(candidate, tmp_path)
     )  # 66, and 3 by physicians
     assert manifest["changes"] == {"v1.0": {"major": 281}}
     assert not manifest["demo"]
+    sure = dict(candidate.labels["Confidence"].value_counts().iter_rows())
+    assert sure == {"two ways": 694, "one way": 127, "physician": 50, "none": 176}
     opened = datasets.load_dataset(str(candidate.folder), cache_dir=str(tmp_path))["test"]
     assert (opened.num_rows, sum(opened["Evaluation"])) == (INSTANCES["test"], 871)
 
@@ -303,6 +305,7 @@ def test_the_trace_of_a_label_says_what_became_of_it_and_why(chain, uid, headlin
     story = trace(rows_of(chain.settings.warehouse, uid), [])
     assert story.startswith(f"# Label {uid} {headline}\n")
     assert told in story
+    assert "simulated" not in story
 
 
 def test_the_report_has_the_figures_of_the_paper(chain, tmp_path):

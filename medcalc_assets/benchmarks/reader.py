@@ -7,7 +7,7 @@ import ast
 import csv
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,20 @@ class Source:
         with self._file().open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
+    def require(self) -> None:
+        """Raise SourceError if this is no benchmark, as far as the head of a file shows; the Hub is not asked."""
+        if self.setting in (DEMO, "hf", "hf:train"):
+            return
+        path = self._file()
+        try:
+            columns = list(pl.read_parquet_schema(path)) if path.suffix.lower() == ".parquet" else _header(path)
+        except (OSError, UnicodeDecodeError, csv.Error, pl.exceptions.PolarsError) as error:
+            raise SourceError(
+                f"{self.setting} is no {path.suffix.lower()} file that can be read: {error}. "
+                "Check MEDCALC_SOURCE (--source)."
+            ) from error
+        self._require_columns([KEY_SPELLINGS[0] if name == KEY_SPELLINGS[1] else name for name in columns])
+
     def instances(self) -> Iterator[pl.DataFrame]:
         """All instances in batches, as rows of `raw_medcalc`.
 
@@ -66,11 +80,7 @@ class Source:
         first_row: dict[int, int] = {}
         row_number = 1  # the header
         for batch in self._batches():
-            if missing := [name for name in COLUMNS if name not in batch.columns]:
-                raise SourceError(
-                    f"{self.setting}: column {', '.join(map(repr, missing))} is missing. A MedCalc-Bench v1.0 file has "
-                    f"{', '.join(COLUMNS)} ({KEY_SPELLINGS[1]!r} will do for {KEY_SPELLINGS[0]!r})."
-                )
+            self._require_columns(batch.columns)
             rows = []
             for cells in batch.select(list(COLUMNS)).iter_rows(named=True):
                 row_number += 1
@@ -126,6 +136,13 @@ class Source:
             "row_sha256": hashlib.sha256(json.dumps(list(cells.values())).encode()).hexdigest(),
         }
 
+    def _require_columns(self, names: Sequence[str]) -> None:
+        if missing := [name for name in COLUMNS if name not in names]:
+            raise SourceError(
+                f"{self.setting} (MEDCALC_SOURCE, --source): column {', '.join(map(repr, missing))} is missing. A "
+                f"MedCalc-Bench v1.0 file has {', '.join(COLUMNS)} ({KEY_SPELLINGS[1]!r} will do for {KEY_SPELLINGS[0]!r})."
+            )
+
     @property
     def _split(self) -> str:
         return "train" if self.setting.endswith(":train") else "test"
@@ -133,9 +150,12 @@ class Source:
     def _file(self) -> Path:
         path = Path(self.setting)
         if path.suffix.lower() not in (".csv", ".parquet"):
-            raise SourceError(f"MEDCALC_SOURCE is {self.setting!r}: give demo, hf, hf:train, or a .csv or .parquet file.")
+            raise SourceError(
+                f"MEDCALC_SOURCE (--source) is {self.setting!r}: give demo, hf, hf:train, or a .csv or .parquet file."
+            )
         if not path.is_file():
-            raise SourceError(f"{self.setting} does not exist (seen from {Path.cwd()}): check MEDCALC_SOURCE.")
+            missing = "is no file" if path.exists() else "does not exist"
+            raise SourceError(f"{self.setting} {missing} (seen from {Path.cwd()}): check MEDCALC_SOURCE (--source).")
         return path
 
     def _batches(self) -> Iterator[pl.DataFrame]:
@@ -168,10 +188,8 @@ class Source:
         # Streamed, so that nothing is cached by path and modification time, and memory does not grow with the file.
         if path.suffix.lower() == ".parquet":
             return datasets.load_dataset("parquet", data_files=str(path), split="train", streaming=True)
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header = next(csv.reader(file), [])
         # All cells as text: types inferred by column would turn '01/02/2003' and 'N/A' into something else.
-        text = datasets.Features({name: datasets.Value("string") for name in header})
+        text = datasets.Features({name: datasets.Value("string") for name in _header(path)})
         return datasets.load_dataset(
             "csv",
             data_files=str(path),
@@ -181,6 +199,11 @@ class Source:
             keep_default_na=False,
             chunksize=BATCH,
         )
+
+
+def _header(path: Path) -> list[str]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return next(csv.reader(file), [])
 
 
 def label_in(cell: object, column: str, where: str) -> Label:

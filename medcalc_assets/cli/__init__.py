@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
+from functools import wraps
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -49,26 +50,29 @@ REMEDIES = {
 }
 
 
-def setting(name: str, variable: str, description: str) -> Callable[[Any], Any]:
-    """An option that sets an environment variable, from which every part of the project reads its settings."""
+def setting(name: str) -> Callable[[Any], Any]:
+    """An option that sets the environment variable of a setting. Before the command starts, what it names is looked for."""
 
-    def put(_context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
-        if value is not None:
-            os.environ[variable] = value
+    def with_option(command: Callable[..., None]) -> Callable[..., None]:
+        from medcalc_assets.settings import ProjectSettings, meaning, option, variable
 
-    return click.option(name, expose_value=False, callback=put, help=f"{description} [{variable}]")
+        def put(_context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+            if value is not None:
+                os.environ[variable(name)] = value
+
+        @wraps(command)
+        def checked(**arguments: Any) -> None:
+            ProjectSettings.from_environment().require(name)
+            command(**arguments)
+
+        told = f"{meaning(ProjectSettings.model_fields[name])} [{variable(name)}]".replace("`", "")
+        return click.option(option(name), expose_value=False, callback=put, help=told)(checked)
+
+    return with_option
 
 
-home = setting("--home", "MEDCALC_HOME", "Folder of the warehouse; ./data by default.")
-source = setting("--source", "MEDCALC_SOURCE", "demo (the default), hf, hf:train, or a CSV or Parquet file of v1.0.")
-authors = setting("--authors", "MEDCALC_AUTHORS", "Folder with the authors' files.")
-auditor = setting(
-    "--auditor", "MEDCALC_AUDITOR", "Whose votes count: simulated, authors, none, or a model id such as gemini-2.5-pro."
-)
-tools = setting("--tools", "MEDCALC_TOOLS", "What Gemini may use: search,code (the default), search, code or none.")
-voting = setting("--voting", "MEDCALC_VOTING", "adaptive (the default: until it is settled) or full (always five).")
-mode = setting("--mode", "MEDCALC_MODE", "online (the default) or batch (half the price, within a day).")
-max_usd = setting("--max-usd", "MEDCALC_MAX_USD", "What the calls of this run may cost; no limit by default.")
+home, source, authors, auditor = setting("home"), setting("source"), setting("authors"), setting("auditor")
+tools, voting, mode, max_usd = setting("tools"), setting("voting"), setting("mode"), setting("max_usd")
 as_json = click.option("--json", "as_json", is_flag=True, help="Write one JSON document instead; its keys: docs/json.md.")
 
 

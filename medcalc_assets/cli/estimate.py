@@ -27,6 +27,9 @@ def show_estimate(as_json: bool) -> None:
     Example:
       medcalc estimate --source hf --auditor gemini-2.5-pro
     """
+    from medcalc_assets.settings import ProjectSettings
+
+    ProjectSettings.from_environment().require_model()
     import polars as pl
 
     from medcalc_assets.auditors.calls import estimate
@@ -35,7 +38,7 @@ def show_estimate(as_json: bool) -> None:
     from medcalc_assets.defs.settings import Settings
 
     settings = Settings.from_environment()
-    model = settings.gemini(settings.auditor_that_counts)
+    model = settings.model(settings.auditor_that_counts)
     instances = pl.concat(settings.benchmark.instances())
     estimates = {task.name: estimate(model, task, as_seen(task.sees, instances)) for task in (AUDIT, RELABEL)}
     if as_json:

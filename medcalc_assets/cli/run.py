@@ -54,13 +54,16 @@ def run(chosen: tuple[Any, ...]) -> None:
       medcalc run -c glasgow_coma_score -c child_pugh
       medcalc run --source hf --auditor gemini-2.5-pro --max-usd 100
     """
+    from medcalc_assets.settings import ProjectSettings
+
+    ProjectSettings.from_environment().require_votes()
     import dagster as dg
 
     from medcalc_assets.calculators import KEYS
     from medcalc_assets.cli.instance import QUIET, instance_of_dagster
     from medcalc_assets.cli.summary import figures, show
     from medcalc_assets.definitions import assemble
-    from medcalc_assets.defs.settings import BUDGET, Settings
+    from medcalc_assets.defs.settings import Settings
     from medcalc_assets.defs.stage import tags_of_runs
 
     settings = Settings.from_environment()
@@ -71,12 +74,13 @@ def run(chosen: tuple[Any, ...]) -> None:
         soft_wrap=True,
     )
     jobs = {name: definitions.resolve_job_def(name) for name in ("chain", "figures")}
-    runs = [(jobs["chain"], tags) for tags in tags_of_runs([each.slug for each in chosen] or KEYS)] + [(jobs["figures"], {})]
-    one_budget = {BUDGET: uuid.uuid4().hex}
+    one_budget = QUIET | {"resources": {"votes": {"config": {"budget": uuid.uuid4().hex}}}}
+    of_labels = [(jobs["chain"], tags, one_budget) for tags in tags_of_runs([each.slug for each in chosen] or KEYS)]
+    runs = [*of_labels, (jobs["figures"], {}, QUIET)]
     failed_checks: list[dg.AssetCheckEvaluation] = []
-    with instance_of_dagster() as instance, _progress(sum(len(job.nodes) for job, _ in runs)) as hook:
-        for job, tags in runs:
-            result = job.with_hooks({hook}).execute_in_process(instance=instance, tags=tags | one_budget, run_config=QUIET)
+    with instance_of_dagster() as instance, _progress(sum(len(job.nodes) for job, *_ in runs)) as hook:
+        for job, tags, config in runs:
+            result = job.with_hooks({hook}).execute_in_process(instance=instance, tags=tags, run_config=config)
             failed_checks += [check for check in result.get_asset_check_evaluations() if not check.passed]
     for check in failed_checks:
         found = {name: value.value for name, value in check.metadata.items()}

@@ -27,6 +27,7 @@ from starlette.websockets import WebSocketClose
 from medcalc_assets.cli import auditor, authors, console, home, source
 from medcalc_assets.cli.instance import instance_of_dagster
 from medcalc_assets.errors import MedcalcError
+from medcalc_assets.settings import ProjectSettings
 
 ADDRESS = "127.0.0.1"
 HOSTS = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", re.IGNORECASE)
@@ -99,6 +100,7 @@ def ui(port: int) -> None:
     Example:
       medcalc ui --source hf
     """
+    ProjectSettings.from_environment()
     for each in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, lambda number, _frame: sys.exit(128 + number))
     try:

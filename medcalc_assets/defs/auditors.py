@@ -13,7 +13,7 @@ from medcalc_assets.auditors.calls import call_rows, served_lately
 from medcalc_assets.auditors.prices import known_price
 from medcalc_assets.auditors.protocol import Derivation, Question, as_seen, columns_of
 from medcalc_assets.calculators import KEYS
-from medcalc_assets.defs.settings import ASKED_AUDITOR, MAX_USD, SAMPLE, Settings
+from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.defs.stage import AFTER_LABELS, WAITS_FOR_LABELS, columns, describe, so_far, stage, tags_of_runs
 from medcalc_assets.statistics.drift import drift, with_kappa
 from medcalc_assets.storage.tables import AUDITOR_DRIFT, INSTANCE_KEYS, LLM_CALLS
@@ -64,7 +64,7 @@ def auditor_drift(
 def gemini_models(context: dg.OpExecutionContext, settings: Settings) -> dg.ObserveResult:
     from medcalc_assets.auditors.gemini.client import available_models  # the SDK takes a second to import
 
-    watched = {name: facts for name, facts in available_models().items() if fnmatch(name, settings.watched)}
+    watched = {name: facts for name, facts in available_models().items() if fnmatch(name, settings.watch)}
     metadata: dict[str, Any] = {"models": sorted(watched), "listed": dg.MetadataValue.json(watched)}
     before = _observed(context.instance)
     if before is not None:
@@ -89,7 +89,8 @@ re_audit = dg.define_asset_job(
     dg.AssetSelection.assets(
         "audit_votes", "audit_flags", "relabel_votes", "relabels", "llm_calls", "disagreement_scores", "label_events"
     ),
-    description="The votes of one more model beside those that count. The run's tags name it, and what it may cost.",
+    description="The votes of one more model beside those that count. Which one, and what it may cost, is said in the "
+    "launchpad: `resources: votes: config:`.",
 )
 
 
@@ -118,9 +119,12 @@ def new_models(context: dg.SensorEvaluationContext, settings: Settings) -> Itera
         yield dg.SkipReason(f"The price of {', '.join(waiting)} is unknown: add it to auditors/prices.toml.")
     for model in new:
         if budget and model not in waiting:
-            tags = {ASKED_AUDITOR: model, MAX_USD: budget, **next(tags_of_runs(KEYS))}
-            tags |= {SAMPLE: settings.reaudit_sample} if settings.reaudit_sample else {}
-            yield dg.RunRequest(run_key=f"re-audit with {model}", tags=tags)
+            votes = Votes(auditor=model, max_usd=budget, sample=settings.reaudit_sample)
+            yield dg.RunRequest(
+                run_key=f"re-audit with {model}",
+                run_config=dg.RunConfig(resources={"votes": votes}),
+                tags=next(tags_of_runs(KEYS)),
+            )
             audited.add(model)
     context.update_cursor(json.dumps(sorted(audited)))
 

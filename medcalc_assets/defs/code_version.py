@@ -53,8 +53,10 @@ class Sources:
     def _code(self, symbol: Symbol) -> tuple[str, tuple[Symbol, ...]]:
         """The code of a definition, and what it uses; nothing for a name that its module does not define."""
         module = self.module(symbol[0])
-        node = module and module.definition(symbol[1])
-        return (ast.unparse(node), tuple(module.uses(node))) if module and node else ("", ())
+        if module is None:
+            return "", ()
+        node = module.definition(symbol[1])
+        return (ast.unparse(node), tuple(module.uses(node))) if node else ("", tuple(module.inherited(symbol[1])))
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,14 @@ class Module:
     def definition(self, name: str) -> ast.AST | None:
         """None for what is not defined here, such as the member of a base class."""
         return self.definitions.get(name) if name else self.tree
+
+    def inherited(self, name: str) -> Iterator[Symbol]:
+        """Where a member that its class does not define itself may be defined: in its base classes of this package."""
+        owner, _, member = name.partition(".")
+        node = self.definitions.get(owner)
+        for base in node.bases if member and isinstance(node, ast.ClassDef) else ():
+            for module, of_class in self._within(base, {}):
+                yield module, f"{of_class}.{member}"
 
     def uses(self, node: ast.AST) -> Iterator[Symbol]:
         """The definitions of this package that a definition uses."""

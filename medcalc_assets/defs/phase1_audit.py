@@ -5,7 +5,7 @@ import polars as pl
 
 from medcalc_assets.auditors.protocol import Derivation, columns_of, votes_frame
 from medcalc_assets.auditors.tasks import AUDIT, version
-from medcalc_assets.defs.settings import Settings
+from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.defs.source import instances_of
 from medcalc_assets.defs.stage import CALLS, MODEL_CALLS, columns, describe, stage
 from medcalc_assets.labels.voting import asked, audit_verdicts
@@ -18,9 +18,11 @@ from medcalc_assets.storage.tables import AUDIT_FLAGS, AUDIT_VOTES, INSTANCE_KEY
     pool=MODEL_CALLS,
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *columns_of(Derivation)[1:])},
 )
-def audit_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
-    instances, votes = settings.votes(AUDIT, raw_medcalc, context.run)
-    frame = votes_frame(AUDIT_VOTES, votes, instances)
+def audit_votes(
+    context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, settings: Settings, votes: Votes
+) -> pl.DataFrame:
+    instances, cast = settings.votes(AUDIT, raw_medcalc, votes, context.run.run_id)
+    frame = votes_frame(AUDIT_VOTES, cast, instances)
     describe(context, frame, settings.auditor_that_counts, **CALLS)
     return frame
 

@@ -5,7 +5,7 @@ import polars as pl
 
 from medcalc_assets.auditors.protocol import Question, columns_of, votes_frame
 from medcalc_assets.auditors.tasks import RELABEL, version
-from medcalc_assets.defs.settings import Settings
+from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.defs.source import instances_of
 from medcalc_assets.defs.stage import CALLS, MODEL_CALLS, columns, describe, stage
 from medcalc_assets.labels import value
@@ -19,9 +19,11 @@ from medcalc_assets.storage.tables import INSTANCE_KEYS, RELABEL_VOTES, RELABELS
     pool=MODEL_CALLS,
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *columns_of(Question)[1:])},
 )
-def relabel_votes(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
-    instances, votes = settings.votes(RELABEL, raw_medcalc, context.run)
-    frame = votes_frame(RELABEL_VOTES, votes, instances)
+def relabel_votes(
+    context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, settings: Settings, votes: Votes
+) -> pl.DataFrame:
+    instances, cast = settings.votes(RELABEL, raw_medcalc, votes, context.run.run_id)
+    frame = votes_frame(RELABEL_VOTES, cast, instances)
     describe(context, frame, settings.auditor_that_counts, **CALLS)
     return frame
 

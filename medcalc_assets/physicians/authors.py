@@ -21,6 +21,10 @@ UID, CALCULATOR, ORIGINAL, RELABEL = "uid", "Calculator Name", "y_orig", "y_new"
 PHYSICIAN, RATIONALE = "y* (Physician label)", "Physician Note (Optional)"
 REQUIRED = (UID, CALCULATOR, ORIGINAL, RELABEL, PHYSICIAN, RATIONALE)
 
+REMEDY = (
+    "MEDCALC_AUTHORS (--authors) names the folder of the authors' files (repository validate-medcalc-labels); "
+    "get the file again."
+)
 SEVERAL_ANSWERS = "Multiple"
 """A physician's cell for a note with several defensible answers. The authors' final labels hold it as N/A."""
 
@@ -38,6 +42,12 @@ class AuthorsFiles:
     @property
     def path(self) -> Path:
         return self.folder / FILE
+
+    def require(self) -> None:
+        """Raise AuthorsFileError if the folder is without the file, or it is no spreadsheet."""
+        if not zipfile.is_zipfile(self.path):
+            there = "is no spreadsheet" if self.path.is_file() else "does not exist"
+            raise AuthorsFileError(f"{self.path} {there}. {REMEDY}")
 
     def relabels(self, instances: pl.DataFrame, calculators: Collection[str]) -> pl.DataFrame:
         """Rows of `relabels` for all instances (`uid`, keys, `label_*`) of these calculators.
@@ -110,10 +120,7 @@ class AuthorsFiles:
                 if row[UID] is not None:  # the sheet has empty rows at its end
                     yield {**{name: row[name] for name in REQUIRED}, "row": number}
         except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-            raise AuthorsFileError(
-                f"{self.path} cannot be read: {error}. MEDCALC_AUTHORS names the folder of the authors' files "
-                "(repository validate-medcalc-labels); get the file again."
-            ) from error
+            raise AuthorsFileError(f"{self.path} cannot be read: {error}. {REMEDY}") from error
 
     def _label(self, row: dict[str, Any], column: str) -> Label | None:
         cell = row[column]

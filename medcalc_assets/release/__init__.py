@@ -1,1 +1,1 @@
-"""What leaves the project: the story of a single label, its page, packets for physicians, and releases. No Dagster."""
+"""What leaves the project: the maintained labels as files, released under a version or as a working copy. No Dagster."""

@@ -12,13 +12,12 @@ from typing import Any
 import polars as pl
 
 from medcalc_assets.auditors.tasks import PACKAGE, PROMPTS
-from medcalc_assets.benchmarks.spec import COLUMNS
 from medcalc_assets.calculators import CALCULATORS
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.value import columns
 from medcalc_assets.release import use
-from medcalc_assets.release.formats import maintained_benchmark
-from medcalc_assets.release.releases import MANIFEST, Releases, sha256
+from medcalc_assets.release.formats import IN_CSV, maintained_benchmark
+from medcalc_assets.release.releases import MANIFEST, ReleaseError, Releases, sha256
 from medcalc_assets.release.versions import (
     FIRST,
     LEVELS,
@@ -33,6 +32,9 @@ from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import Warehouse
 from medcalc_assets.templates import templates
 from medcalc_assets.version import __version__
+
+CANDIDATE = "-candidate"
+"""Follows the version in the names of a working copy."""
 
 
 def build(
@@ -62,7 +64,7 @@ def build(
     since = {name: f"{stem}_changes_since_{name}.csv" for name in comparisons}
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    labels.select(*COLUMNS, *USES, "Use Because").write_csv(folder / names["csv"])
+    labels.select(IN_CSV).write_csv(folder / names["csv"])
     labels.write_parquet(folder / names["parquet"], compression="zstd", statistics=False)
     for name, changed in comparisons.items():
         changed.write_csv(folder / since[name])
@@ -78,7 +80,9 @@ def build(
         "split": "train" if source == "hf:train" else "test",
     }
     render = templates().get_template
-    card = render("README.md.j2").render(**facts, **figures, **_tables(labels), files=names, since=since, levels=LEVELS)
+    card = render("README.md.j2").render(
+        **facts, **figures, **_tables(labels), files=names, since=since, levels=LEVELS, is_release=not suffix
+    )
     (folder / "README.md").write_text(card, encoding="utf-8")
     listed = {name: changed.to_dicts() for name, changed in comparisons.items()}
     changelog = render("CHANGELOG.md.j2").render(version=title, demo=demo, comparisons=listed)
@@ -103,21 +107,28 @@ def export(warehouse: Warehouse, releases: Releases, folder: Path) -> list[Path]
     """Write a working copy of the next release into a folder, beside what is there, and return its files.
 
     It is what `build` makes, under the version that it could have and the word `candidate`: no gate has looked at it. Each
-    file appears whole or not at all. Raises what `build` raises.
+    file appears whole or not at all. Raises what `build` raises, and ReleaseError where it would replace a file that is of
+    no earlier working copy.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    is_copy = any(folder.glob(f"*{CANDIDATE}.parquet"))
     with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished") as unfinished:
         copy = Path(unfinished) / "copy"
-        build(warehouse, releases, None, copy, "-candidate")
-        return [path.replace(folder / path.name) for path in sorted(copy.iterdir())]
+        build(warehouse, releases, None, copy, CANDIDATE)
+        made = sorted(copy.iterdir())
+        if not is_copy and (others := [path.name for path in made if (folder / path.name).exists()]):
+            raise ReleaseError(f"{folder} has a {others[0]} that is not ours to replace: give a folder of its own.")
+        return [path.replace(folder / path.name) for path in made]
 
 
 def with_grounds(raw: pl.DataFrame, maintained: pl.DataFrame, audits: pl.DataFrame) -> pl.DataFrame:
     """The benchmark in the columns of v1.0, and beside each label its grounds, its confidence and its uses."""
-    beside = maintained.join(audits, on="uid", validate="1:1").select(
+    grounds = maintained.join(audits, on="uid", validate="1:1").with_columns(
+        use.confidence().alias("confidence"), *use.uses()
+    )
+    beside = grounds.select(
         pl.col("uid").alias("Row Number"),
-        use.confidence().alias("Confidence"),
-        *(expression.alias(name) for expression, name in zip(use.uses(), (*USES, "Use Because"), strict=True)),
+        *(pl.col(name.lower().replace(" ", "_")).alias(name) for name in ("Confidence", *USES, "Use Because")),
     )
     return maintained_benchmark(raw, maintained).join(beside, on="Row Number", validate="1:1")
 

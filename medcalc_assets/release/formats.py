@@ -7,9 +7,14 @@ import polars as pl
 from medcalc_assets.benchmarks.spec import COLUMNS
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.value import as_text, columns
+from medcalc_assets.release.versions import USES
 
 BESIDE = ("State", "Reason", "Evidence", "Assumptions", "Auditor", "Simulated")
 """What is said beside a label, in columns of the maintained labels."""
+IN_CSV = (*COLUMNS, *USES, "Use Because")
+"""What of it the CSV has: first the columns of v1.0 in their order, so that a harness made for v1.0 reads it."""
+SIMULATED = "[SIMULATED] "
+"""How the explanation of a simulated label begins."""
 
 
 def maintained_benchmark(raw: pl.DataFrame, maintained: pl.DataFrame) -> pl.DataFrame:
@@ -42,7 +47,7 @@ def maintained_benchmark(raw: pl.DataFrame, maintained: pl.DataFrame) -> pl.Data
         pl.col("reason").replace_strict(REASONS, return_dtype=pl.String),
         "label_text",
     )
-    said = pl.when("simulated").then(pl.lit("[SIMULATED] ")).otherwise(pl.lit(""))
+    said = pl.when("simulated").then(pl.lit(SIMULATED)).otherwise(pl.lit(""))
     return (
         rows.with_columns(  # all at once, so that the original label is read before it is replaced
             *(pl.when(stays).then(old).otherwise(spelt(new)).alias(old) for old, new in final.items()),

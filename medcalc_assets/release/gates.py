@@ -3,22 +3,23 @@
 import json
 import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from medcalc_assets.benchmarks.spec import COLUMNS
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.errors import MedcalcError
-from medcalc_assets.labels.limits import limits
+from medcalc_assets.labels.limits import accepts, limits
 from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.simulated import is_simulated
+from medcalc_assets.labels.value import Label, OutputType
 from medcalc_assets.release.build import build
+from medcalc_assets.release.formats import IN_CSV, SIMULATED
 from medcalc_assets.release.releases import MANIFEST, Releases, labels_in, manifest_of, sha256, tampered
 from medcalc_assets.release.use import use_of
-from medcalc_assets.release.versions import USES, Version, changes, require_version
+from medcalc_assets.release.versions import Version, changes, require_version
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import Warehouse
 
@@ -73,9 +74,9 @@ def every_label_has_evidence(candidate: Candidate) -> Iterator[str]:
         named = json.loads(text or "{}")
         if lacking := [name for name in MUST_NAME.get(reason, ()) if named.get(name) is None]:
             yield f"uid {uid} is {reason}, and its evidence does not name {', '.join(lacking)}"
-        if reason not in MUST_NAME:
+        elif reason not in MUST_NAME:
             yield f"uid {uid} has the reason {reason!r}, which is none"
-        elif (evidence := named.get(GIVES[reason])) and not _same(answer, str(evidence)):
+        elif not _same(answer, evidence := named.get(GIVES[reason])):
             yield f"uid {uid} is {answer}, and its evidence ({GIVES[reason]}) is {evidence}"
         if reason == "ambiguous" and len(set(json.loads(assumptions or "{}").values())) < 2:
             yield f"uid {uid} is ambiguous, and its assumptions do not name two conventions with two values"
@@ -88,7 +89,7 @@ def explanations_tell_the_labels(candidate: Candidate) -> Iterator[str]:
     for uid, answer, told, simulated, was, explained in labels.join(
         original, left_on="Row Number", right_on="uid"
     ).iter_rows():
-        mark = "[SIMULATED] " if simulated else ""
+        mark = SIMULATED if simulated else ""
         if not told.startswith(mark):
             yield f"uid {uid}: the explanation does not say that it is simulated"
         told = told.removeprefix(mark)
@@ -181,8 +182,7 @@ def no_uid_lost_or_added(candidate: Candidate) -> Iterator[str]:
             yield f"{name}: {len(added)} added, such as uid {min(added)}"
         if uids.n_unique() != len(uids):
             yield f"{name}: a uid occurs twice"
-    same = [*COLUMNS, *USES, "Use Because"]
-    if not labels.select(same).cast(pl.String).equals(table.select(same)):
+    if not labels.select(IN_CSV).cast(pl.String).equals(table.select(IN_CSV)):
         yield "CSV and Parquet file differ"
 
 
@@ -193,6 +193,14 @@ def policy_on_every_label(candidate: Candidate) -> Iterator[str]:
     ).iter_rows():
         if tuple(said) != use_of(reason, simulated):
             yield f"uid {uid} is {reason}, simulated: {simulated}, and says {said}"
+
+
+def confidence_follows_from_evidence(candidate: Candidate) -> Iterator[str]:
+    """The confidence of every label is what its reason, and the published rule's value in its evidence, make it."""
+    names = ["Row Number", "Reason", "Output Type", "Evidence", "Confidence"]
+    for uid, reason, output_type, text, said in candidate.labels.select(names).iter_rows():
+        if said != (found := _confidence(reason, output_type, json.loads(text or "{}"))):
+            yield f"uid {uid} is {reason}: by its evidence its confidence is {found!r}, and not {said!r}"
 
 
 def same_bytes_again(candidate: Candidate) -> Iterator[str]:
@@ -255,6 +263,7 @@ GATES: dict[str, Callable[[Candidate], Iterator[str]]] = {
         simulated_says_demo,
         no_uid_lost_or_added,
         policy_on_every_label,
+        confidence_follows_from_evidence,
         same_bytes_again,
         released_is_untouched,
         version_tells_the_change,
@@ -262,15 +271,32 @@ GATES: dict[str, Callable[[Candidate], Iterator[str]]] = {
 }
 
 
-def _same(answer: str, evidence: str) -> bool:
-    """Whether a label as a release has it, and as evidence has it, are the same but for spelling."""
+def _label(text: object) -> Label | None:
+    """The label that evidence names; None for none."""
     try:
-        label, other = parse_label(answer), parse_label(evidence)
+        return parse_label(text)
     except LabelError:
+        return None
+
+
+def _same(answer: str, evidence: object) -> bool:
+    """Whether a label as a release has it, and as evidence has it, are the same but for spelling."""
+    label, other = _label(answer), _label(evidence)
+    if label is None or other is None:
         return False
     if label.number is None or other.number is None:
         return label == other
     return math.isclose(label.number, other.number, rel_tol=1e-6, abs_tol=1e-6)
+
+
+def _confidence(reason: str, output_type: OutputType, evidence: Mapping[str, object]) -> str:
+    """What `use.confidence` has to say, from the file alone."""
+    if reason in ("physician", "physician_confirms"):
+        return "physician"
+    if reason not in ("confirmed", "relabelled"):
+        return "none"
+    label, published = _label(evidence.get(GIVES[reason])), _label(evidence.get("published_rule"))
+    return "two ways" if label and published and accepts(label, published, output_type) else "one way"
 
 
 def _answers(candidate: Candidate) -> Iterator[tuple]:  # type: ignore[type-arg]

@@ -39,19 +39,20 @@ def use_of(reason: str, simulated: bool) -> Use:
 
 def uses() -> list[pl.Expr]:
     """`evaluation`, `reward` and `use_because` of the labels in a frame that has `reason` and `simulated`."""
-    names = {"evaluation": pl.Boolean(), "reward": pl.Boolean(), "use_because": pl.String()}
+    by_field = {field: {reason: getattr(use, field) for reason, use in USES.items()} for field in Use._fields}
     return [
         pl.when("simulated")
-        .then(pl.lit(SIMULATED[place]))
-        .otherwise(pl.col("reason").replace_strict({reason: use[place] for reason, use in USES.items()}, return_dtype=dtype))
-        .alias(name)
-        for place, (name, dtype) in enumerate(names.items())
+        .then(pl.lit(getattr(SIMULATED, field)))
+        .otherwise(pl.col("reason").replace_strict(said, return_dtype=pl.String if field == "why" else pl.Boolean))
+        .alias("use_because" if field == "why" else field)
+        for field, said in by_field.items()
     ]
 
 
 def confidence() -> pl.Expr:
     """A key of CONFIDENCE for the labels in a frame that has `reason`, `final_*`, limits and `published_*`."""
-    number = pl.col("published_number").is_between("lower_number", "upper_number")
+    slack = 1e-9 * pl.col("upper_number").abs()  # as of `accepts`
+    number = pl.col("published_number").is_between(pl.col("lower_number") - slack, pl.col("upper_number") + slack)
     same = (
         pl.when(final_kind="number").then(number).otherwise(pl.col("published_date").eq_missing(pl.col("final_date")))
     ) & (pl.col("published_kind") == pl.col("final_kind"))

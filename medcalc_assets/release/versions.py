@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple, Self
 
 import polars as pl
 
+from medcalc_assets.benchmarks.spec import COLUMNS
 from medcalc_assets.errors import MedcalcError
 
 Level = Literal["major", "minor", "patch"]
@@ -67,7 +68,7 @@ def as_original(release: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:
     nothing = [pl.lit(None, release.schema[name]).alias(name) for name in (*USES, *GROUNDS)]
     answers = raw.select(
         pl.col("uid").alias("Row Number"),
-        *(pl.col(ours).alias(name) for ours, name in zip(("label_text", "lower_text", "upper_text"), ANSWERS, strict=False)),
+        *(pl.col(COLUMNS[name]).alias(name) for name in ANSWERS if name in COLUMNS),
         State=pl.lit("computable"),
     )
     return release.drop(ANSWERS).with_columns(nothing).join(answers, on="Row Number", validate="1:1").select(release.columns)

@@ -42,7 +42,7 @@ def disagreement_by_calculator(figures: pl.DataFrame, auditor: str) -> str:
 
 
 def original_against_relabels(scores: pl.DataFrame, auditor: str) -> str:
-    """Released against recomputed numbers, both on a symmetric log scale."""
+    """Original against recomputed numbers, both on a symmetric log scale."""
     numbers = scores.filter(comparison="relative")
     figure = _figure(6, 6)
     axes = figure.subplots()
@@ -57,7 +57,7 @@ def original_against_relabels(scores: pl.DataFrame, auditor: str) -> str:
     axes.set(xlabel="original label", ylabel=f"recomputed label ({auditor})")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-    return _image(figure, "Released against recomputed labels")
+    return _image(figure, "Original against recomputed labels")
 
 
 def _figure(width: float, height: float) -> "Figure":

@@ -83,7 +83,7 @@ def _headline(rows: Rows, out: Iterable[str]) -> str:
     instance, maintained = rows["raw_medcalc"][0], rows["maintained_labels"][0]
     original, final = from_row(instance, "label"), from_row(maintained, "final")
     change = "stays" if original == final else f"was {shown(original, instance)} and is now"
-    use = use_of(maintained["reason"], maintained["auditor"])
+    use = use_of(maintained["reason"], maintained["simulated"])
     permitted = [name for name, may in (("evaluation", use.evaluation), ("reward", use.reward)) if may]
     lines = [
         f"# Label {instance['uid']} {change} {shown(final, instance)}",

@@ -1,7 +1,6 @@
 import asyncio
 import datetime as dt
 import re
-import sqlite3
 
 import pytest
 import sqlalchemy as sa
@@ -187,14 +186,19 @@ def test_an_answer_that_is_written_survives_a_power_cut(ledger):
     assert found == [60_000, "wal", 2]
 
 
-def test_a_write_takes_the_lock_when_it_begins_and_a_read_goes_on_meanwhile(ledger):
-    other = sqlite3.connect(ledger.engine.url.database, timeout=0, isolation_level=None)
-    with ledger.engine.connect().execution_options(writes=True) as connection, connection.begin():
-        assert list(ledger.attempts(SETUP)) == []
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            other.execute("BEGIN IMMEDIATE")
-    with ledger.engine.connect() as connection, connection.begin():
-        other.execute("BEGIN IMMEDIATE")
+def test_a_write_takes_the_lock_when_it_begins_and_a_read_takes_none(ledger):
+    """A transaction that first reads and then wants to write would fail where another has written meanwhile."""
+    begun = []
+    sa.event.listen(ledger.engine, "before_cursor_execute", lambda _1, _2, statement, *_: begun.append(statement))
+    for use, first in (
+        (lambda: ledger.beat("me"), "BEGIN IMMEDIATE"),
+        (lambda: ledger.write([Claim(vote(), "me", {})]), "BEGIN IMMEDIATE"),
+        (lambda: list(ledger.attempts(SETUP)), "BEGIN"),
+        (lambda: ledger.open_batches(SETUP), "BEGIN"),
+    ):
+        begun.clear()
+        use()
+        assert begun[0] == first
 
 
 def test_a_ledger_that_cannot_be_used_says_which_and_what_failed(ledger):

@@ -1,11 +1,11 @@
 import pytest
-from dagster import DagsterRun
 
 from medcalc_assets.auditors.protocol import Derivation, Question
 from medcalc_assets.auditors.simulated import SimulatedAuditor
 from medcalc_assets.benchmarks.demo import original_rows, truth
-from medcalc_assets.defs.settings import Settings, SettingsError
+from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.labels.voting import RUNS
+from medcalc_assets.settings import ProjectSettings, SettingsError
 
 
 def test_simulated_votes_are_always_the_same_and_mostly_right():
@@ -27,15 +27,18 @@ def test_a_simulated_audit_flags_what_differs_from_the_truth():
 
 
 def test_simulated_votes_are_refused_on_real_data():
-    settings = Settings(home="x", source="real.csv", authors="", auditor="simulated")
-    with pytest.raises(SettingsError, match="knows the truth of the demo only"):
-        settings.casters_of_votes("audit", DagsterRun("job"))
+    real = Settings(source="real.csv", auditor="none")
+    with pytest.raises(SettingsError, match="votes:config:auditor is 'simulated', which knows the truth of the demo"):
+        real.casters_of_votes("audit", Votes(auditor="simulated"), "run")
+    with pytest.raises(SettingsError, match=r"MEDCALC_AUDITOR \(--auditor\) is 'simulated', which knows the truth"):
+        Settings(source="real.csv", auditor="simulated")
 
 
 def test_an_unknown_auditor_is_refused():
-    settings = Settings(home="x", source="demo", authors="", auditor="oracle")
-    with pytest.raises(SettingsError, match="'oracle': it may be simulated, authors, none, or the id"):
-        settings.casters_of_votes("audit", DagsterRun("job"))
+    with pytest.raises(SettingsError, match="'oracle': it may be simulated, authors, none, or a model"):
+        Settings(auditor="oracle")
+    with pytest.raises(SettingsError, match="config:auditor is 'oracle': it may be simulated, authors, none, or a model"):
+        Votes(auditor="oracle")
 
 
 @pytest.mark.parametrize(
@@ -48,4 +51,4 @@ def test_an_unknown_auditor_is_refused():
     ],
 )
 def test_whose_relabels_count_follows_from_the_settings(source, authors, auditor, counts):
-    assert Settings(home="x", source=source, authors=authors, auditor=auditor).auditor_that_counts == counts
+    assert ProjectSettings(source=source, authors=authors, auditor=auditor).auditor_that_counts == counts

@@ -88,4 +88,11 @@ def test_a_rule_is_reached_by_the_audit_of_the_labels(stale):
 
 
 def test_a_method_of_the_settings_does_not_reach_all_of_them(stale):
-    assert stale("defs/settings.py", "MEDCALC_TOOLS names", "MEDCALC_TOOLS lists") == {"audit_votes", "relabel_votes"}
+    assert stale("defs/settings.py", "sample(instances", "sample(raw_medcalc") == {"audit_votes", "relabel_votes"}
+
+
+def test_what_a_class_inherits_is_reached_by_what_uses_it(stale):
+    """`Settings` has `auditor_that_counts` from the settings that are without Dagster."""
+    found = stale("settings.py", "return simulated.NAME", "return NO_AUDITOR")
+    assert {"audit_votes", "disagreement_scores", "maintained_labels"} <= found
+    assert not found & {"raw_medcalc", "derivation_audit"}

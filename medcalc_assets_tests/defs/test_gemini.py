@@ -13,7 +13,7 @@ from medcalc_assets.calculators import KEYS
 from medcalc_assets.cli import main
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs import auditors, phase1_audit, phase2_relabel
-from medcalc_assets.defs.settings import Settings, SettingsError
+from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets_tests.gemini_server import KEY, Ask
 
@@ -58,8 +58,9 @@ def test_the_figures_of_a_partition_are_those_of_the_auditor_that_counts(chain):
     """`simulated` has voted on all of the demo before, and its relabels and scores stand beside ours."""
     change(chain, auditor="simulated")
     chain.run(KEYS[:1])
-    tags = {"medcalc/auditor": "gemini-2.5-pro", "dagster/partition": KEYS[0]}
-    assert assemble(chain.settings).resolve_job_def("chain").execute_in_process(instance=chain.instance, tags=tags).success
+    job, tags = assemble(chain.settings).resolve_job_def("chain"), {"dagster/partition": KEYS[0]}
+    config = dg.RunConfig(resources={"votes": Votes(auditor="gemini-2.5-pro")})
+    assert job.execute_in_process(instance=chain.instance, tags=tags, run_config=config).success
     for name, figure, of_figure in (
         ("audit_flags", "likely_errors", pl.col("status") == "likely_error"),
         ("relabels", "high_confidence", pl.col("status") == "high_confidence"),
@@ -182,7 +183,8 @@ def tick(chain, cursor):
     data = definitions.resolve_sensor_def("new_models").evaluate_tick(context)
     for request in data.run_requests:
         job = definitions.resolve_job_def("re_audit")
-        assert job.execute_in_process(instance=chain.instance, tags=dict(request.tags)).success
+        run = {"run_config": request.run_config, "tags": dict(request.tags)}
+        assert job.execute_in_process(instance=chain.instance, **run).success
     return data, data.cursor
 
 
@@ -245,7 +247,7 @@ def test_a_model_that_is_served_by_another_version_is_an_event(chain, gemini):
 
 @pytest.mark.parametrize(
     ("setting", "reason"),
-    [({"reaudit_max_usd": ""}, "set MEDCALC_REAUDIT_MAX_USD"), ({"watch": "*"}, "price of gemini-9-pro is unknown")],
+    [({"reaudit_max_usd": None}, "set MEDCALC_REAUDIT_MAX_USD"), ({"watch": "*"}, "price of gemini-9-pro is unknown")],
 )
 def test_a_new_model_waits_for_a_budget_and_for_its_price(chain, gemini, setting, reason):
     change(chain, **{"reaudit_max_usd": "5"} | setting)
@@ -263,8 +265,9 @@ def test_a_re_audit_of_a_sample_asks_about_so_many_instances_a_calculator(chain,
     gemini.models.append("gemini-2.5-flash")
     asked = len(gemini.asked)
     job = assemble(chain.settings).resolve_job_def("re_audit")
-    tags = {"medcalc/auditor": "gemini-2.5-flash", "medcalc/sample": "2", **next(auditors.tags_of_runs(KEYS[:2]))}
-    result = job.execute_in_process(instance=chain.instance, tags=tags)
+    config = dg.RunConfig(resources={"votes": Votes(auditor="gemini-2.5-flash", sample=2)})
+    tags = next(auditors.tags_of_runs(KEYS[:2]))
+    result = job.execute_in_process(instance=chain.instance, run_config=config, tags=tags)
     assert [check.check_name for check in result.get_asset_check_evaluations() if not check.passed] == []
     uids = Counter(UID[note] for note in {ask.fields["note"] for ask in gemini.asked[asked:]})
     assert len(uids) == 4
@@ -278,17 +281,71 @@ def test_nothing_that_calls_a_model_starts_by_itself_until_it_is_switched_on():
     assert definitions.resolve_schedule_def("watch_models").default_status == dg.DefaultScheduleStatus.STOPPED
 
 
-# -- settings and command line
+# -- what a run may choose for itself
+
+
+@pytest.mark.parametrize("job", ["chain", "re_audit"])
+def test_the_launchpad_explains_what_a_run_may_choose(job):
+    resources = assemble(Settings()).resolve_job_def(job).run_config_schema.run_config_schema_type.fields["resources"]
+    shown = resources.config_type.fields["votes"].config_type.fields["config"].config_type.fields
+    assert {name: field.is_required for name, field in shown.items()} == dict.fromkeys(Votes.model_fields, False)
+    assert "simulated (on the demo only), authors, none, or a model" in shown["auditor"].description
+    assert "in US dollars. Without it MEDCALC_MAX_USD" in shown["max_usd"].description
+    assert "how many instances per calculator" in shown["sample"].description
+    assert "share one limit" in shown["budget"].description
+    for name in ("settings", "io_manager"):
+        config = resources.config_type.fields[name].config_type.fields["config"]
+        assert not getattr(config.config_type, "fields", None), "what holds for all runs is not offered for one"
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("tools", "browser"), ("voting", "lazy"), ("mode", "fast"), ("max_usd", "-1"), ("at_once", "many"), ("max_usd", "nan")],
+    ("config", "message"),
+    [
+        ({"max_usd": "lots"}, 'votes:config:max_usd. Value "lots" of type .* is not valid for expected type "Float"'),
+        ({"sample": 1.5}, 'votes:config:sample. Value "1.5" of type .* is not valid for expected type "Int"'),
+        (
+            {"auditors": "none"},
+            'unexpected config entry "auditors" at path root:resources:votes:config. Expected: .* a',
+        ),
+    ],
 )
-def test_a_setting_that_cannot_be_used_is_named_with_what_it_may_be(name, value):
-    settings = Settings(home="x", source="demo", authors="", auditor="gemini-2.5-pro", ledger="sqlite://", **{name: value})
-    with pytest.raises(SettingsError, match=f"MEDCALC_{name.upper()}"):
-        settings.gemini("gemini-2.5-pro")
+def test_a_config_of_the_wrong_kind_is_refused_before_there_is_a_run(chain, config, message):
+    job, runs = assemble(chain.settings).resolve_job_def("re_audit"), chain.instance.get_runs_count()
+    with pytest.raises(dg.DagsterInvalidConfigError, match=message):
+        job.execute_in_process(instance=chain.instance, run_config={"resources": {"votes": {"config": config}}})
+    assert chain.instance.get_runs_count() == runs
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"max_usd": -1.0}, "resources:votes:config:max_usd is -1.0: it may be a number above 0."),
+        ({"sample": 0}, "resources:votes:config:sample is 0: it may be a whole number above 0."),
+        ({"auditor": "gpt-5"}, "resources:votes:config:auditor is 'gpt-5': it may be simulated, authors, none, or a model"),
+    ],
+)
+def test_a_config_that_cannot_be_stops_the_run_before_its_first_step(chain, config, message):
+    job, tags = assemble(chain.settings).resolve_job_def("chain"), {"dagster/partition": KEYS[0]}
+    run_config = {"resources": {"votes": {"config": config}}}
+    with pytest.raises(dg.DagsterResourceFunctionError) as error:
+        job.execute_in_process(instance=chain.instance, run_config=run_config, tags=tags)
+    assert str(error.value.__cause__).startswith(message)
+    (run,) = chain.instance.get_runs(limit=1)
+    assert run.status == dg.DagsterRunStatus.FAILURE
+    assert chain.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_START) == []
+
+
+def test_runs_that_name_one_budget_share_its_limit(chain, gemini):
+    """As the runs of one `medcalc run` do, of calculators that are no neighbours."""
+    job = assemble(chain.settings).resolve_job_def("chain")
+    config = dg.RunConfig(resources={"votes": Votes(max_usd=2.2, budget="of both")})
+    for key in KEYS[:3:2]:
+        with pytest.raises(BudgetError):
+            job.execute_in_process(instance=chain.instance, run_config=config, tags={"dagster/partition": key})
+    assert 0 < sum(gemini.answered.values()) * 0.05 <= 2.2
+
+
+# -- command line
 
 
 def medcalc(*arguments, **environment):

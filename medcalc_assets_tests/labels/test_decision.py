@@ -30,8 +30,8 @@ def scores_of(labels, *relabels):
     return score_disagreement(labels, confident).with_columns(attribution=pl.lit(None, pl.String))
 
 
-def physicians_of(answers):
-    cells = {"uid": list(answers), "reviewer": ["someone"] * len(answers), **as_columns("physician", answers.values())}
+def physicians_of(answers, reviewer="someone"):
+    cells = {"uid": list(answers), "reviewer": [reviewer] * len(answers), **as_columns("physician", answers.values())}
     return pl.DataFrame(cells, schema={name: PHYSICIAN_CONSENSUS.polars_schema[name] for name in cells})
 
 
@@ -171,3 +171,18 @@ def test_the_evidence_of_a_date_is_its_days_and_of_a_deferred_relabel_that_nobod
 def test_a_label_that_rests_on_anything_invented_is_simulated(source, auditor, reviewer, invented):
     row = pl.DataFrame({"source": [source], "auditor": [auditor], "reviewer": pl.Series([reviewer], dtype=pl.String)})
     assert row.select(is_simulated()).item() is invented
+
+
+@pytest.mark.parametrize(
+    ("source", "auditor", "reviewer", "invented"),
+    [
+        ("test.csv", "model", "Dr Lee", [False, False]),
+        ("test.csv", "model", "Dr Lee, simulated", [True, False]),
+        ("test.csv", "simulated", "Dr Lee", [True, True]),
+        ("demo", "none", "Dr Lee", [True, True]),
+    ],
+)
+def test_a_simulated_reviewer_marks_the_labels_that_he_saw_and_source_and_auditor_all(source, auditor, reviewer, invented):
+    labels = labels_of(number(3), number(3)).with_columns(source=pl.lit(source))
+    scores, physicians = scores_of(labels, number(8), number(8)), physicians_of({1: number(8)}, reviewer)
+    assert maintain(labels, scores, physicians, audits_of(labels), auditor)["simulated"].to_list() == invented

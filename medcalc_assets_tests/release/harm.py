@@ -5,10 +5,10 @@ import shutil
 
 import polars as pl
 
-from medcalc_assets.benchmarks.spec import COLUMNS
+from medcalc_assets.release.formats import IN_CSV
 from medcalc_assets.release.gates import Candidate
 from medcalc_assets.release.releases import MANIFEST, Releases, manifest_of, sha256
-from medcalc_assets.release.versions import FIRST, USES, Version
+from medcalc_assets.release.versions import FIRST, Version
 
 
 def copy_of(candidate, folder):
@@ -26,7 +26,7 @@ def edited(candidate, *expressions):
     """The candidate with other labels, in Parquet and CSV alike."""
     labels = candidate.labels.with_columns(*expressions)
     labels.write_parquet(file(candidate, ".parquet"))
-    labels.select(*COLUMNS, *USES, "Use Because").write_csv(file(candidate, "1.1.0.csv"))
+    labels.select(IN_CSV).write_csv(file(candidate, "1.1.0.csv"))
 
 
 def earlier(candidate, version, labels):
@@ -62,6 +62,7 @@ HARM = {
     "policy_on_every_label": lambda c: edited(
         c, pl.when(CONFIRMED).then(~pl.col("Reward")).otherwise("Reward").alias("Reward")
     ),
+    "confidence_follows_from_evidence": lambda c: edited(c, where(CONFIRMED, "Confidence", "physician")),
     "same_bytes_again": lambda c: (c.folder / "CHANGELOG.md").write_text("DEMO nothing"),
     "released_is_untouched": lambda c: (
         shutil.copytree(c.folder, c.releases.of(FIRST)),

@@ -11,7 +11,7 @@ from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.value import columns
 from medcalc_assets.release.build import build, export
 from medcalc_assets.release.formats import BESIDE, maintained_benchmark
-from medcalc_assets.release.releases import Releases, labels_in, manifest_of
+from medcalc_assets.release.releases import ReleaseError, Releases, labels_in, manifest_of
 from medcalc_assets.release.versions import FIRST
 from medcalc_assets.storage.warehouse import Warehouse, WarehouseError
 
@@ -31,6 +31,34 @@ def test_a_working_copy_is_what_a_release_would_be_and_is_not_called_one(demo, t
     assert not demo.settings.releases.versions
     build(demo.settings.warehouse, demo.settings.releases, FIRST, tmp_path / "release")
     assert labels_in(tmp_path).equals(labels_in(tmp_path / "release"))
+
+
+def test_the_card_of_a_working_copy_does_not_ask_to_be_cited(demo, tmp_path):
+    export(demo.settings.warehouse, demo.settings.releases, tmp_path)
+    card = (tmp_path / "README.md").read_text()
+    assert "**This is no release**" in card
+    assert "Cite this release" not in card
+    build(demo.settings.warehouse, demo.settings.releases, FIRST, tmp_path / "release")
+    card = (tmp_path / "release" / "README.md").read_text()
+    assert "**This is no release**" not in card
+    assert "Cite this release by its version and the sha256" in card
+
+
+@pytest.mark.parametrize("name", ["README.md", "manifest.json"])
+def test_a_working_copy_replaces_an_earlier_one_and_no_file_of_anybody_else(demo, tmp_path, name):
+    warehouse, releases = demo.settings.warehouse, demo.settings.releases
+    build(warehouse, releases, FIRST, tmp_path / "release")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / name).write_text("{}")
+    for folder in (tmp_path / "mine", tmp_path / "release"):
+        before = {path.name: path.read_bytes() for path in folder.iterdir()}
+        with pytest.raises(ReleaseError, match="not ours to replace: give a folder of its own"):
+            export(warehouse, releases, folder)
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    first = export(warehouse, releases, tmp_path / "copy")
+    (tmp_path / "copy" / "README.md").write_text("scribbled on")
+    assert export(warehouse, releases, tmp_path / "copy") == first
+    assert "scribbled" not in (tmp_path / "copy" / "README.md").read_text()
 
 
 def test_the_csv_begins_with_the_columns_of_v1_and_is_read_by_the_same_reader(files):

@@ -28,6 +28,19 @@ def test_a_trace_begins_with_the_value_and_its_reason(demo, story, reason):
     assert ("stays" in first) == (reason in ("confirmed", "unresolved")) or reason == "physician"
 
 
+@pytest.mark.parametrize(
+    ("simulated", "told"),
+    [
+        (False, "may serve for evaluation and reward: original label and high-confidence relabel agree."),
+        (True, "may serve for neither evaluation nor reward: simulated evidence: it says nothing of any real label."),
+    ],
+)
+def test_a_trace_says_what_a_label_may_serve_for(demo, simulated, told):
+    rows = rows_of(demo.settings.warehouse, with_reason(demo, "confirmed")["uid"])
+    rows["maintained_labels"][0]["simulated"] = simulated
+    assert told in trace(rows, []).split("##")[0]
+
+
 def test_a_trace_has_all_ten_votes_every_rule_and_the_physician(demo, story):
     uid = with_reason(demo, "physician")["uid"]
     told = story(uid)

@@ -182,17 +182,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Warehouse,
     from medcalc_assets.defs.settings import Settings
 
     home = tmp_path_factory.mktemp("demo")
-    resources = {
-        "settings": Settings(home=str(home), source="demo", authors="", auditor=""),
-        "io_manager": DuckDBIOManager(home=str(home)),
-    }
-    chain = dg.Definitions(
-        assets=definitions.definitions.assets,
-        asset_checks=definitions.definitions.asset_checks,
-        jobs=definitions.definitions.jobs,
-        resources=resources,
-        executor=dg.in_process_executor,
-    )
+    chain = definitions.assemble(Settings(home=str(home)))
     tags = {"dagster/asset_partition_range_start": FIRST, "dagster/asset_partition_range_end": THIRD}
     with dg.DagsterInstance.ephemeral() as instance:
         chain.resolve_job_def("chain").execute_in_process(instance=instance, tags=tags)

@@ -1,0 +1,267 @@
+"""What can be set: name, type, choices, default and meaning of each setting, once, and the checks of what was set.
+
+Settings come from the environment: `max_usd` is MEDCALC_MAX_USD, and the option `--max-usd` sets that variable. From here
+come the options' help, `docs/settings.md` (`python -m medcalc_assets.settings` prints it), and what is refused before
+Dagster is imported.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Self, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+from medcalc_assets.auditors.flow import Limits
+from medcalc_assets.errors import MedcalcError
+from medcalc_assets.labels import simulated
+
+NO_AUDITOR = "none"
+OPTIONS = ("home", "source", "authors", "auditor", "tools", "voting", "mode", "max_usd")
+"""The settings that change from run to run: the command line has an option for each."""
+
+
+class SettingsError(MedcalcError):
+    """A setting is not usable. The message names it, its value, and what it may be."""
+
+
+class Checked(BaseModel):
+    """Values that are refused in one line: which one is wrong, what it is, and what it may be."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    @classmethod
+    def called(cls, name: str) -> str:
+        """How a person knows the value of this name."""
+        return name
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _in_one_line(cls, given: Any, validated: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return validated(given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0])
+            raise SettingsError(
+                f"{cls.called(name)} is {first['input']!r}: it may be {choices(cls.model_fields[name])}."
+            ) from None
+
+
+class ProjectSettings(Checked):
+    """Where the data is, where it comes from, whose votes count, and how a model is asked. Raises SettingsError."""
+
+    home: str = "data"
+    """Folder of the warehouse, the ledger, packets, answers and releases."""
+    source: str = simulated.DEMO
+    """The benchmark: `demo`, `hf` (the test split of MedCalc-Bench v1.0), `hf:train`, or a .csv or .parquet file of its
+    layout."""
+    authors: str = ""
+    """Folder with the authors' `y_new_and_sampled_MD_evals.xlsx`."""
+    auditor: str = ""
+    """Whose votes count: `simulated` (on the demo only), `authors`, `none`, or a model such as `gemini-2.5-pro`. Without it
+    `simulated` on the demo, `authors` where their folder is set, else `none`."""
+    tools: Literal["search,code", "search", "code", "none"] = "search,code"
+    """What a model may use. Mind the terms of grounding with Google Search."""
+    voting: Literal["adaptive", "full"] = "adaptive"
+    """`adaptive` asks for votes until the outcome is settled, `full` always for five."""
+    mode: Literal["online", "batch"] = "online"
+    """`batch` takes half the price, and up to a day."""
+    max_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """What the calls of a run may cost, in US dollars; no limit without it."""
+    at_once: int = Field(default=Limits().at_once, gt=0)
+    """How many calls are under way at most."""
+    requests_per_minute: int | None = Field(default=None, gt=0)
+    """How many requests the key allows; no limit without it."""
+    tokens_per_minute: int | None = Field(default=None, gt=0)
+    """How many tokens the key allows; no limit without it."""
+    watch: str = "gemini-*-pro*"
+    """Which models are watched, as a pattern."""
+    reaudit_max_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """What a re-audit with a new model may cost, in US dollars; there is none without it."""
+    reaudit_sample: int | None = Field(default=None, gt=0)
+    """Of how many instances per calculator a re-audit is; of all without it."""
+    ledger: str = Field(default="", repr=False)
+    """URL of the database with all calls, as SQLAlchemy spells it; `ledger.sqlite` in the home without it."""
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """What is set; an empty variable counts as unset. Raises SettingsError for the first value that cannot be."""
+        given: dict[str, Any] = {name: os.environ.get(variable(name)) for name in cls.model_fields}
+        try:
+            return cls(**{name: value for name, value in given.items() if value})
+        except SettingsError as error:  # the UI shows where an error comes from: not from within pydantic
+            raise error.with_traceback(None) from None
+
+    @classmethod
+    def called(cls, name: str) -> str:
+        return variable(name) + (f" ({option(name)})" if name in OPTIONS else "")
+
+    @model_validator(mode="after")
+    def _can_be(self) -> Self:
+        if self.auditor:
+            require_auditor(self.auditor, self.called("auditor"), self.source)
+        if self.ledger:
+            _require_database(self.ledger, self.called("ledger"))
+        return self
+
+    @property
+    def auditor_that_counts(self) -> str:
+        """Whose relabels are scored against the original labels and maintained."""
+        if self.auditor:
+            return self.auditor
+        if self.source == simulated.DEMO:
+            return simulated.NAME
+        return "authors" if self.authors else NO_AUDITOR
+
+    @property
+    def ledger_url(self) -> str:
+        return self.ledger or f"sqlite:///{Path(self.home) / 'ledger.sqlite'}"
+
+    def require(self, name: str) -> None:
+        """Raise SettingsError or another MedcalcError if what this setting names is not there, or is something else."""
+        match name:
+            case "home":
+                self._require_home()
+            case "source":
+                from medcalc_assets.benchmarks.reader import Source
+
+                Source(self.source).require()
+            case "authors" if self.authors:
+                from medcalc_assets.physicians.authors import AuthorsFiles
+
+                AuthorsFiles(Path(self.authors)).require()
+
+    def _require_home(self) -> None:
+        home = Path(self.home)
+        there = next(each for each in (home, *home.absolute().parents) if each.exists())
+        if not there.is_dir() or (there != home and not os.access(there, os.W_OK)):
+            why = "cannot be written to" if there.is_dir() else "is no folder"
+            raise SettingsError(
+                f"{self.called('home')} is {self.home!r}: {there} {why}. Name a folder, or where to make one."
+            )
+
+    def require_votes(self) -> None:
+        """Raise SettingsError if the auditor that counts can give no votes: without the authors' files, or a model's key.
+
+        Of a model that the ledger has votes of, more may not be needed: its key is looked for when they are.
+        """
+        from medcalc_assets.auditors.provider import AuditorError
+        from medcalc_assets.auditors.registry import is_model, provider_of
+
+        name = self.auditor_that_counts
+        if name == "authors" and not self.authors:
+            raise SettingsError(f"{self.called('auditor')} is 'authors': set {self.called('authors')} to their folder.")
+        if is_model(name) and name not in self._earlier_auditors():
+            try:
+                provider_of(name).require_key()
+            except AuditorError as error:
+                raise SettingsError(f"{self.called('auditor')} is {name!r}: {error}") from None
+
+    def require_model(self) -> None:
+        """Raise SettingsError if the auditor that counts is no model."""
+        from medcalc_assets.auditors.registry import is_model
+
+        if not is_model(self.auditor_that_counts):
+            raise SettingsError(
+                f"{self.called('auditor')} is {self.auditor_that_counts!r}: give a model ({_models()}). `medcalc models` "
+                "lists them."
+            )
+
+    def _earlier_auditors(self) -> Iterator[str]:
+        from medcalc_assets.auditors.ledger import Ledger
+
+        if self.ledger or (Path(self.home) / "ledger.sqlite").exists():
+            ledger = Ledger(self.ledger_url)
+            yield from (setup.auditor for task in ("audit", "relabel") for setup in ledger.setups(task))
+
+
+def require_auditor(name: str, called: str, source: str = simulated.DEMO) -> None:
+    """Raise SettingsError if there is no auditor of this name, or none for this source."""
+    if name in ("authors", NO_AUDITOR):
+        return
+    if name == simulated.NAME:
+        if source != simulated.DEMO:
+            raise SettingsError(
+                f"{called} is {name!r}, which knows the truth of the demo only, and "
+                f"{ProjectSettings.called('source')} is {source!r}. Set {called} to authors or none."
+            )
+        return
+    from medcalc_assets.auditors.registry import is_model
+
+    if not is_model(name):
+        raise SettingsError(f"{called} is {name!r}: it may be simulated, authors, none, or a model ({_models()}).")
+
+
+def _models() -> str:
+    from medcalc_assets.auditors.registry import providers
+
+    return " or ".join(f"{prefix}*" for prefix in providers())
+
+
+def _require_database(url: str, called: str) -> None:
+    """Raise SettingsError if this is no URL of a database that can be used here. It is not shown: it may hold a password."""
+    import sqlalchemy as sa
+
+    try:
+        dialect = sa.make_url(url).get_dialect()
+        dialect.import_dbapi()
+    except sa.exc.ArgumentError:
+        found = "is no URL of a database"
+    except ImportError as error:
+        found = f"names a database that needs more: {error}; pip install 'medcalc_assets[postgres]' for PostgreSQL"
+    else:
+        if dialect.name in ("sqlite", "postgresql"):
+            return
+        found = f"is a database of {dialect.name}"
+    raise SettingsError(
+        f"{called} {found}: it may be sqlite:////folder/ledger.sqlite or postgresql+psycopg://user@host/database."
+    )
+
+
+def variable(name: str) -> str:
+    return f"MEDCALC_{name.upper()}"
+
+
+def option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def meaning(field: FieldInfo) -> str:
+    """What a setting says, its choices, and its default."""
+    told = " ".join((field.description or "").split())
+    if get_origin(field.annotation) is Literal:
+        told += f" It may be {choices(field)}."
+    return told + (f" Default: `{field.default}`." if field.default else "")
+
+
+def choices(field: FieldInfo) -> str:
+    """What the value of a field may be."""
+    kinds = get_args(field.annotation) or (field.annotation,)
+    if float in kinds:
+        return "a number above 0"
+    if int in kinds:
+        return "a whole number above 0"
+    return " or ".join(f"`{kind}`" for kind in kinds)
+
+
+def dictionary() -> str:
+    """All settings as markdown."""
+    rows = [
+        (f"`{variable(name)}`", f"`{option(name)}`" if name in OPTIONS else "", meaning(field))
+        for name, field in ProjectSettings.model_fields.items()
+    ]
+    rows.append(("`GEMINI_API_KEY`, `GOOGLE_API_KEY`", "", "The key; read from the environment only, and written nowhere."))
+    rows.append(
+        ("`DAGSTER_HOME`", "", "Where Dagster keeps its history; the project's folder, if its `dagster.yaml` is there.")
+    )
+    return (
+        "# Settings\n\nMade from `medcalc_assets/settings.py` by `make docs`: edit that. All are environment variables; an "
+        "option of the command line sets one for a run. A value that cannot be is refused before anything starts.\n\n"
+        "| setting | option | meaning |\n|---|---|---|\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    )
+
+
+if __name__ == "__main__":
+    print(dictionary(), end="")
