@@ -12,8 +12,8 @@ FAST := $(addprefix medcalc_assets_tests/,calculators labels statistics storage/
 demo: $(READY)  ## the whole chain on the bundled demo benchmark, without a key or a network
 	$(BIN)/medcalc run --source demo
 
-ui: $(READY)  ## the Dagster UI and daemon on http://localhost:3000
-	$(BIN)/dagster dev --host 127.0.0.1 --port 3000
+ui: $(READY)  ## the Dagster UI and daemon on http://localhost:3000, closed to other pages and hosts
+	$(BIN)/medcalc ui
 
 test: $(READY) lint chromium
 	$(BIN)/pytest

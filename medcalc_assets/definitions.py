@@ -4,6 +4,7 @@ import dagster as dg
 
 from medcalc_assets import defs
 from medcalc_assets.defs import auditors
+from medcalc_assets.defs.checks import checks_of
 from medcalc_assets.defs.releases import RELEASE, history_job, history_of_releases, release_job
 from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.defs.trace import trace_label
@@ -24,15 +25,22 @@ JOBS = [
     release_job,
 ]
 
+figures_after_labels = dg.AutomationConditionSensorDefinition(
+    "figures_after_labels",
+    target=FIGURES | PAGES,
+    description="Figures and pages again after a run that wrote labels. On until you switch it off: it calls no model.",
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+
 
 def assemble(settings: Settings) -> dg.Definitions:
     """The whole project with these settings."""
     return dg.Definitions(
-        assets=dg.load_assets_from_package_module(defs),
-        asset_checks=dg.load_asset_checks_from_package_module(defs),
+        assets=dg.with_source_code_references(dg.load_assets_from_package_module(defs)),
+        asset_checks=checks_of(settings),
         jobs=[*JOBS, trace_label, auditors.observe_models, auditors.re_audit],
         schedules=[auditors.watch_models],
-        sensors=[auditors.new_models, auditors.drift_of_new_models, history_of_releases],
+        sensors=[auditors.new_models, history_of_releases, figures_after_labels],
         resources={
             "votes": Votes(),
             # The same for all runs: no launchpad offers to change them.

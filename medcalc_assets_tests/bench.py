@@ -30,7 +30,7 @@ from medcalc_assets.labels.decision import maintain
 from medcalc_assets.labels.discrepancy import score_disagreement
 from medcalc_assets.labels.queue import review_order
 from medcalc_assets.labels.value import Label, columns
-from medcalc_assets.labels.voting import audit_verdicts
+from medcalc_assets.labels.voting import asked, audit_verdicts
 from medcalc_assets.physicians.authors import FILE, REQUIRED, UID
 from medcalc_assets.statistics.agreement import compare_with_physicians
 from medcalc_assets.statistics.summary import NEEDED, summarise
@@ -38,7 +38,7 @@ from medcalc_assets.storage import tables
 from medcalc_assets.storage.tables import INSTANCE_KEYS
 
 LABEL = columns("label")
-AUDITED = [*INSTANCE_KEYS, "verdict", "likely_error", "alternatives", *columns("published")]
+AUDITED = [*INSTANCE_KEYS, "output_type", "source", "verdict", "likely_error", "alternatives", *LABEL, *columns("published")]
 MEBIBYTE = 1024  # ru_maxrss is in KiB on Linux
 
 
@@ -55,27 +55,28 @@ def chain_without_dagster() -> None:
         return store.read(tables.RAW_MEDCALC, KEYS, [*INSTANCE_KEYS, *names])
 
     store.write(tables.RAW_MEDCALC, settings.benchmark.instances(), KEYS)
-    instances = raw("entities", *LABEL).partition_by("calculator")
+    instances = raw("output_type", "row_sha256", "source", "entities", *LABEL).partition_by("calculator")
     store.write(tables.DERIVATION_AUDIT, map(audited, instances), KEYS)
     for table in (tables.AUDIT_VOTES, tables.RELABEL_VOTES):
         write(table, votes_frame(table, {}, raw()))
     flags = (
         raw()
         .join(audit_verdicts(store.read(tables.AUDIT_VOTES)), on="uid", how="left")
+        .join(asked(store.read(tables.AUDIT_VOTES)), on="uid", how="left")
         .with_columns(auditor=pl.lit("authors"), n_votes=pl.lit(0), n_flags=pl.lit(0), status=pl.lit("not_audited"))
     )
     write(tables.AUDIT_FLAGS, flags)
     write(tables.RELABELS, settings.authors_files.relabels(raw(*LABEL), KEYS))
     audits = store.read(tables.DERIVATION_AUDIT, columns=AUDITED)
-    scores = score_disagreement(raw("output_type", *LABEL).drop(INSTANCE_KEYS[1:]), store.read(tables.RELABELS))
-    write(tables.DISAGREEMENT_SCORES, scores := attributed(scores, audits))
-    write(tables.ADJUDICATION_QUEUE, review_order(raw(*LABEL), scores, audits).with_columns(auditor=pl.lit("authors")))
-    answers = write(tables.PHYSICIAN_LABELS, settings.authors_files.physician_labels(raw(*LABEL), KEYS))
-    physicians = write(tables.PHYSICIAN_CONSENSUS, agreed(raw("output_type"), answers))
-    maintained = maintain(raw("output_type", "source", *LABEL), scores, physicians, audits, "authors")
+    scores = score_disagreement(audits.drop(INSTANCE_KEYS[1:]), store.read(tables.RELABELS))
+    write(tables.DISAGREEMENT_SCORES, scores := attributed(scores))
+    write(tables.ADJUDICATION_QUEUE, review_order(audits, scores).with_columns(auditor=pl.lit("authors")))
+    answers = write(tables.PHYSICIAN_LABELS, settings.authors_files.physician_labels(raw("output_type", *LABEL), KEYS))
+    physicians = write(tables.PHYSICIAN_CONSENSUS, agreed(answers))
+    maintained = maintain(audits, scores, physicians, "authors")
     write(tables.MAINTAINED_LABELS, maintained)
     relabels = store.read(tables.RELABELS)
-    compare_with_physicians(raw(*LABEL), audits, relabels, physicians, "authors")
+    compare_with_physicians(audits, relabels, physicians, "authors")
     summarise(
         {name: store.read(tables.TABLES[name], columns=[*INSTANCE_KEYS[1:], *needed]) for name, needed in NEEDED.items()},
         "authors",

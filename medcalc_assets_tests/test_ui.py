@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,12 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from medcalc_assets.calculators import KEYS
+from medcalc_assets.defs.trace import PLAYGROUND
 from medcalc_assets.storage.tables import TABLES
 from medcalc_assets.storage.warehouse import Warehouse
 
 ROOT = Path(__file__).parents[1]
+MAKE_UI = ("medcalc", "ui", "--source", "demo")
 PATIENCE = 240  # seconds for a slow machine; nothing here is timed
 EMPTY = ("llm_calls", "auditor_drift", "label_releases")
 """Tables to which the demo adds nothing: nobody is called, one auditor votes, and no release is asked for."""
@@ -40,6 +42,7 @@ class UI:
 
     url: str
     folder: Path
+    process: subprocess.Popen[bytes]
 
     def ask(self, query: str) -> Any:
         request = Request(f"{self.url}/graphql", json.dumps({"query": query}).encode(), {"Content-Type": "application/json"})
@@ -62,31 +65,34 @@ def until(condition: Callable[[], Any], what: str, ui: UI) -> Any:
     raise AssertionError(f"{what}: not in {PATIENCE} s\n{ui.log[-4_000:]}")
 
 
-@pytest.fixture
-def ui(tmp_path: Path) -> Iterator[UI]:
+@contextmanager
+def served(folder: Path, *command: str) -> Iterator[UI]:
+    """A UI that this command serves, from its first answer about the code until it has stopped."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    started = UI(f"http://127.0.0.1:{port}", tmp_path)
-    shutil.copy(ROOT / "dagster.yaml", tmp_path)
-    with (tmp_path / "log").open("w") as log:
+    shutil.copy(ROOT / "dagster.yaml", folder)
+    with (folder / "log").open("w") as log:
         process = subprocess.Popen(
-            [Path(sys.executable).parent / "dagster", "dev", "--host", "127.0.0.1", "--port", str(port)],
+            [Path(sys.executable).parent / command[0], *command[1:], "--port", str(port)],
             cwd=ROOT,
-            env={**os.environ, "DAGSTER_HOME": str(tmp_path), "MEDCALC_SOURCE": "demo"},
+            env={**os.environ, "DAGSTER_HOME": str(folder)},
             stdout=log,
             stderr=log,
-            start_new_session=True,
         )
+    started = UI(f"http://127.0.0.1:{port}", folder, process)
     try:
         until(lambda: started.ask("{assetNodes{id}}")["assetNodes"], "the code location", started)
         yield started
     finally:
         process.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=20)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=60)
+
+
+@pytest.fixture
+def ui(tmp_path: Path) -> Iterator[UI]:
+    with served(tmp_path, *MAKE_UI) as started:
+        yield started
 
 
 @pytest.fixture
@@ -184,3 +190,12 @@ def test_a_person_materializes_all_calculators_in_the_browser_and_sees_the_plots
     page.get_by_text("[Show Markdown]").click()
     page.get_by_role("dialog").get_by_role("heading", name="Label 1 ").wait_for()
     picture(page, "08 trace")
+
+
+def test_the_link_to_the_trace_leads_there_whatever_the_location_is_called(tmp_path: Path, page: Page) -> None:
+    with served(tmp_path, "dagster-webserver", "--module-name", "medcalc_assets.definitions") as ui:
+        locations = ui.ask("{repositoriesOrError{... on RepositoryConnection{nodes{location{name}}}}}")
+        assert locations["repositoriesOrError"]["nodes"] == [{"location": {"name": "medcalc_assets.definitions"}}]
+        page.goto(f"{ui.url}{PLAYGROUND}")
+        page.get_by_role("button", name="Launch Run").wait_for()
+        assert page.url.endswith("/locations/medcalc_assets.definitions/jobs/trace_label/playground")

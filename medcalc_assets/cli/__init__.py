@@ -35,6 +35,7 @@ COMMANDS = {
     "diff": ("release", "Show every label that differs between two releases."),
     "packet": ("packets", "Write a blind packet of cases for a physician."),
     "ingest": ("packets", "Take over the answers of a packet that came back."),
+    "ui": ("ui", "Serve the Dagster UI on this machine, behind a guard."),
 }
 """Of every command: the module that has it, and the first sentence of its help."""
 REMEDIES = {

@@ -71,7 +71,7 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
     from medcalc_assets.storage import tables
     from medcalc_assets.storage.warehouse import WarehouseError
 
-    needed = {name: tables.TABLES[name] for name in NEEDED}
+    needed = {name: tables.TABLES[name] for name in (*NEEDED, "raw_medcalc", "physician_consensus")}
     found = {
         name: warehouse.read(table, columns=[each for each in table.names if each not in TEXTS])
         for name, table in needed.items()
@@ -87,7 +87,7 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
     total = totals(by_calculator)
     kinds = _counts(found["disagreement_scores"].filter(auditor=auditor)["relabel_kind"])
     verdicts, reasons = _counts(audits["verdict"]), _counts(maintained["reason"])
-    physicians = compare_with_physicians(raw, audits, found["relabels"], found["physician_consensus"], auditor)
+    physicians = compare_with_physicians(audits, found["relabels"], found["physician_consensus"], auditor)
     return {
         "simulated": bool(maintained["simulated"].any()),
         "sources": raw["source"].unique().sort().to_list(),

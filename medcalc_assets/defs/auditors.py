@@ -14,7 +14,7 @@ from medcalc_assets.auditors.prices import known_price
 from medcalc_assets.auditors.protocol import Derivation, Question, as_seen, columns_of
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs.settings import Settings, Votes
-from medcalc_assets.defs.stage import AFTER_THE_LABELS, columns, describe, so_far, stage, tags_of_runs
+from medcalc_assets.defs.stage import AFTER_LABELS, WAITS_FOR_LABELS, columns, describe, so_far, stage, tags_of_runs
 from medcalc_assets.statistics.drift import drift, with_kappa
 from medcalc_assets.storage.tables import AUDITOR_DRIFT, INSTANCE_KEYS, LLM_CALLS
 
@@ -43,7 +43,8 @@ def llm_calls(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, sett
 @stage(
     "auditors",
     ins={"audit_flags": so_far(), "relabels": so_far()},
-    deps=AFTER_THE_LABELS,
+    deps=WAITS_FOR_LABELS,
+    automation_condition=AFTER_LABELS,
 )
 def auditor_drift(
     context: dg.AssetExecutionContext, audit_flags: pl.DataFrame, relabels: pl.DataFrame, settings: Settings
@@ -74,7 +75,9 @@ def gemini_models(context: dg.OpExecutionContext, settings: Settings) -> dg.Obse
     return dg.ObserveResult(data_version=dg.DataVersion(hashlib.sha256(listed.encode()).hexdigest()), metadata=metadata)
 
 
-observe_models = dg.define_asset_job("observe_models", dg.AssetSelection.assets(MODELS))
+observe_models = dg.define_asset_job(
+    "observe_models", dg.AssetSelection.assets(MODELS), description="Which models there are now, as the API lists them."
+)
 watch_models = dg.ScheduleDefinition(
     name="watch_models",
     job=observe_models,
@@ -91,11 +94,14 @@ re_audit = dg.define_asset_job(
 )
 
 
-@dg.sensor(job=re_audit, minimum_interval_seconds=3600, default_status=dg.DefaultSensorStatus.STOPPED)
+@dg.sensor(
+    job=re_audit,
+    minimum_interval_seconds=3600,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+    description="Re-audits all calculators once with every model that is new among the watched. Off until you switch it on.",
+)
 def new_models(context: dg.SensorEvaluationContext, settings: Settings) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Re-audits all 55 calculators once with every model that is new among the watched. Off until you switch it on.
-
-    Models that were there when it was switched on are not new. A model waits until its price is known and
+    """Models that were there when it was switched on are not new. A model waits until its price is known and
     MEDCALC_REAUDIT_MAX_USD says what a re-audit may cost; MEDCALC_REAUDIT_SAMPLE makes it one of so many instances a
     calculator.
     """
@@ -121,17 +127,6 @@ def new_models(context: dg.SensorEvaluationContext, settings: Settings) -> Itera
             )
             audited.add(model)
     context.update_cursor(json.dumps(sorted(audited)))
-
-
-@dg.run_status_sensor(
-    run_status=dg.DagsterRunStatus.SUCCESS,
-    monitored_jobs=[re_audit],
-    request_jobs=[dg.define_asset_job("figures_of_re_audit", dg.AssetSelection.assets("auditor_drift"))],
-    default_status=dg.DefaultSensorStatus.STOPPED,
-)
-def drift_of_new_models(context: dg.RunStatusSensorContext) -> dg.RunRequest:
-    """Compares the auditors again after a re-audit. Off until you switch it on."""
-    return dg.RunRequest(run_key=context.dagster_run.run_id)
 
 
 def _observed(instance: dg.DagsterInstance) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from medcalc_assets.storage.tables import DERIVATION_AUDIT, INSTANCE_KEYS
 
 @stage(
     "derivation",
-    ins={"raw_medcalc": columns(*INSTANCE_KEYS, "entities", *value.columns("label"))},
+    ins={"raw_medcalc": columns(*INSTANCE_KEYS, "output_type", "row_sha256", "source", "entities", *value.columns("label"))},
 )
 def derivation_audit(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame) -> dg.Output[Iterator]:  # type: ignore[type-arg]
     def by_calculator() -> Iterator[pl.DataFrame]:
@@ -36,7 +36,7 @@ def derivation_audit(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFram
 
 
 def audited(instances: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `derivation_audit` for instances with `entities` and `label_*`."""
+    """Rows of `derivation_audit` for instances with `entities`, and with what it carries along of them."""
     rows = list(map(_audit, *(instances[name] for name in ("calculator_id", "entities", *value.columns("label")))))
     cells: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
     for prefix in ("published", "original_rule"):

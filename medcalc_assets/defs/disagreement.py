@@ -18,19 +18,15 @@ from medcalc_assets.storage.tables import DISAGREEMENT_SCORES
 
 @stage(
     "disagreement",
-    ins={
-        "raw_medcalc": columns("uid", "output_type", *value.columns("label")),
-        "derivation_audit": columns("uid", "alternatives"),
-    },
+    ins={"derivation_audit": columns("uid", "output_type", "alternatives", *value.columns("label"))},
 )
 def disagreement_scores(
     context: dg.AssetExecutionContext,
-    raw_medcalc: pl.DataFrame,
     derivation_audit: pl.DataFrame,
     relabels: pl.DataFrame,
     settings: Settings,
 ) -> pl.DataFrame:
-    scores = attributed(score_disagreement(raw_medcalc, relabels), derivation_audit)
+    scores = attributed(score_disagreement(derivation_audit, relabels))
     scores = scores.select(pl.col(name).cast(dtype) for name, dtype in DISAGREEMENT_SCORES.polars_schema.items())
     counts = settings.auditor_that_counts
     figures = {"likely_errors": pl.col("likely_error")} | {cause: pl.col("attribution") == cause for cause in CAUSES}
@@ -39,9 +35,9 @@ def disagreement_scores(
     return scores
 
 
-def attributed(scores: pl.DataFrame, audits: pl.DataFrame) -> pl.DataFrame:
-    """The scores with the `attribution` of every likely error, and its evidence."""
-    contested = scores.filter("likely_error").join(audits.select("uid", "alternatives"), on="uid")
+def attributed(scores: pl.DataFrame) -> pl.DataFrame:
+    """The scores, which hold `output_type` and `alternatives`, with the `attribution` of every likely error."""
+    contested = scores.filter("likely_error")
     names = ("output_type", "alternatives", *value.columns("label"), *value.columns("relabel"))
     found = [_attribution(*row) for row in contested.select(names).iter_rows()]
     causes = contested.select(

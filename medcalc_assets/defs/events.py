@@ -25,22 +25,8 @@ STAMP = pl.Schema(
     "release",
     ins={name: columns(*INSTANCE_KEYS, *needed) for name, needed in NEEDED.items()},
 )
-def label_events(
-    context: dg.AssetExecutionContext,
-    raw_medcalc: pl.DataFrame,
-    derivation_audit: pl.DataFrame,
-    audit_votes: pl.DataFrame,
-    audit_flags: pl.DataFrame,
-    relabel_votes: pl.DataFrame,
-    relabels: pl.DataFrame,
-    disagreement_scores: pl.DataFrame,
-    adjudication_queue: pl.DataFrame,
-    physician_labels: pl.DataFrame,
-    maintained_labels: pl.DataFrame,
-    settings: Settings,
-) -> dg.Output[Iterator]:  # type: ignore[type-arg]
+def label_events(context: dg.AssetExecutionContext, settings: Settings, **tables: pl.DataFrame) -> dg.Output[Iterator]:  # type: ignore[type-arg]
     """The rows to add, calculator after calculator. What was written down before is read from the table itself."""
-    tables = {name: table for name, table in locals().items() if name in NEEDED}
     warehouse, keys = settings.warehouse, context.partition_keys
     earlier = pl.DataFrame(schema=LABEL_EVENTS.polars_schema)
     if known := warehouse.written(LABEL_EVENTS) & set(keys):

@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from medcalc_assets.defs.settings import Settings
-from medcalc_assets.defs.stage import columns, describe, so_far, stage
+from medcalc_assets.defs.stage import AFTER_LABELS, columns, describe, so_far, stage
 from medcalc_assets.defs.trace import PLAYGROUND
 from medcalc_assets.labels import value
 from medcalc_assets.labels.decision import REASONS, maintain
@@ -22,13 +22,14 @@ DRAWN = ("label_number", "relabel_number")
     "release",
     see=f"[Why is a label what it is? Trace it by its uid.]({PLAYGROUND})",
     ins={
-        "raw_medcalc": columns(*INSTANCE_KEYS, "output_type", "source", *value.columns("label")),
-        "derivation_audit": columns("uid", "verdict", "alternatives", *value.columns("published")),
+        "derivation_audit": columns(
+            *(*INSTANCE_KEYS, "output_type", "source", "verdict", "alternatives"),
+            *(*value.columns("label"), *value.columns("published")),
+        )
     },
 )
 def maintained_labels(
     context: dg.AssetExecutionContext,
-    raw_medcalc: pl.DataFrame,
     derivation_audit: pl.DataFrame,
     disagreement_scores: pl.DataFrame,
     physician_consensus: pl.DataFrame,
@@ -36,7 +37,7 @@ def maintained_labels(
 ) -> pl.DataFrame:
     auditor = settings.auditor_that_counts
     scores = disagreement_scores.filter(auditor=auditor)
-    labels = maintain(raw_medcalc, scores, physician_consensus, derivation_audit, auditor).select(MAINTAINED_LABELS.names)
+    labels = maintain(derivation_audit, scores, physician_consensus, auditor).select(MAINTAINED_LABELS.names)
     describe(context, labels, auditor, **{reason: (pl.col("reason") == reason).sum() for reason in REASONS})
     return labels
 
@@ -47,20 +48,9 @@ def maintained_labels(
         name: so_far(*summary.KEYS, *needed, *(DRAWN if name == "disagreement_scores" else ()))
         for name, needed in summary.NEEDED.items()
     },
+    automation_condition=AFTER_LABELS,
 )
-def benchmark_summary(
-    context: dg.AssetExecutionContext,
-    raw_medcalc: pl.DataFrame,
-    derivation_audit: pl.DataFrame,
-    audit_flags: pl.DataFrame,
-    relabels: pl.DataFrame,
-    disagreement_scores: pl.DataFrame,
-    adjudication_queue: pl.DataFrame,
-    physician_consensus: pl.DataFrame,
-    maintained_labels: pl.DataFrame,
-    settings: Settings,
-) -> pl.DataFrame:
-    tables = {name: table for name, table in locals().items() if name in summary.NEEDED}
+def benchmark_summary(context: dg.AssetExecutionContext, settings: Settings, **tables: pl.DataFrame) -> pl.DataFrame:
     auditor = settings.auditor_that_counts
     figures = summarise(tables, auditor).select(BENCHMARK_SUMMARY.names)
     context.add_asset_metadata(
@@ -68,7 +58,7 @@ def benchmark_summary(
             "auditor": auditor,
             "disagreement by calculator": dg.MarkdownMetadataValue(disagreement_by_calculator(figures, auditor)),
             "original against relabels": dg.MarkdownMetadataValue(
-                original_against_relabels(disagreement_scores.filter(auditor=auditor), auditor)
+                original_against_relabels(tables["disagreement_scores"].filter(auditor=auditor), auditor)
             ),
         }
     )
@@ -80,7 +70,8 @@ def benchmark_summary(
     description="The report, the index of all labels and a page for each, in `$MEDCALC_HOME/report`: no network needed.",
     owners=["team:label-stewards"],
     kinds={"html"},
-    deps=["benchmark_summary", "physician_agreement", "maintained_labels", "label_events"],
+    deps=["benchmark_summary", "physician_agreement", "label_events"],
+    automation_condition=AFTER_LABELS,
 )
 def label_pages(settings: Settings) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """For maintainers and readers; a page says if its case is out with a reviewer who must not see it."""

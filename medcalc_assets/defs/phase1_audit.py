@@ -6,14 +6,16 @@ import polars as pl
 from medcalc_assets.auditors.protocol import Derivation, columns_of, votes_frame
 from medcalc_assets.auditors.tasks import AUDIT, version
 from medcalc_assets.defs.settings import Settings, Votes
-from medcalc_assets.defs.stage import CALLS, columns, describe, stage
-from medcalc_assets.labels.voting import audit_verdicts
+from medcalc_assets.defs.source import instances_of
+from medcalc_assets.defs.stage import CALLS, MODEL_CALLS, columns, describe, stage
+from medcalc_assets.labels.voting import asked, audit_verdicts
 from medcalc_assets.storage.tables import AUDIT_FLAGS, AUDIT_VOTES, INSTANCE_KEYS
 
 
 @stage(
     "phase1_audit",
     also=version(AUDIT.prompt_sha256),
+    pool=MODEL_CALLS,
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *columns_of(Derivation)[1:])},
 )
 def audit_votes(
@@ -25,16 +27,16 @@ def audit_votes(
     return frame
 
 
-@stage("phase1_audit", ins={"raw_medcalc": columns(*INSTANCE_KEYS)})
-def audit_flags(
-    context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, audit_votes: pl.DataFrame, settings: Settings
-) -> pl.DataFrame:
+@stage("phase1_audit")
+def audit_flags(context: dg.AssetExecutionContext, audit_votes: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     """An instance that an auditor has not voted on is `not_audited`, which is not `passed`."""
     counts = settings.auditor_that_counts
     auditors = pl.DataFrame({"auditor": sorted({counts, *audit_votes["auditor"]})})
     flags = (
-        raw_medcalc.join(auditors, how="cross")
+        instances_of(context, settings)
+        .join(auditors, how="cross")
         .join(audit_verdicts(audit_votes), on=["uid", "auditor"], how="left")
+        .join(asked(audit_votes), on=["uid", "auditor"], how="left")
         .with_columns(pl.col("n_votes", "n_flags").fill_null(0), pl.col("status").fill_null("not_audited"))
         .select(pl.col(name).cast(dtype) for name, dtype in AUDIT_FLAGS.polars_schema.items())
     )

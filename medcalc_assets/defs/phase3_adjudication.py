@@ -6,7 +6,7 @@ import dagster as dg
 import polars as pl
 
 from medcalc_assets.defs.settings import Settings
-from medcalc_assets.defs.stage import AFTER_THE_LABELS, columns, describe, so_far, stage
+from medcalc_assets.defs.stage import AFTER_LABELS, WAITS_FOR_LABELS, columns, describe, so_far, stage
 from medcalc_assets.labels import simulated, value
 from medcalc_assets.labels.queue import SUSPECT_DATE, SUSPECT_NUMBER, review_order
 from medcalc_assets.labels.value import NA, Label
@@ -17,20 +17,16 @@ from medcalc_assets.storage.tables import ADJUDICATION_QUEUE, INSTANCE_KEYS, PHY
 
 @stage(
     "phase3_adjudication",
-    ins={
-        "raw_medcalc": columns(*INSTANCE_KEYS, *value.columns("label")),
-        "derivation_audit": columns("uid", "likely_error", *value.columns("published")),
-    },
+    ins={"derivation_audit": columns(*INSTANCE_KEYS, "likely_error", *value.columns("label"), *value.columns("published"))},
 )
 def adjudication_queue(
     context: dg.AssetExecutionContext,
-    raw_medcalc: pl.DataFrame,
     derivation_audit: pl.DataFrame,
     disagreement_scores: pl.DataFrame,
     settings: Settings,
 ) -> pl.DataFrame:
     auditor = settings.auditor_that_counts
-    queue = review_order(raw_medcalc, disagreement_scores.filter(auditor=auditor), derivation_audit)
+    queue = review_order(derivation_audit, disagreement_scores.filter(auditor=auditor))
     suspects = pl.col("tier").is_in([SUSPECT_DATE, SUSPECT_NUMBER])
     describe(context, queue, auditor, contested=(pl.col("tier") < SUSPECT_DATE).sum(), suspects=suspects.sum())
     return queue.with_columns(auditor=pl.lit(auditor)).select(ADJUDICATION_QUEUE.names)
@@ -38,7 +34,7 @@ def adjudication_queue(
 
 @stage(
     "phase3_adjudication",
-    ins={"raw_medcalc": columns(*INSTANCE_KEYS, *value.columns("label"))},
+    ins={"raw_medcalc": columns(*INSTANCE_KEYS, "output_type", *value.columns("label"))},
 )
 def physician_labels(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     """From the authors' files, in the demo from a simulated physician, and from the packets that came back."""
@@ -56,26 +52,20 @@ def physician_labels(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFram
     return answers
 
 
-@stage(
-    "phase3_adjudication",
-    ins={"raw_medcalc": columns(*INSTANCE_KEYS, "output_type")},
-)
-def physician_consensus(
-    context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, physician_labels: pl.DataFrame
-) -> pl.DataFrame:
-    labels = agreed(raw_medcalc, physician_labels)
+@stage("phase3_adjudication")
+def physician_consensus(context: dg.AssetExecutionContext, physician_labels: pl.DataFrame) -> pl.DataFrame:
+    labels = agreed(physician_labels)
     describe(context, labels, None, not_computable=(pl.col("state") == "not_computable").sum())
     return labels
 
 
-def agreed(instances: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
+def agreed(answers: pl.DataFrame) -> pl.DataFrame:
     """Rows of `physician_consensus`: the consensus of the answers to each case, the earliest answer first."""
-    output_types = dict(instances.select("uid", "output_type").iter_rows())
     found = []
     in_order = answers.sort("uid", "answered_at", "reviewer", nulls_last=False)
     for (uid,), of_case in in_order.group_by("uid", maintain_order=True):
         labels = [Label(*row) for row in of_case.select(value.columns("physician")).iter_rows()]
-        if stands := consensus(labels, output_types[uid]):
+        if stands := consensus(labels, of_case["output_type"][0]):
             found.append((uid, stands, of_case["reviewer"].to_list()))
     cells = {
         "uid": [uid for uid, _, _ in found],
@@ -85,29 +75,28 @@ def agreed(instances: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
         "n_answers": [len(names) for _, _, names in found],
         "n_agree": [len(stands.agreeing) for _, stands, _ in found],
     }
-    return PHYSICIAN_CONSENSUS.of_instances(instances, cells)
+    return PHYSICIAN_CONSENSUS.of_instances(answers.select(INSTANCE_KEYS).unique(maintain_order=True), cells)
 
 
 @stage(
     "phase3_adjudication",
     ins={
-        "raw_medcalc": so_far("uid", *value.columns("label")),
-        "derivation_audit": so_far("uid", *value.columns("published")),
+        "derivation_audit": so_far("uid", *value.columns("label"), *value.columns("published")),
         "relabels": so_far(),
         "physician_consensus": so_far(),
     },
-    deps=AFTER_THE_LABELS,
+    deps=WAITS_FOR_LABELS,
+    automation_condition=AFTER_LABELS,
 )
 def physician_agreement(
     context: dg.AssetExecutionContext,
-    raw_medcalc: pl.DataFrame,
     derivation_audit: pl.DataFrame,
     relabels: pl.DataFrame,
     physician_consensus: pl.DataFrame,
     settings: Settings,
 ) -> pl.DataFrame:
     auditor = settings.auditor_that_counts
-    rows = compare_with_physicians(raw_medcalc, derivation_audit, relabels, physician_consensus, auditor)
+    rows = compare_with_physicians(derivation_audit, relabels, physician_consensus, auditor)
     context.add_asset_metadata({"agreement": dg.MarkdownMetadataValue("\n".join(_lines(rows)))})
     return pl.DataFrame(rows, schema=PHYSICIAN_AGREEMENT.polars_schema).fill_nan(None)
 

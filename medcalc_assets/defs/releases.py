@@ -18,7 +18,7 @@ from medcalc_assets.release.releases import MANIFEST, sha256
 from medcalc_assets.release.versions import ORIGINAL, Version
 from medcalc_assets.storage.tables import LABEL_RELEASES, MAINTAINED_LABELS
 
-MADE_FROM = ("raw_medcalc", "derivation_audit", "audit_votes", "relabel_votes", "physician_consensus", "maintained_labels")
+MADE_FROM = ("raw_medcalc", "audit_votes", "maintained_labels")
 RELEASE = dg.AssetSelection.assets("release_candidate", "label_releases")
 
 
@@ -120,8 +120,8 @@ release_job = dg.define_asset_job("release", RELEASE, description="Freeze the ma
     monitored_jobs=[release_job],
     request_job=history_job,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Writes a release into the history of every label.",
 )
 def history_of_releases(context: dg.RunStatusSensorContext, settings: Settings) -> Iterator[dg.RunRequest]:
-    """Writes a release into the history of every label."""
     for number, tags in enumerate(tags_of_runs(settings.warehouse.written(MAINTAINED_LABELS))):
         yield dg.RunRequest(run_key=f"{context.dagster_run.run_id} {number}", tags=tags)

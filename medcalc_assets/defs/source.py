@@ -9,7 +9,7 @@ import polars as pl
 from medcalc_assets.benchmarks.reader import SourceError
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import stage
-from medcalc_assets.storage.tables import RAW_MEDCALC
+from medcalc_assets.storage.tables import INSTANCE_KEYS, RAW_MEDCALC
 from medcalc_assets.storage.warehouse import WarehouseError
 
 
@@ -35,6 +35,14 @@ def raw_medcalc(context: dg.AssetExecutionContext, settings: Settings) -> dg.Out
         data_version=dg.DataVersion(version),
         metadata={"source": settings.source, "source_version": version},
     )
+
+
+def instances_of(context: dg.AssetExecutionContext, settings: Settings, *names: str) -> pl.DataFrame:
+    """Keys, and these columns, of all instances of the run's calculators, for a row each even where nobody voted.
+
+    No input of its own: the votes, which are one, were made from the same instances, and the lineage says so.
+    """
+    return settings.warehouse.read(RAW_MEDCALC, context.partition_keys, [*INSTANCE_KEYS, *names])
 
 
 def require_same_benchmark(batch: pl.DataFrame, held: pl.DataFrame, home: str) -> None:

@@ -32,7 +32,19 @@ GROUPS = (
 """The groups of the assets, in the order of the chain."""
 
 
-AFTER_THE_LABELS = ["maintained_labels"]
+MODEL_CALLS = "model_calls"
+"""The pool of the assets that call models: of the runs that Dagster starts, one at a time does so (see dagster.yaml)."""
+
+AFTER_LABELS = (
+    dg.AutomationCondition.any_deps_updated().since_last_handled()
+    & dg.AutomationCondition.all_deps_match(~dg.AutomationCondition.missing() | dg.AutomationCondition.will_be_requested())
+    & ~dg.AutomationCondition.any_deps_in_progress()
+    & ~dg.AutomationCondition.in_progress()
+).with_label("after labels")
+"""For what is made of all calculators so far: once after every run that wrote any of its inputs. Not Dagster's `eager`,
+which waits until all 55 calculators are there. Neither sees another code version: the UI shows what is stale."""
+
+WAITS_FOR_LABELS = ["maintained_labels"]
 """Figures over all calculators wait for their labels. Without this Dagster starts one, in a run of its own, as soon as the
 tables that it reads are written, while the labels are still being made."""
 

@@ -18,21 +18,20 @@ REASONS = {
 """Every reason why a maintained label has its value. `unresolved` is never to be presented as checked."""
 
 
-def maintain(
-    labels: pl.DataFrame, scores: pl.DataFrame, physicians: pl.DataFrame, audits: pl.DataFrame, auditor: str
-) -> pl.DataFrame:
+def maintain(audits: pl.DataFrame, scores: pl.DataFrame, physicians: pl.DataFrame, auditor: str) -> pl.DataFrame:
     """The label that each instance has from now on: `final_*`, `reason` (see REASONS), `state`, limits, `evidence`, and
     whether it is `simulated`.
 
-    `labels` has a row per instance, `scores` at most one (of `auditor`, the one that counts), `physicians` at most one,
-    `audits` one. The first that holds decides: a physician's label is final, except that a continuous one within 5% of
+    `audits` has a row per instance, with its label, `scores` at most one (of `auditor`, the one that counts), `physicians`
+    at most one. The first that holds decides: a physician's label is final, except that a continuous one within 5% of
     the relabel keeps the relabel; where label and relabel differ only by convention, the original label stays and is
     ambiguous, with what every published convention gives as its `assumptions`; a high-confidence relabel that is no
     likely error confirms the original label; one that is a likely error replaces it; all else stays as it was and is
     unresolved.
     """
     joined = (
-        labels.join(
+        audits.drop("likely_error", strict=False)  # by the entities: here that of the score decides
+        .join(
             scores.select(*("uid", "comparison", "discrepancy", "days", "likely_error", "attribution"), *columns("relabel")),
             on="uid",
             how="left",
@@ -40,7 +39,6 @@ def maintain(
         )
         .with_columns(auditor=pl.lit(auditor))
         .join(physicians.select("uid", "reviewer", *columns("physician")), on="uid", how="left", validate="1:1")
-        .join(audits.select("uid", "verdict", "alternatives", *columns("published")), on="uid", how="left", validate="1:1")
     )
     continuous = pl.any_horizontal(is_continuous(prefix) for prefix in ("physician", "label", "relabel"))
     confirms = continuous & pl.col("physician_number").is_not_null() & agrees("relabel", "physician", continuous)

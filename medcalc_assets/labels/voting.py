@@ -9,7 +9,7 @@ import polars as pl
 
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.parsing import parse_labels
-from medcalc_assets.labels.value import Label, as_frame, columns, from_row, number
+from medcalc_assets.labels.value import Label, as_frame, as_text, columns, from_row, number
 
 RUNS = 5
 SUPERMAJORITY = 4
@@ -73,6 +73,19 @@ def ballot(answer: Label) -> Label:
 def at_two_decimals(numbers: Numbers) -> Numbers:
     """Rounded half away from zero. Adding zero makes -0.0 the same answer as 0.0."""
     return numbers.round(2, mode="half_away_from_zero") + 0.0
+
+
+def asked(votes: pl.DataFrame) -> pl.DataFrame:
+    """Who was asked what, by instance and auditor: the distinct `model_version` and `prompt_sha256` of the votes."""
+    distinct = pl.col("model_version", "prompt_sha256").unique().drop_nulls().sort().str.join(", ").replace("", None)
+    return votes.group_by("uid", "auditor").agg(distinct)
+
+
+def said(votes: pl.DataFrame) -> pl.DataFrame:
+    """Phase 2, by instance and auditor: all votes that were cast as one text, `answers`, a failed one as `failed`."""
+    cast = votes.filter(pl.col("status") != NOT_CAST)
+    text = pl.coalesce(as_text("answer"), pl.lit("failed"))
+    return cast.group_by("uid", "auditor").agg(answers=text.sort().str.join(", "))
 
 
 def audit_verdicts(votes: pl.DataFrame) -> pl.DataFrame:

@@ -22,13 +22,11 @@ SOURCES = {
 """Which table an event is read from. `released`, the last, is read from the releases."""
 BESIDES = ("rationale", "assumptions", "time_point", "guideline", "confidence")
 """What a physician says beside the answer."""
+ASKED = ["model_version", "prompt_sha256"]
 NEEDED = {
-    "raw_medcalc": ["row_sha256", *columns("label")],
-    "derivation_audit": ["verdict", "explanation", *columns("published")],
-    "audit_votes": ["auditor", "model_version", "prompt_sha256"],
-    "audit_flags": ["auditor", "status", "n_votes", "n_flags"],
-    "relabel_votes": ["auditor", "model_version", "prompt_sha256", "status", *columns("answer")],
-    "relabels": ["auditor", "status", "n_votes", "n_agree", *columns("relabel")],
+    "derivation_audit": ["row_sha256", "verdict", "explanation", *columns("label"), *columns("published")],
+    "audit_flags": ["auditor", "status", "n_votes", "n_flags", *ASKED],
+    "relabels": ["auditor", "status", "answers", *ASKED, *columns("relabel")],
     "disagreement_scores": [
         "auditor",
         "likely_error",
@@ -42,7 +40,7 @@ NEEDED = {
     "maintained_labels": ["auditor", "state", "reason", *columns("final")],
 }
 """The tables that events are read from, and the columns that they take, besides the keys of the instance."""
-SAID = ["value", "detail", "model_version", "prompt_sha256"]
+SAID = ["value", "detail", *ASKED]
 """What makes an event another one than the last of its kind."""
 SUBJECT = ["uid", "event", "actor"]
 FACT = [*INSTANCE_KEYS, "event", "actor", *SAID, "rule"]
@@ -55,49 +53,39 @@ def facts(tables: Mapping[str, pl.DataFrame], releases: pl.DataFrame) -> pl.Data
     `tables` are those of NEEDED; `releases` has uid, version and answer of every label ever released.
     """
     rules = {number: rule.source for number, rule in CALCULATORS.items()}
-    provenance = {
-        name: tables[name]
-        .group_by("uid", "auditor")
-        .agg(pl.col("model_version", "prompt_sha256").unique().drop_nulls().sort().str.join(", ").replace("", None))
-        for name in ("audit_votes", "relabel_votes")
-    }
-    flags = tables["audit_flags"].filter(pl.col("status") != "not_audited")
-    keys = tables["raw_medcalc"].select(INSTANCE_KEYS)
-    votes = tables["relabel_votes"].filter(pl.col("status") != "not_cast")
-    votes = votes.with_columns(said=pl.coalesce(as_text("answer"), pl.lit("failed")))
-    answers = votes.group_by(*INSTANCE_KEYS, "auditor").agg(pl.col("said").sort().str.join(", "))
+    audits, relabels = tables["derivation_audit"], tables["relabels"]
     auditor = pl.col("auditor")
     beside = (pl.format(f"{name.replace('_', ' ')}: {{}}", name) for name in BESIDES)
     found = [
         _fact(
             "imported",
-            tables["raw_medcalc"],
+            audits,
             pl.lit("v1.0"),
             as_text("label"),
             pl.format("row {}", pl.col("row_sha256").str.slice(0, 12)),
         ),
         _fact(
             "derivation_audited",
-            tables["derivation_audit"],
+            audits,
             pl.lit("the published rule"),
             as_text("published"),
             pl.format("{}: {}", "verdict", "explanation"),
         ).with_columns(rule=pl.col("calculator_id").replace_strict(rules, return_dtype=pl.String)),
         _fact(
             "audit_votes_cast",
-            flags.join(provenance["audit_votes"], on=["uid", "auditor"], how="left"),
+            tables["audit_flags"].filter(pl.col("status") != "not_audited"),
             auditor,
             pl.col("status"),
             pl.format("{} of {} usable votes call it wrong", "n_flags", "n_votes"),
         ),
         _fact(
             "relabel_votes_cast",
-            answers.join(provenance["relabel_votes"], on=["uid", "auditor"], how="left"),
+            relabels.filter(pl.col("answers").is_not_null()),
             auditor,
             pl.lit(None, pl.String),
-            pl.col("said"),
+            pl.col("answers"),
         ),
-        _fact("relabelled", tables["relabels"], auditor, as_text("relabel"), pl.col("status")),
+        _fact("relabelled", relabels.drop(ASKED), auditor, as_text("relabel"), pl.col("status")),
         _fact(
             "contested",
             tables["disagreement_scores"].filter("likely_error"),
@@ -128,7 +116,7 @@ def facts(tables: Mapping[str, pl.DataFrame], releases: pl.DataFrame) -> pl.Data
         ),
         _fact(
             "released",
-            releases.join(keys, on="uid"),
+            releases.join(audits.select(INSTANCE_KEYS), on="uid"),
             pl.col("version"),
             pl.col("answer"),
             pl.format("in release {}", "version"),

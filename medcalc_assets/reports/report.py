@@ -54,9 +54,7 @@ def report_page(stored: Mapping[str, pl.DataFrame]) -> str:
             causes=CAUSES,
             defects=_defects(audits, stored["raw_medcalc"]),
             reasons=[(reason, maintained.filter(reason=reason).height, meaning) for reason, meaning in REASONS.items()],
-            agreement=compare_with_physicians(
-                stored["raw_medcalc"], audits, stored["relabels"], stored["physician_consensus"], auditor
-            ),
+            agreement=compare_with_physicians(audits, stored["relabels"], stored["physician_consensus"], auditor),
             reviewers=agreement(answers),
             costs=votes.group_by("phase", "auditor")
             .agg(

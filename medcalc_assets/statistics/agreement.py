@@ -63,17 +63,17 @@ def _agreement(pairs: pl.DataFrame, prefix: str, continuous: pl.Expr) -> Agreeme
 
 
 def compare_with_physicians(
-    original: pl.DataFrame, audits: pl.DataFrame, relabels: pl.DataFrame, physicians: pl.DataFrame, auditor: str
+    audits: pl.DataFrame, relabels: pl.DataFrame, physicians: pl.DataFrame, auditor: str
 ) -> list[dict[str, Any]]:
-    """Agreement and sMAPE of the original labels, of what the published rules make of the benchmark's entities (`audits`,
-    the derivation audits) and of every auditor's relabels, over the physicians' instances.
+    """Agreement and sMAPE of the original labels and of what the published rules make of the benchmark's entities (both are
+    in `audits`, the derivation audits), and of every auditor's relabels, over the physicians' instances.
 
     An instance is continuous if the physician's, the original or the relabel of the `auditor` that counts is, and is so
     for every label set. Each set is judged where it has a label; the Ns say how many those are.
     """
     relabels = relabels.filter(pl.col("relabel_kind").is_not_null())
     reference = (
-        physicians.join(original.select("uid", *columns("label")), on="uid", validate="m:1")
+        physicians.join(audits.select("uid", *columns("label")), on="uid", validate="m:1")
         .join(relabels.filter(auditor=auditor).select("uid", *columns("relabel")), on="uid", how="left")
         .select(
             "uid",
@@ -81,7 +81,7 @@ def compare_with_physicians(
             continuous=pl.any_horizontal(is_continuous(prefix) for prefix in ("physician", "label", "relabel")),
         )
     )
-    computable = audits.filter(pl.col("published_kind").is_not_null())
+    computable = audits.filter(pl.col("published_kind").is_not_null()).select("uid", *columns("published"))
     label_sets = {
         "original": ("label", reference),
         "own entities": ("published", reference.join(computable, on="uid")),

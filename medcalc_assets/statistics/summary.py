@@ -9,13 +9,11 @@ from medcalc_assets.labels.queue import SUSPECT_DATE, SUSPECT_NUMBER
 from medcalc_assets.labels.value import columns
 
 NEEDED: dict[str, list[str]] = {
-    "raw_medcalc": ["uid", *columns("label")],
-    "derivation_audit": ["verdict"],
+    "derivation_audit": ["uid", "verdict", *columns("label")],
     "audit_flags": ["auditor", "status"],
     "relabels": ["auditor", "status"],
     "disagreement_scores": ["auditor", "comparison", "likely_error", "attribution"],
     "adjudication_queue": ["tier"],
-    "physician_consensus": ["uid"],
     "maintained_labels": ["uid", "state", "reason", *columns("final")],
 }
 """The tables that the figures are counted from, and the columns that they take, besides the calculator's."""
@@ -31,10 +29,11 @@ def summarise(tables: Mapping[str, pl.DataFrame], auditor: str) -> pl.DataFrame:
     final_is_original = pl.all_horizontal(
         pl.col(final).eq_missing(pl.col(label)) for final, label in zip(columns("final"), columns("label"), strict=True)
     )
-    maintained = tables["maintained_labels"].join(tables["raw_medcalc"].drop(KEYS), on="uid")
-    of_auditor = {name: frame.filter(auditor=auditor) for name, frame in tables.items() if "auditor" in NEEDED[name]}
+    audits = tables["derivation_audit"]
+    maintained = tables["maintained_labels"].join(audits.select("uid", *columns("label")), on="uid")
+    of_auditor = {name: tables[name].filter(auditor=auditor) for name in NEEDED if "auditor" in NEEDED[name]}
     parts = [
-        _counts(tables["derivation_audit"], contradicted=(pl.col("verdict") == "contradicted").sum()),
+        _counts(audits, contradicted=(pl.col("verdict") == "contradicted").sum()),
         _counts(of_auditor["audit_flags"], audit_flags=(pl.col("status") == "likely_error").sum()),
         _counts(
             of_auditor["relabels"],
@@ -50,16 +49,16 @@ def summarise(tables: Mapping[str, pl.DataFrame], auditor: str) -> pl.DataFrame:
             **{cause: (pl.col("attribution") == cause).sum() for cause in CAUSES},
         ),
         _counts(tables["adjudication_queue"], suspects=tier.is_in([SUSPECT_DATE, SUSPECT_NUMBER]).sum()),
-        _counts(tables["physician_consensus"], physician_labels=pl.col("uid").n_unique()),
         _counts(
             maintained,
+            physician_labels=pl.col("reason").is_in(["physician", "physician_confirms"]).sum(),
             changed=(~final_is_original).sum(),
             not_computable=(pl.col("state") == "not_computable").sum(),
             ambiguous=(pl.col("state") == "ambiguous").sum(),
             unresolved=(pl.col("reason") == "unresolved").sum(),
         ),
     ]
-    summary = _counts(tables["raw_medcalc"], instances=pl.len()).with_columns(auditor=pl.lit(auditor))
+    summary = _counts(audits, instances=pl.len()).with_columns(auditor=pl.lit(auditor))
     for part in parts:
         summary = summary.join(part, on=KEYS, how="left")
     return summary.with_columns(pl.col(pl.UInt32).fill_null(0).cast(pl.Int32)).sort("calculator_id")

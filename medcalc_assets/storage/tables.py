@@ -76,12 +76,14 @@ class Table:
     ) -> pl.DataFrame:
         """Rows of this table from columns by name (`uid` among them), with the keys of their instances.
 
-        Columns that are not given are null. `left` makes a row for every instance.
+        Columns that are not given are those of the instances, if they have them, and null if not. `left` makes a row for
+        every instance.
         """
         schema = self.polars_schema
         given = pl.DataFrame(cells, schema={name: schema[name] for name in cells}, strict=False)
-        absent = [pl.lit(None, schema[name]).alias(name) for name in schema if name not in (*cells, *INSTANCE_KEYS)]
-        return instances.select(INSTANCE_KEYS).join(given, on="uid", how=how).with_columns(absent).select(self.names)
+        carried = [name for name in schema if name in instances.columns and name not in given.drop("uid").columns]
+        absent = [pl.lit(None, schema[name]).alias(name) for name in schema if name not in (*given.columns, *carried)]
+        return instances.select(carried).join(given, on="uid", how=how).with_columns(absent).select(self.names)
 
 
 INSTANCE = (
@@ -98,6 +100,11 @@ VOTE = (
     Column("prompt_sha256", "VARCHAR", "Hash of prompt, answer schema and parser; null without a prompt.", nullable=True),
     Column("run_index", "INTEGER", "Which of the auditor's independent runs, from 0."),
     Column("status", "VARCHAR", "`ok`, `failed` (no vote, and no abstention) or `not_cast` (the others settled it)."),
+)
+
+ASKED = (
+    Column("model_version", "VARCHAR", "The models as served; null where no model is behind the votes.", nullable=True),
+    Column("prompt_sha256", "VARCHAR", "Hashes of the prompts, as in the votes; null without a prompt.", nullable=True),
 )
 
 CALL = (
@@ -158,6 +165,10 @@ DERIVATION_AUDIT = Table(
     "conventions, and by the original rule, as v1.0 really computed it.",
     (
         *INSTANCE,
+        Column("output_type", "VARCHAR", "Of the instance: decimal, integer or date."),
+        Column("row_sha256", "VARCHAR", "Hash of the original row that was audited."),
+        Column("source", "VARCHAR", "Where that row was read from."),
+        *typed("label", "The original label", nullable=False),
         Column("verdict", "VARCHAR", "`reproduced` or `contradicted` by the published rule, or `not_computable`."),
         Column("likely_error", "BOOLEAN", "Contradicted by the published rule, and no published convention reaches it."),
         *typed("published", "What the published rule gives; null if not computable"),
@@ -196,6 +207,7 @@ AUDIT_FLAGS = Table(
         Column("n_votes", "INTEGER", "Usable votes; failed ones do not count."),
         Column("n_flags", "INTEGER", "Usable votes that call the label a likely error."),
         Column("status", "VARCHAR", "`likely_error`, `passed`, `undecided` or `not_audited`."),
+        *ASKED,
     ),
     key=("uid", "auditor"),
 )
@@ -223,6 +235,10 @@ RELABELS = Table(
         Column("n_votes", "INTEGER", "Usable answers; null where the votes are not published.", nullable=True),
         Column("n_agree", "INTEGER", "Answers in the largest group of equals; null as above.", nullable=True),
         Column("status", "VARCHAR", "`high_confidence`, `deferred` (no supermajority) or `not_relabelled`."),
+        Column(
+            "answers", "VARCHAR", "The votes, in order of their text: answers and `failed`; null as above.", nullable=True
+        ),
+        *ASKED,
     ),
     key=("uid", "auditor"),
 )
@@ -320,6 +336,7 @@ PHYSICIAN_LABELS = Table(
     "A physician's own answer to note and question, given without having seen either label.",
     (
         *INSTANCE,
+        Column("output_type", "VARCHAR", "Of the instance: decimal, integer or date."),
         Column("reviewer", "VARCHAR", "Who answered; `authors`: the paper's physicians, `simulated`: the demo."),
         *typed("physician", "The physician's label", nullable=False),
         Column("state", "VARCHAR", "`computable` or `not_computable`."),

@@ -1,16 +1,22 @@
+from pathlib import Path
+from typing import Any
+
 import dagster as dg
 import polars as pl
 import pytest
+import yaml
 
 from medcalc_assets.benchmarks.demo import original_rows, truth
 from medcalc_assets.benchmarks.reader import SourceError
 from medcalc_assets.calculators import KEYS
-from medcalc_assets.definitions import definitions
+from medcalc_assets.definitions import assemble, definitions
+from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import GROUPS
 from medcalc_assets.labels.limits import accepts
 from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.labels.value import Label, columns
 from medcalc_assets.storage.tables import TABLES
+from medcalc_assets_tests.conftest import Chain
 
 CHAIN = [
     "raw_medcalc",
@@ -32,6 +38,7 @@ CHAIN = [
 ]
 
 
+DAGSTER_YAML = Path(__file__).parents[2] / "dagster.yaml"
 RELEASED = ["label_releases"]
 """Tables that the chain does not write."""
 FILES = ["label_pages", "release_candidate"]
@@ -60,6 +67,96 @@ def test_an_asset_is_documented_owned_and_versioned(specs, name):
     assert all(column.description for column in TABLES[name].columns)
 
 
+def test_what_a_label_is_made_of_is_carried_along_so_that_few_assets_read_the_source(specs):
+    read = {name: {dep.asset_key.path[-1] for dep in spec.deps} for name, spec in specs.items()}
+    assert {name for name, upstream in read.items() if "raw_medcalc" in upstream} == {
+        *("derivation_audit", "audit_votes", "relabel_votes", "physician_labels"),  # which judge it, each in its way
+        *("llm_calls", "release_candidate"),  # the notes that were sent; the rows that leave
+    }
+    assert sum(map(len, read.values())) == 44
+
+
+def test_every_job_schedule_and_sensor_says_what_it_does():
+    repository = definitions.get_repository_def()
+    jobs = [job for job in repository.get_all_jobs() if job.name != "__ASSET_JOB"]  # Dagster's own
+    described = [*jobs, *repository.schedule_defs, *repository.sensor_defs]
+    assert len(described) >= 12
+    assert [each.name for each in described if not (each.description or "").endswith(".")] == []
+
+
+def test_an_asset_leads_to_the_function_that_makes_it(specs):
+    for name in [*TABLES, *FILES]:
+        (reference,) = specs[name].metadata["dagster/code_references"].code_references
+        lines = Path(reference.file_path).read_text(encoding="utf-8").splitlines()[reference.line_number - 1 :]
+        made_by = next(line for line in lines if line.startswith("def "))
+        assert made_by.startswith("def freeze(" if name in (*RELEASED, "release_candidate") else f"def {name}(")
+
+
+def test_only_votes_are_in_the_pool_of_model_calls():
+    ops = {asset.op.name: asset.op.pool for asset in definitions.resolve_asset_graph().assets_defs}
+    assert {name for name, pool in ops.items() if pool} == {"audit_votes", "relabel_votes"}
+
+
+def test_a_run_outside_of_the_ui_does_not_wait_for_the_pool(tmp_path):
+    settings = Settings(home=str(tmp_path / "home"), source="demo", authors="", auditor="")
+    job, run = assemble(settings).resolve_job_def("chain"), {"dagster/partition": KEYS[0]}
+    limits = {"concurrency": yaml.safe_load(DAGSTER_YAML.read_text(encoding="utf-8"))["concurrency"]}
+    with dg.DagsterInstance.local_temp(str(tmp_path), overrides=limits) as instance:
+        killed = instance.create_run_for_job(job, tags=run, status=dg.DagsterRunStatus.STARTED)
+        assert killed.run_op_concurrency.all_pools == {"model_calls"}
+        assert job.execute_in_process(instance=instance, tags=run).success
+
+
+def test_planted_errors_are_looked_for_in_the_demo_only(tmp_path):
+    def checks(source: str) -> set[tuple[str, str]]:
+        graph = assemble(Settings(home=str(tmp_path), source=source, authors="", auditor="")).resolve_asset_graph()
+        return {(key.asset_key.path[-1], key.name) for key in graph.asset_check_keys}
+
+    assert checks("demo") - checks("hf") == {("derivation_audit", "planted_errors_are_found")}
+    assert len(checks("hf")) > 40
+
+
+def requested(chain: Chain, cursor: Any = None) -> tuple[set[str], Any]:
+    """What automation asks for at its next tick."""
+    tick = dg.evaluate_automation_conditions(assemble(chain.settings), instance=chain.instance, cursor=cursor)
+    assets = {name for name in CHAIN + FILES if tick.get_num_requested(dg.AssetKey(name))}
+    assert tick.total_requested == len(assets)
+    return assets, tick.cursor
+
+
+def test_figures_and_pages_are_asked_for_once_after_labels(start_chain):
+    chain = start_chain()
+    nothing, cursor = requested(chain)
+    run = {"dagster/asset_partition_range_start": KEYS[0], "dagster/asset_partition_range_end": KEYS[1]}
+    jobs = {name: assemble(chain.settings).resolve_job_def(name) for name in ("chain", "figures", "pages")}
+
+    jobs["chain"].execute_in_process(instance=chain.instance, tags=run)
+    first, cursor = requested(chain, cursor)
+    again, cursor = requested(chain, cursor)
+    for name in ("figures", "pages"):
+        jobs[name].execute_in_process(instance=chain.instance)
+    made, cursor = requested(chain, cursor)
+    jobs["chain"].execute_in_process(instance=chain.instance, tags=run)
+    for name in ("figures", "pages"):
+        jobs[name].execute_in_process(instance=chain.instance)
+    by_hand, cursor = requested(chain, cursor)
+
+    assert first == {"physician_agreement", "benchmark_summary", "auditor_drift", "label_pages"}
+    assert nothing == again == made == by_hand == set()
+
+
+def test_figures_wait_until_all_that_they_are_made_of_is_there(start_chain):
+    chain = start_chain()
+    _, cursor = requested(chain)
+    job = assemble(chain.settings).get_implicit_global_asset_job_def()
+    job.execute_in_process(
+        instance=chain.instance,
+        asset_selection=[dg.AssetKey("raw_medcalc"), dg.AssetKey("derivation_audit")],
+        tags={"dagster/asset_partition_range_start": KEYS[0], "dagster/asset_partition_range_end": KEYS[1]},
+    )
+    assert requested(chain, cursor)[0] == set()
+
+
 def test_tables_of_instances_have_a_partition_for_each_calculator_and_one_run_for_any_number_of_them(specs):
     assert len(KEYS) == len(set(KEYS))
     for name, table in TABLES.items():
@@ -74,8 +171,9 @@ def test_figures_wait_for_the_labels(specs):
     figures that read only relabels were another run, beside the one that was still making labels."""
     figures = {name for name, spec in specs.items() if spec.partitions_def is None} - {"gemini_models", "label_releases"}
     assert {"auditor_drift", "benchmark_summary", "label_pages", "physician_agreement", "release_candidate"} == figures
+    graph = definitions.resolve_asset_graph()
     for name in figures:
-        assert dg.AssetKey("maintained_labels") in {dep.asset_key for dep in specs[name].deps}, name
+        assert dg.AssetKey("maintained_labels") in graph.get_ancestor_asset_keys(dg.AssetKey(name)), name
 
 
 def test_the_demo_runs_and_every_check_passes(demo):

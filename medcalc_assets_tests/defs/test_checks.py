@@ -1,15 +1,16 @@
 import pytest
 
-from medcalc_assets.defs.checks import CHAIN_CHECKS, FIGURE_CHECKS
+from medcalc_assets.defs.checks import CHAIN_CHECKS, DEMO_CHECKS, FIGURE_CHECKS
 from medcalc_assets.storage.tables import SCHEMA
 
-CHECKS = {(check.asset, check.name): check for check in (*CHAIN_CHECKS, *FIGURE_CHECKS)}
+CHECKS = {(check.asset, check.name): check for check in (*CHAIN_CHECKS, *DEMO_CHECKS, *FIGURE_CHECKS)}
 
 HARM = {
     ("raw_medcalc", "row_count_of_the_release"): "UPDATE raw_medcalc SET source = 'cut.csv'",
     ("raw_medcalc", "limits_accept_the_label"): "UPDATE raw_medcalc SET upper_number = upper_number + 1 WHERE uid = 1",
     ("raw_medcalc", "label_has_one_type"): "UPDATE raw_medcalc SET label_kind = 'na' WHERE uid = 1",
     ("derivation_audit", "no_orphan_uid"): "UPDATE derivation_audit SET uid = 9999 WHERE uid = 1",
+    ("derivation_audit", "label_has_one_type"): "UPDATE derivation_audit SET label_kind = 'date' WHERE uid = 1",
     ("derivation_audit", "published_has_one_type"): "UPDATE derivation_audit SET published_kind = NULL",
     ("derivation_audit", "original_rule_has_one_type"): "UPDATE derivation_audit SET original_rule_number = 1",
     ("derivation_audit", "one_audit_an_instance"): "UPDATE derivation_audit SET likely_error = true",

@@ -275,10 +275,9 @@ def test_a_re_audit_of_a_sample_asks_about_so_many_instances_a_calculator(chain,
     assert (sampled.height, sampled.filter(status="not_audited").height) == (12, 8)
 
 
-def test_nothing_starts_by_itself_until_it_is_switched_on():
+def test_nothing_that_calls_a_model_starts_by_itself_until_it_is_switched_on():
     definitions = assemble(Settings.from_environment())
-    for name in ("new_models", "drift_of_new_models"):
-        assert definitions.resolve_sensor_def(name).default_status == dg.DefaultSensorStatus.STOPPED
+    assert definitions.resolve_sensor_def("new_models").default_status == dg.DefaultSensorStatus.STOPPED
     assert definitions.resolve_schedule_def("watch_models").default_status == dg.DefaultScheduleStatus.STOPPED
 
 

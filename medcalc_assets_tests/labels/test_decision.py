@@ -45,21 +45,22 @@ def audits_of(labels, *published, verdict="reproduced"):
         "alternatives": ['{"the published rule": "1", "another": "2"}'] * labels.height,
         **as_columns("published", values),
     }
-    return pl.DataFrame(cells, schema={name: DERIVATION_AUDIT.polars_schema[name] for name in cells})
+    audits = pl.DataFrame(cells, schema={name: DERIVATION_AUDIT.polars_schema[name] for name in cells})
+    return labels.join(audits, on="uid")
 
 
 def maintained(original, relabel, physician=None, output_type="decimal", attribution=None):
     labels = labels_of(original, output_type=output_type)
     physicians = physicians_of({1: physician} if physician else {})
     scores = scores_of(labels, relabel).with_columns(attribution=pl.lit(attribution, pl.String))
-    return maintain(labels, scores, physicians, audits_of(labels), "model").row(0, named=True)
+    return maintain(audits_of(labels), scores, physicians, "model").row(0, named=True)
 
 
 def test_contested_labels_are_reviewed_abstentions_first_then_dates_then_numbers():
     original = [number(10), number(10), JANUARY, JANUARY, number(3), number(100), number(7)]
     relabels = [number(5), number(1), day(dt.date(2024, 1, 3)), day(dt.date(2024, 1, 9)), NA, number(99), None]
     labels = labels_of(*original)
-    order = review_order(labels, scores_of(labels, *relabels), audits_of(labels))
+    order = review_order(audits_of(labels), scores_of(labels, *relabels))
     assert order["uid"].to_list() == [5, 4, 3, 2, 1, 7]
     assert order["tier"].to_list() == [0, 2, 2, 3, 3, UNDECIDED]
     assert order["severity"].to_list() == [None, 8, 2, 0.9, 0.5, None]
@@ -70,7 +71,7 @@ def test_contested_labels_are_reviewed_abstentions_first_then_dates_then_numbers
 def test_suspects_come_after_the_contested_and_before_the_undecided():
     labels = labels_of(number(10), number(10), number(4), JANUARY)
     audits = audits_of(labels, number(5), number(1), number(4), day(dt.date(2024, 1, 3)), verdict="contradicted")
-    order = review_order(labels, scores_of(labels, number(5), None, None, None), audits)
+    order = review_order(audits, scores_of(labels, number(5), None, None, None))
     assert order["uid"].to_list() == [1, 4, 2, 3]
     assert order["tier"].to_list() == [3, SUSPECT_DATE, SUSPECT_NUMBER, SUSPECT_NUMBER]
     assert order["candidate_number"].to_list() == [5, None, 1, 4]
@@ -81,15 +82,12 @@ def test_suspect_dates_come_by_days_apart_whatever_the_direction_and_ties_by_uid
     labels = labels_of(JANUARY, JANUARY, JANUARY, number(5), number(10), number(10))
     earlier, later = day(dt.date(2023, 12, 22)), day(dt.date(2024, 1, 6))
     published = [later, earlier, day(dt.date(2023, 12, 27)), number(4), number(5), number(5)]
-    order = review_order(labels, scores_of(labels, *[None] * 6), audits_of(labels, *published, verdict="contradicted"))
+    order = review_order(audits_of(labels, *published, verdict="contradicted"), scores_of(labels, *[None] * 6))
     assert order["uid"].to_list() == [2, 1, 3, 5, 6, 4]
     assert order["severity"].to_list() == pytest.approx([10, 5, 5, 0.5, 0.5, 0.2])
     assert order["why"][0] == "original 01/01/2024, no relabel, its entities give 12/22/2023"
-    same = review_order(
-        labels_of(*[number(10)] * 3),
-        scores_of(labels_of(*[number(10)] * 3), *[number(5)] * 3),
-        audits_of(labels_of(*[number(10)] * 3)),
-    )
+    equals = labels_of(*[number(10)] * 3)
+    same = review_order(audits_of(equals), scores_of(equals, *[number(5)] * 3))
     assert same["uid"].to_list() == [1, 2, 3]
 
 

@@ -8,12 +8,14 @@ from medcalc_assets.labels.value import NA, as_columns, day, number
 from medcalc_assets.labels.voting import (
     NOT_CAST,
     RUNS,
+    asked,
     audit_settled,
     audit_verdicts,
     ballot,
     consensus,
     fewest_to_settle,
     relabel_settled,
+    said,
 )
 from medcalc_assets.storage.tables import AUDIT_VOTES, RELABEL_VOTES
 
@@ -34,10 +36,10 @@ def verdict(*votes):
     return audit_verdicts(frame).row(0, named=True)
 
 
-def relabel(*answers):
+def relabel_votes(*answers):
     labels = [None if answer in NO_VOTE else answer for answer in answers]
     names = ("uid", "auditor", "status", "answer_kind", "answer_number", "answer_date")
-    frame = pl.DataFrame(
+    return pl.DataFrame(
         {
             "uid": [1] * len(labels),
             "auditor": ["a"] * len(labels),
@@ -46,7 +48,10 @@ def relabel(*answers):
         },
         schema={name: RELABEL_VOTES.polars_schema[name] for name in names},
     )
-    return consensus(frame).row(0, named=True)
+
+
+def relabel(*answers):
+    return consensus(relabel_votes(*answers)).row(0, named=True)
 
 
 @pytest.mark.parametrize(
@@ -207,3 +212,14 @@ def test_no_vote_that_is_asked_for_is_in_vain():
 def test_a_vote_that_was_not_cast_is_not_a_failed_one():
     assert verdict("passed", "passed", NOT_CAST, NOT_CAST, NOT_CAST)["status"] == "passed"
     assert verdict("passed", "passed", FAILED, FAILED, FAILED)["status"] == "undecided"
+
+
+def test_votes_that_were_not_cast_are_not_told_as_failed():
+    votes = relabel_votes(number(12), FAILED, number(7.5), NA, NOT_CAST)
+    assert said(votes)["answers"].item() == "12, 7.5, N/A, failed"
+
+
+def test_all_models_and_prompts_of_the_votes_are_told_and_none_where_no_model_was_asked():
+    versions, prompts = ["m-2", None, "m-1", "m-2", None, None], ["p", "p", None, "p", None, None]
+    columns = {"uid": [1, 1, 1, 1, 2, 2], "auditor": "m", "model_version": versions, "prompt_sha256": prompts}
+    assert asked(pl.DataFrame(columns)).sort("uid").rows() == [(1, "m", "m-1, m-2", "p"), (2, "m", None, None)]

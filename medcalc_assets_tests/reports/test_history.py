@@ -5,7 +5,7 @@ from medcalc_assets.benchmarks.demo import original_rows
 from medcalc_assets.benchmarks.reader import SourceError
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs.settings import Settings
-from medcalc_assets.reports.history import NEEDED, WITHDRAWN, facts, new_events
+from medcalc_assets.reports.history import WITHDRAWN, new_events
 from medcalc_assets.storage.tables import INSTANCE_KEYS, LABEL_EVENTS
 from medcalc_assets.storage.warehouse import WarehouseError
 
@@ -78,20 +78,6 @@ def test_another_benchmark_does_not_come_into_the_same_home(start_chain, tmp_pat
     with pytest.raises(SourceError, match=r"uid 7 is of .* Give each benchmark a folder of its own"):
         chain.run(KEYS[:2])
     assert chain.read("raw_medcalc").equals(before)
-
-
-def test_votes_that_were_not_cast_are_not_told_as_failed(demo):
-    tables = {name: demo.read(name) for name in NEEDED}
-    cast = pl.col("run_index") < 3
-    status = pl.when(cast).then("status").otherwise(pl.lit("not_cast"))
-    tables["relabel_votes"] = tables["relabel_votes"].with_columns(
-        status=status, answer_kind=pl.when(cast).then("answer_kind")
-    )
-    told = facts(tables, pl.DataFrame(schema={"uid": pl.Int64, "answer": pl.String, "version": pl.String}))
-    said = told.filter(event="relabel_votes_cast")["detail"].str.split(", ")
-    assert set(said.list.len()) == {3}
-    failed = tables["relabel_votes"].filter(cast, status="failed").height
-    assert said.explode().str.count_matches("failed").sum() == failed
 
 
 def test_every_label_of_the_demo_has_a_history_from_its_import_to_its_maintenance(demo):

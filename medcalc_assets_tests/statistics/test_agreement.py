@@ -76,8 +76,8 @@ def test_an_instance_is_continuous_in_every_label_set_if_any_of_its_labels_is():
     labels = frame(label=number(5)).with_columns(uid=1)
     relabels = frame(relabel=number(4.5)).with_columns(uid=1, auditor=pl.lit("model"))
     physicians = frame(physician=number(4)).with_columns(uid=1, reviewer=pl.lit("someone"))
-    audits = frame(published=number(4)).with_columns(uid=1)
-    rows = compare_with_physicians(labels, audits, relabels, physicians, "model")
+    audits = labels.join(frame(published=number(4)).with_columns(uid=1), on="uid")
+    rows = compare_with_physicians(audits, relabels, physicians, "model")
     # 5 is within a point of 4, but the instance is continuous, and 5 is not within 5%.
     assert [(row["label_set"], row["n_agree"], row["n"]) for row in rows] == [
         ("original", 0, 1),
@@ -94,7 +94,7 @@ def several(prefix, labels, **more):
 def test_every_label_set_is_judged_where_it_has_a_label_and_auditors_are_not_mixed():
     """Three physicians' cases; one auditor deferred on one of them, the other answered all and otherwise."""
     original = several("label", {1: number(8), 2: number(50), 3: NA, 4: number(9)})
-    audits = several("published", {1: number(7), 2: None, 3: NA, 4: number(9)})
+    audits = original.join(several("published", {1: number(7), 2: None, 3: NA, 4: number(9)}), on="uid")
     relabels = pl.concat(
         [
             several("relabel", {1: number(7), 2: None, 3: number(5), 4: number(1)}).with_columns(auditor=pl.lit("model")),
@@ -102,7 +102,7 @@ def test_every_label_set_is_judged_where_it_has_a_label_and_auditors_are_not_mix
         ]
     )
     physicians = several("physician", {1: number(7), 2: number(40), 3: NA}, reviewer=["Dr B", "Dr A", "Dr B"])
-    rows = {row["label_set"]: row for row in compare_with_physicians(original, audits, relabels, physicians, "model")}
+    rows = {row["label_set"]: row for row in compare_with_physicians(audits, relabels, physicians, "model")}
     assert list(rows) == ["original", "own entities", "model", "other"]
     assert {row["reviewers"] for row in rows.values()} == {"Dr A, Dr B"}
     figures = {name: (row["n_agree"], row["n"], row["smape_n"]) for name, row in rows.items()}
@@ -118,7 +118,7 @@ def test_every_label_set_is_judged_where_it_has_a_label_and_auditors_are_not_mix
 
 
 def test_the_relabel_of_another_auditor_does_not_make_an_instance_continuous():
-    original = several("label", {1: number(5)})
+    audits = several("label", {1: number(5)}).join(several("published", {1: number(5)}), on="uid")
     relabels = pl.concat(
         [
             several("relabel", {1: number(5)}).with_columns(auditor=pl.lit("model")),
@@ -126,7 +126,7 @@ def test_the_relabel_of_another_auditor_does_not_make_an_instance_continuous():
         ]
     )
     physicians = several("physician", {1: number(4)}, reviewer=["Dr A"])
-    rows = compare_with_physicians(original, several("published", {1: number(5)}), relabels, physicians, "model")
+    rows = compare_with_physicians(audits, relabels, physicians, "model")
     assert [(row["label_set"], row["n_agree"]) for row in rows] == [
         ("original", 1),
         ("own entities", 1),
@@ -138,9 +138,8 @@ def test_the_relabel_of_another_auditor_does_not_make_an_instance_continuous():
 def test_without_a_physician_there_is_no_agreement():
     nobody = several("physician", {}, reviewer=pl.Series([], dtype=pl.String)).cast({"uid": pl.Int64})
     no_relabels = several("relabel", {1: None}).with_columns(auditor=pl.lit("model"))
-    rows = compare_with_physicians(
-        several("label", {1: number(5)}), several("published", {1: NA}), no_relabels, nobody, "model"
-    )
+    audits = several("label", {1: number(5)}).join(several("published", {1: NA}), on="uid")
+    rows = compare_with_physicians(audits, no_relabels, nobody, "model")
     assert [(row["label_set"], row["n"], row["reviewers"]) for row in rows] == [
         ("original", 0, "none"),
         ("own entities", 0, "none"),

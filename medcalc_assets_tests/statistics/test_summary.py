@@ -31,12 +31,11 @@ def test_every_figure_is_counted_by_calculator_and_for_the_auditor_that_counts()
     label = {name: values[0] for name, values in as_columns("label", [number(1)]).items()}
     causes = dict.fromkeys(CAUSES, 1) | {next(iter(CAUSES)): 2}
     tables = {
-        "raw_medcalc": table(
-            "raw_medcalc", *({**SECOND, "uid": 9, **label}, *({**FIRST, "uid": uid, **label} for uid in range(6)))
-        ),
         "derivation_audit": table(
             "derivation_audit",
-            *({**FIRST, "verdict": verdict} for verdict in ("contradicted", "contradicted", "reproduced")),
+            {**SECOND, "uid": 9, "verdict": "reproduced", **label},
+            *({**FIRST, "uid": uid, "verdict": "contradicted", **label} for uid in (0, 1)),
+            *({**FIRST, "uid": uid, "verdict": "reproduced", **label} for uid in (2, 3, 4, 5)),
         ),
         "audit_flags": table(
             "audit_flags", *of_auditors(FIRST, model=["likely_error", "passed", "undecided"], other=["likely_error"] * 3)
@@ -59,11 +58,10 @@ def test_every_figure_is_counted_by_calculator_and_for_the_auditor_that_counts()
             "adjudication_queue",
             *({**FIRST, "tier": tier} for tier in (0, SUSPECT_DATE, SUSPECT_NUMBER, SUSPECT_NUMBER, UNDECIDED)),
         ),
-        "physician_consensus": table("physician_consensus", *({**FIRST, "uid": uid} for uid in (1, 2, 2))),
         "maintained_labels": table(
             "maintained_labels",
             kept(FIRST, 0, "confirmed"),
-            kept(FIRST, 1, "relabelled", final=number(2)),
+            kept(FIRST, 1, "physician_confirms", final=number(2)),
             kept(FIRST, 2, "physician", "not_computable", NA),
             kept(FIRST, 3, "relabelled", "not_computable", NA),
             kept(FIRST, 4, "ambiguous", "ambiguous"),

@@ -41,6 +41,8 @@ def flags(calculator: str, *uids: int, n_votes: int = 5, calculator_id: int = 1)
             "n_votes": n_votes,
             "n_flags": 0,
             "status": "passed",
+            "model_version": None,
+            "prompt_sha256": None,
         },
         schema=AUDIT_FLAGS.polars_schema,
     )

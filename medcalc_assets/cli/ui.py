@@ -1,0 +1,156 @@
+"""The Dagster UI behind a guard: by itself it does what any web page, or any host that names this machine, asks of it."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+import dagster as dg
+import uvicorn
+from dagster._core.workspace.context import WorkspaceProcessContext  # the only way to the app before it is served
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster_webserver.app import create_app_from_workspace_process_context
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
+
+from medcalc_assets.cli import auditor, authors, console, home, source
+from medcalc_assets.cli.instance import instance_of_dagster
+from medcalc_assets.errors import MedcalcError
+from medcalc_assets.settings import ProjectSettings
+
+ADDRESS = "127.0.0.1"
+HOSTS = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", re.IGNORECASE)
+BODIES = ("application/json", "application/graphql", "multipart/form-data")
+SECONDS_TO_STOP = 20
+WORKSPACE = """load_from:
+  - grpc_server: {{host: localhost, socket: "{code}", location_name: medcalc_assets}}
+"""
+
+
+class UIError(MedcalcError):
+    """The UI cannot be served. The message names the cause and the remedy."""
+
+
+class Guard:
+    """Lets only pages of this very address change anything, and no page show it in a frame."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def framed_by_nobody(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["X-Frame-Options"] = "DENY"
+            await send(message)
+
+        answer = self.app
+        if scope["type"] != "lifespan" and (why := refusal(HTTPConnection(scope))):
+            answer = PlainTextResponse(f"{why}\n", 403) if scope["type"] == "http" else WebSocketClose()
+        await answer(scope, receive, framed_by_nobody)
+
+
+def refusal(request: HTTPConnection) -> str | None:
+    """Why a request is refused, None if it is not.
+
+    A host that is not this machine is a foreign name that was made to point to it. What may change something (all but
+    plain reading) must come from a page of the same address, or from no page at all, and no page can send it unasked.
+    """
+    headers, path, method = request.headers, request.url.path, request.scope.get("method", "WEBSOCKET")
+    host = headers.get("host", "")
+    reads = method in ("GET", "HEAD")
+    if len(headers.getlist("host")) != 1 or not HOSTS.fullmatch(host):
+        return "Use http://127.0.0.1 or http://localhost: no other host is served."
+    if path.startswith("/report_asset_"):
+        return "What was materialized is reported by runs only."
+    if not reads or path.startswith("/graphql"):
+        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+            return "This comes from another site."
+        if headers.get("origin", f"http://{host}") != f"http://{host}":
+            return "This comes from a page of another address."
+    if reads and path.startswith("/graphql") and "text/html" not in headers.get("accept", ""):
+        return "Queries and mutations are sent with POST."
+    if method == "POST" and headers.get("content-type", "").partition(";")[0].strip().lower() not in BODIES:
+        return f"The body must be {', '.join(BODIES)}."
+    return None
+
+
+@click.command()
+@home
+@source
+@authors
+@auditor
+@click.option("--port", type=int, default=3000, show_default=True, help="Port on 127.0.0.1.")
+def ui(port: int) -> None:
+    """Serve the Dagster UI on this machine, behind a guard.
+
+    The daemon, which starts runs, is served with it, until Ctrl-C.
+
+    \b
+    Example:
+      medcalc ui --source hf
+    """
+    ProjectSettings.from_environment()
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, lambda number, _frame: sys.exit(128 + number))
+    try:
+        door = socket.create_server((ADDRESS, port))
+    except OSError as error:
+        raise UIError(f"Port {port} cannot be had: {error}. Stop what has it, or give another one (--port).") from error
+    with door, instance_of_dagster() as instance, suppress(KeyboardInterrupt):
+        if instance.is_ephemeral:
+            raise UIError("DAGSTER_HOME is not set: let it name a folder, in which Dagster keeps its history.")
+        _serve(instance, door)
+
+
+def _serve(instance: dg.DagsterInstance, door: socket.socket) -> None:
+    """Webserver and daemon, which share one server of the code."""
+    with TemporaryDirectory() as folder:
+        code, workspace = Path(folder, "code"), Path(folder, "workspace.yaml")
+        workspace.write_text(WORKSPACE.format(code=code), encoding="utf-8")
+        loaded = ("--socket", str(code), "--module-name", "medcalc_assets.definitions", "--location-name", "medcalc_assets")
+        with _running("dagster", "code-server", "start", *loaded) as server:
+            while not code.exists():
+                if server.poll() is not None:
+                    raise UIError("The chain could not be loaded: the reason is above.")
+                time.sleep(0.1)
+            target = WorkspaceFileTarget([str(workspace)])
+            with (
+                _running("dagster._daemon", "run", "--workspace", str(workspace)),
+                WorkspaceProcessContext(instance, target) as context,
+            ):
+                app = create_app_from_workspace_process_context(context, live_data_poll_rate=2000)
+                app.add_middleware(Guard)
+                console.print(f"The Dagster UI is on [bold]http://{ADDRESS}:{door.getsockname()[1]}[/]; Ctrl-C ends it.")
+                # An open page keeps its connection: it is not waited for.
+                config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
+                uvicorn.Server(config).run(sockets=[door])
+
+
+@contextmanager
+def _running(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A Python process that ends with the block, and all that it started, runs included.
+
+    It is the leader of a session of its own, so that Ctrl-C reaches it through here, and what is left of it is found.
+    """
+    process = subprocess.Popen([sys.executable, "-m", module, *arguments], start_new_session=True)
+    try:
+        yield process
+    finally:
+        try:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(SECONDS_TO_STOP)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
