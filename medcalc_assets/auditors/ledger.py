@@ -148,7 +148,7 @@ class Batch:
 
 
 Claimed = tuple[bool, list[Attempt]]
-"""Whether a claim is granted, and the attempts on its vote so far, whosever they are."""
+"""Whether a claim is granted, and the attempts on its vote so far, whoever made them."""
 
 
 class Ledger:
@@ -305,7 +305,7 @@ class Ledger:
             yield
         except sa.exc.DBAPIError as error:
             raise LedgerError(
-                f"{self._place} cannot be {done}: {error.orig}. Every answer that it holds is safe. Free disk space or mend "
+                f"{self._place} cannot be {done}: {error.orig}. Every answer that it holds is safe. Free disk space or repair "
                 "the database, and run again: only what is missing is asked for."
             ) from error
 
