@@ -305,8 +305,8 @@ class Ledger:
             yield
         except sa.exc.DBAPIError as error:
             raise LedgerError(
-                f"{self._place} cannot be {done}: {error.orig}. Every answer that it holds is safe. Free disk space or repair "
-                "the database, and run again: only what is missing is asked for."
+                f"{self._place} cannot be {done}: {error.orig}. Every answer that it holds is safe. Free disk space, or "
+                "repair the database, and run again: only what is missing is asked for."
             ) from error
 
 
