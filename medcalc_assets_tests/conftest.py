@@ -161,9 +161,14 @@ def gemini(monkeypatch: pytest.MonkeyPatch) -> Iterator[GeminiServer]:
 
 
 @pytest.fixture(autouse=True)
-def settings_from_nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test reads the settings of whoever runs it, or writes to a warehouse that is in use."""
+def settings_from_nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No test reads the settings of whoever runs it or of another test, or writes to a warehouse that is in use."""
+    before = dict(os.environ)
     for name in os.environ.keys() - {"MEDCALC_REAL_DATA", "MEDCALC_SCREENSHOTS"}:
         if name.startswith(("MEDCALC_", "GEMINI_", "GOOGLE_", "DAGSTER_HOME")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("MEDCALC_HOME", str(tmp_path / "home"))
+    yield
+    for name in os.environ.keys() - before.keys():  # an option of the command line sets its variable
+        del os.environ[name]
+    os.environ.update(before)

@@ -209,7 +209,7 @@ def test_agreement_with_physicians_is_that_of_the_table(demo):
     raw, audits, relabels, physicians = (
         demo.read(name) for name in ("raw_medcalc", "derivation_audit", "relabels", "physician_consensus")
     )
-    table = compare_with_physicians(raw, audits, relabels, physicians, "simulated")
+    table = compare_with_physicians(audits, relabels, physicians, "simulated")
     of_instance = [
         table.select("uid", *columns(prefix))
         for prefix, table in {"label": raw, "relabel": relabels.filter(auditor="simulated")}.items()

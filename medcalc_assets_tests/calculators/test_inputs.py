@@ -159,7 +159,7 @@ def test_a_reader_tells_missing_unknown_twice_and_unusable_apart():
     assert found.missing == ("sex",)
     assert [(each.entity, each.message) for each in found.problems] == [
         ("high", "'x' is no number in mm Hg"),
-        ("sexx", "unknown key, perhaps 'sex'?"),
+        ("sexx", "unknown key, did you mean 'sex'?"),
         ("age", "given twice"),
     ]
     assert str(found.problems[2]) == "age: given twice"

@@ -158,7 +158,7 @@ def an_absent_home(home):
 def an_empty_warehouse(home):
     home.mkdir()
     duckdb.connect(home / "warehouse.duckdb").close()
-    return "raw_medcalc does not exist yet"
+    return "derivation_audit does not exist yet"
 
 
 def a_file_that_is_none(home):

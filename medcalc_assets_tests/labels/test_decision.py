@@ -185,4 +185,4 @@ def test_a_label_that_rests_on_anything_invented_is_simulated(source, auditor, r
 def test_a_simulated_reviewer_marks_the_labels_that_he_saw_and_source_and_auditor_all(source, auditor, reviewer, invented):
     labels = labels_of(number(3), number(3)).with_columns(source=pl.lit(source))
     scores, physicians = scores_of(labels, number(8), number(8)), physicians_of({1: number(8)}, reviewer)
-    assert maintain(labels, scores, physicians, audits_of(labels), auditor)["simulated"].to_list() == invented
+    assert maintain(audits_of(labels), scores, physicians, auditor)["simulated"].to_list() == invented
