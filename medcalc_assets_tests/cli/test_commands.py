@@ -224,6 +224,6 @@ def test_ctrl_c_within_a_run_of_dagster_is_the_same(tmp_path):
         time.sleep(0.05)
     run.send_signal(signal.SIGINT)
     _, err = run.communicate()
-    assert run.returncode == 130
+    assert run.returncode == 130, err
     assert err.endswith("Interrupted. What was finished is kept: the same command goes on with what is missing.\n")
     assert "Traceback" not in err
