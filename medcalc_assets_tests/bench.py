@@ -28,6 +28,7 @@ from medcalc_assets.defs.phase3_adjudication import agreed
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.labels.decision import maintain
 from medcalc_assets.labels.discrepancy import score_disagreement
+from medcalc_assets.labels.evidence import gather
 from medcalc_assets.labels.queue import review_order
 from medcalc_assets.labels.value import Label, columns
 from medcalc_assets.labels.voting import asked, audit_verdicts
@@ -38,7 +39,6 @@ from medcalc_assets.storage import tables
 from medcalc_assets.storage.tables import INSTANCE_KEYS
 
 LABEL = columns("label")
-AUDITED = [*INSTANCE_KEYS, "output_type", "source", "verdict", "likely_error", "alternatives", *LABEL, *columns("published")]
 MEBIBYTE = 1024  # ru_maxrss is in KiB on Linux
 
 
@@ -67,19 +67,20 @@ def chain_without_dagster() -> None:
     )
     write(tables.AUDIT_FLAGS, flags)
     write(tables.RELABELS, settings.authors_files.relabels(raw(*LABEL), KEYS))
-    audits = store.read(tables.DERIVATION_AUDIT, columns=AUDITED)
+    audits = store.read(tables.DERIVATION_AUDIT)
     scores = score_disagreement(audits.drop(INSTANCE_KEYS[1:]), store.read(tables.RELABELS))
     write(tables.DISAGREEMENT_SCORES, scores := attributed(scores))
-    write(tables.ADJUDICATION_QUEUE, review_order(audits, scores).with_columns(auditor=pl.lit("authors")))
     answers = write(tables.PHYSICIAN_LABELS, settings.authors_files.physician_labels(raw("output_type", *LABEL), KEYS))
     physicians = write(tables.PHYSICIAN_CONSENSUS, agreed(answers))
-    maintained = maintain(audits, scores, physicians, "authors")
+    evidence = gather(audits, flags, store.read(tables.RELABELS), scores, physicians, "authors")
+    write(tables.LABEL_EVIDENCE, evidence)
+    write(tables.ADJUDICATION_QUEUE, review_order(evidence))
+    maintained = maintain(evidence)
     write(tables.MAINTAINED_LABELS, maintained)
     relabels = store.read(tables.RELABELS)
     compare_with_physicians(audits, relabels, physicians, "authors")
     summarise(
-        {name: store.read(tables.TABLES[name], columns=[*INSTANCE_KEYS[1:], *needed]) for name, needed in NEEDED.items()},
-        "authors",
+        {name: store.read(tables.TABLES[name], columns=[*INSTANCE_KEYS[1:], *needed]) for name, needed in NEEDED.items()}
     )
 
 

@@ -38,6 +38,9 @@ VERDICTS = {
     "not_computable": "not computable from their entities",
 }
 
+OTHERS = ("raw_medcalc", "derivation_audit", "relabels", "physician_consensus")
+"""What is shown besides the counts of `statistics.summary`."""
+
 
 @click.command()
 @home
@@ -71,22 +74,23 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
     from medcalc_assets.storage import tables
     from medcalc_assets.storage.warehouse import WarehouseError
 
-    needed = {name: tables.TABLES[name] for name in (*NEEDED, "raw_medcalc", "physician_consensus")}
+    needed = {name: tables.TABLES[name] for name in (*NEEDED, *OTHERS)}
     found = {
         name: warehouse.read(table, columns=[each for each in table.names if each not in TEXTS])
         for name, table in needed.items()
     }
-    raw, audits, maintained = found["raw_medcalc"], found["derivation_audit"], found["maintained_labels"]
+    raw, evidence, maintained = found["raw_medcalc"], found["label_evidence"], found["maintained_labels"]
+    audits = found["derivation_audit"]
     auditors = maintained["auditor"].unique().sort().to_list()
     if len(auditors) > 1:
         raise WarehouseError(
             f"Maintained labels were made with {' and '.join(auditors)}: run all partitions with one of them."
         )
     auditor = auditors[0] if auditors else "none"
-    by_calculator = summarise(found, auditor)
+    by_calculator = summarise(found)
     total = totals(by_calculator)
-    kinds = _counts(found["disagreement_scores"].filter(auditor=auditor)["relabel_kind"])
-    verdicts, reasons = _counts(audits["verdict"]), _counts(maintained["reason"])
+    kinds = _counts(evidence["relabel_kind"].drop_nulls())
+    verdicts, reasons = _counts(evidence["verdict"]), _counts(maintained["reason"])
     physicians = compare_with_physicians(audits, found["relabels"], found["physician_consensus"], auditor)
     return {
         "simulated": bool(maintained["simulated"].any()),
@@ -102,7 +106,7 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
             "suspects": total["suspects"],
         },
         "phase1": {
-            "audited": found["audit_flags"].filter(pl.col("status") != "not_audited", auditor=auditor).height,
+            "audited": evidence.filter(pl.col("audit_status") != "not_audited").height,
             "flagged": total["audit_flags"],
         },
         "relabels": {

@@ -189,6 +189,17 @@ CHAIN_CHECKS = [
            OR discrepancy NOT BETWEEN 0 AND 2""",
     ),
     Check(
+        "label_evidence",
+        "evidence_of_every_instance",
+        "Every instance has a row, with the label of the source and the physicians' label.",
+        f"""SELECT uid, 'no row' AS problem FROM raw_medcalc ANTI JOIN label_evidence USING (uid, row_sha256)
+        WHERE {materialized("label_evidence")}
+        UNION ALL SELECT uid, 'physician' FROM physician_consensus AS p LEFT JOIN label_evidence AS e USING (uid)
+        WHERE {materialized("label_evidence").replace("calculator IN", "p.calculator IN")}
+          AND (e.physician_kind, e.physician_number, e.physician_date)
+              IS DISTINCT FROM (p.physician_kind, p.physician_number, p.physician_date)""",
+    ),
+    Check(
         "adjudication_queue",
         "every_contested_label_is_queued",
         "The queue holds the likely errors of the auditor that counts, and whatever has no high-confidence relabel.",

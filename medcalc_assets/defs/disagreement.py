@@ -1,4 +1,4 @@
-"""How far each relabel is from the original label, and why."""
+"""How far each relabel is from the original label, and why; and what every source says of a label, in one row."""
 
 import json
 from typing import Any
@@ -11,9 +11,10 @@ from medcalc_assets.defs.stage import columns, describe, stage
 from medcalc_assets.labels import value
 from medcalc_assets.labels.attribution import CAUSES, PUBLISHED, Attribution, attribute
 from medcalc_assets.labels.discrepancy import score_disagreement
+from medcalc_assets.labels.evidence import gather
 from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.labels.value import Label, OutputType
-from medcalc_assets.storage.tables import DISAGREEMENT_SCORES
+from medcalc_assets.storage.tables import DISAGREEMENT_SCORES, INSTANCE_KEYS, LABEL_EVIDENCE
 
 
 @stage(
@@ -33,6 +34,30 @@ def disagreement_scores(
     of_auditor = {name: (found & (pl.col("auditor") == counts)).sum() for name, found in figures.items()}
     describe(context, scores, counts, **of_auditor)
     return scores
+
+
+@stage(
+    "disagreement",
+    ins={
+        "derivation_audit": columns(
+            *(*INSTANCE_KEYS, "output_type", "source", "row_sha256", *value.columns("label"), "verdict", "likely_error"),
+            *(*value.columns("published"), "alternatives", "missing", "implausible", "defects", "explanation"),
+        )
+    },
+)
+def label_evidence(
+    context: dg.AssetExecutionContext,
+    derivation_audit: pl.DataFrame,
+    audit_flags: pl.DataFrame,
+    relabels: pl.DataFrame,
+    disagreement_scores: pl.DataFrame,
+    physician_consensus: pl.DataFrame,
+    settings: Settings,
+) -> pl.DataFrame:
+    counts = settings.auditor_that_counts
+    found = gather(derivation_audit, audit_flags, relabels, disagreement_scores, physician_consensus, counts)
+    describe(context, found, counts, contradicted=pl.col("contradicted").sum(), likely_errors=pl.col("likely_error").sum())
+    return found.select(LABEL_EVIDENCE.names)
 
 
 def attributed(scores: pl.DataFrame) -> pl.DataFrame:

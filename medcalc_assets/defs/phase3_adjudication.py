@@ -15,21 +15,13 @@ from medcalc_assets.statistics.agreement import compare_with_physicians
 from medcalc_assets.storage.tables import ADJUDICATION_QUEUE, INSTANCE_KEYS, PHYSICIAN_AGREEMENT, PHYSICIAN_CONSENSUS
 
 
-@stage(
-    "phase3_adjudication",
-    ins={"derivation_audit": columns(*INSTANCE_KEYS, "likely_error", *value.columns("label"), *value.columns("published"))},
-)
-def adjudication_queue(
-    context: dg.AssetExecutionContext,
-    derivation_audit: pl.DataFrame,
-    disagreement_scores: pl.DataFrame,
-    settings: Settings,
-) -> pl.DataFrame:
-    auditor = settings.auditor_that_counts
-    queue = review_order(derivation_audit, disagreement_scores.filter(auditor=auditor))
+@stage("phase3_adjudication")
+def adjudication_queue(context: dg.AssetExecutionContext, label_evidence: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    queue = review_order(label_evidence)
     suspects = pl.col("tier").is_in([SUSPECT_DATE, SUSPECT_NUMBER])
-    describe(context, queue, auditor, contested=(pl.col("tier") < SUSPECT_DATE).sum(), suspects=suspects.sum())
-    return queue.with_columns(auditor=pl.lit(auditor)).select(ADJUDICATION_QUEUE.names)
+    counts = settings.auditor_that_counts
+    describe(context, queue, counts, contested=(pl.col("tier") < SUSPECT_DATE).sum(), suspects=suspects.sum())
+    return queue.select(ADJUDICATION_QUEUE.names)
 
 
 @stage(

@@ -1,4 +1,4 @@
-"""Which labels physicians look at first, and what their answer does to a label."""
+"""The label from now on: a written rule over the evidence, with a reason for every label."""
 
 import polars as pl
 
@@ -18,28 +18,16 @@ REASONS = {
 """Every reason why a maintained label has its value. `unresolved` is never to be presented as checked."""
 
 
-def maintain(audits: pl.DataFrame, scores: pl.DataFrame, physicians: pl.DataFrame, auditor: str) -> pl.DataFrame:
+def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
     """The label that each instance has from now on: `final_*`, `reason` (see REASONS), `state`, limits, `evidence`, and
-    whether it is `simulated`.
+    whether it is `simulated`. `evidence` is `label_evidence`.
 
-    `audits` has a row per instance, with its label, `scores` at most one (of `auditor`, the one that counts), `physicians`
-    at most one. The first that holds decides: a physician's label is final, except that a continuous one within 5% of
+    The first that holds decides: a physician's label is final, except that a continuous one within 5% of
     the relabel keeps the relabel; where label and relabel differ only by convention, the original label stays and is
     ambiguous, with what every published convention gives as its `assumptions`; a high-confidence relabel that is no
     likely error confirms the original label; one that is a likely error replaces it; all else stays as it was and is
     unresolved.
     """
-    joined = (
-        audits.drop("likely_error", strict=False)  # by the entities: here that of the score decides
-        .join(
-            scores.select(*("uid", "comparison", "discrepancy", "days", "likely_error", "attribution"), *columns("relabel")),
-            on="uid",
-            how="left",
-            validate="1:1",
-        )
-        .with_columns(auditor=pl.lit(auditor))
-        .join(physicians.select("uid", "reviewer", *columns("physician")), on="uid", how="left", validate="1:1")
-    )
     continuous = pl.any_horizontal(is_continuous(prefix) for prefix in ("physician", "label", "relabel"))
     confirms = continuous & pl.col("physician_number").is_not_null() & agrees("relabel", "physician", continuous)
     reason = pl.col("reason")
@@ -51,7 +39,7 @@ def maintain(audits: pl.DataFrame, scores: pl.DataFrame, physicians: pl.DataFram
         .otherwise(pl.lit("label"))
     )
     return (
-        joined.with_columns(
+        evidence.with_columns(
             reason=pl.when(confirms.fill_null(False))
             .then(pl.lit("physician_confirms"))
             .when(pl.col("physician_kind").is_not_null())

@@ -20,10 +20,10 @@ TIERS = (
 SUSPECT_DATE, SUSPECT_NUMBER, UNDECIDED = range(len(COMPARISONS), len(TIERS))
 
 
-def review_order(audits: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
+def review_order(evidence: pl.DataFrame) -> pl.DataFrame:
     """The contested instances, the suspects and the undecided, in order of review: by `tier` and falling `severity`.
 
-    `audits` has the derivation audit of every instance, with its label, `scores` those of the auditor that counts. Contested
+    `evidence` is `label_evidence`. Contested
     are the likely errors: an abstention against a value first, then dates by days apart, then numbers by discrepancy,
     ties by uid. Source: arXiv:2512.19691, section 5, which sorts N/A first and then by disagreement, with days and ratios
     in one column, so that dates came before nearly all numbers. We keep its order, unmixed. Suspects have no relabel, but
@@ -32,11 +32,8 @@ def review_order(audits: pl.DataFrame, scores: pl.DataFrame) -> pl.DataFrame:
     contested, apart = pl.col("likely_error"), pl.col("published_date") - pl.col("label_date")
     by_entities = discrepancy(pl.col("label_number"), pl.col("published_number"))
     suspect = contested.is_null() & pl.col("contradicted")
-    compared = scores.select("uid", "likely_error", "comparison", "discrepancy", "days", *columns("relabel"))
     return (
-        audits.rename({"likely_error": "contradicted"})
-        .join(compared, on="uid", how="left")
-        .filter(contested.fill_null(True))
+        evidence.filter(contested.fill_null(True))
         .with_columns(
             *(
                 pl.when(contested).then(pl.col(relabel)).when(suspect).then(pl.col(published)).alias(candidate)

@@ -22,7 +22,7 @@ from medcalc_assets.templates import markdown, templates
 def report_page(stored: Mapping[str, pl.DataFrame]) -> str:
     """The whole benchmark, for a reader who decides whether to trust it."""
     auditor = stored["maintained_labels"]["auditor"].mode().sort()[0]
-    figures = summarise({name: stored[name] for name in NEEDED}, auditor)
+    figures = summarise({name: stored[name] for name in NEEDED})
     total = totals(figures)
     audits, maintained = stored["derivation_audit"], stored["maintained_labels"]
     votes = pl.concat(
@@ -67,7 +67,7 @@ def report_page(stored: Mapping[str, pl.DataFrame]) -> str:
             .to_dicts(),
             by_calculator=figures.sort("likely_errors", "calculator", descending=[True, False]).to_dicts(),
             shares=disagreement_by_calculator(figures, auditor),
-            scatter=original_against_relabels(stored["disagreement_scores"].filter(auditor=auditor), auditor),
+            scatter=original_against_relabels(stored["label_evidence"], auditor),
         )
     )
     return templates().get_template("report.html.j2").render(body=Markup(markdown(images=True).render(body)))

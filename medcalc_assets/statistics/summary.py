@@ -9,10 +9,10 @@ from medcalc_assets.labels.queue import SUSPECT_DATE, SUSPECT_NUMBER
 from medcalc_assets.labels.value import columns
 
 NEEDED: dict[str, list[str]] = {
-    "derivation_audit": ["uid", "verdict", *columns("label")],
-    "audit_flags": ["auditor", "status"],
-    "relabels": ["auditor", "status"],
-    "disagreement_scores": ["auditor", "comparison", "likely_error", "attribution"],
+    "label_evidence": [
+        *("uid", "auditor", "verdict", *columns("label"), "audit_status", "relabel_status"),
+        *("comparison", "likely_error", "attribution"),
+    ],
     "adjudication_queue": ["tier"],
     "maintained_labels": ["uid", "state", "reason", *columns("final")],
 }
@@ -20,7 +20,7 @@ NEEDED: dict[str, list[str]] = {
 KEYS = ["calculator_id", "calculator"]
 
 
-def summarise(tables: Mapping[str, pl.DataFrame], auditor: str) -> pl.DataFrame:
+def summarise(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """One row per calculator that has instances: the counts of `benchmark_summary`, for the auditor that counts.
 
     `tables` are those of NEEDED.
@@ -29,19 +29,17 @@ def summarise(tables: Mapping[str, pl.DataFrame], auditor: str) -> pl.DataFrame:
     final_is_original = pl.all_horizontal(
         pl.col(final).eq_missing(pl.col(label)) for final, label in zip(columns("final"), columns("label"), strict=True)
     )
-    audits = tables["derivation_audit"]
-    maintained = tables["maintained_labels"].join(audits.select("uid", *columns("label")), on="uid")
-    of_auditor = {name: tables[name].filter(auditor=auditor) for name in NEEDED if "auditor" in NEEDED[name]}
+    evidence = tables["label_evidence"]
+    maintained = tables["maintained_labels"].join(evidence.select("uid", *columns("label")), on="uid")
     parts = [
-        _counts(audits, contradicted=(pl.col("verdict") == "contradicted").sum()),
-        _counts(of_auditor["audit_flags"], audit_flags=(pl.col("status") == "likely_error").sum()),
         _counts(
-            of_auditor["relabels"],
-            high_confidence=(pl.col("status") == "high_confidence").sum(),
-            deferred=(pl.col("status") == "deferred").sum(),
-        ),
-        _counts(
-            of_auditor["disagreement_scores"],
+            evidence,
+            auditor=pl.col("auditor").first(),
+            instances=pl.len(),
+            contradicted=(pl.col("verdict") == "contradicted").sum(),
+            audit_flags=(pl.col("audit_status") == "likely_error").sum(),
+            high_confidence=(pl.col("relabel_status") == "high_confidence").sum(),
+            deferred=(pl.col("relabel_status") == "deferred").sum(),
             likely_errors=error.sum(),
             contested_numbers=(error & (comparison == "relative")).sum(),
             contested_dates=(error & (comparison == "days")).sum(),
@@ -58,8 +56,8 @@ def summarise(tables: Mapping[str, pl.DataFrame], auditor: str) -> pl.DataFrame:
             unresolved=(pl.col("reason") == "unresolved").sum(),
         ),
     ]
-    summary = _counts(audits, instances=pl.len()).with_columns(auditor=pl.lit(auditor))
-    for part in parts:
+    summary, *others = parts
+    for part in others:
         summary = summary.join(part, on=KEYS, how="left")
     return summary.with_columns(pl.col(pl.UInt32).fill_null(0).cast(pl.Int32)).sort("calculator_id")
 

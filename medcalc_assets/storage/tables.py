@@ -316,6 +316,46 @@ DISAGREEMENT_SCORES = Table(
     key=("uid", "auditor"),
 )
 
+LABEL_EVIDENCE = Table(
+    "label_evidence",
+    "What every source says of a label, one row per instance: its entities under every rule, Phase 1, the relabel of the "
+    "auditor that counts, physicians. Queue, decision, history and figures read it.",
+    (
+        *INSTANCE,
+        Column("output_type", "VARCHAR", "Of the instance: decimal, integer or date."),
+        Column("source", "VARCHAR", "Where the original row was read from."),
+        Column("row_sha256", "VARCHAR", "Hash of the original row."),
+        *typed("label", "The original label", nullable=False),
+        Column("verdict", "VARCHAR", "Of the derivation audit: `reproduced`, `contradicted` or `not_computable`."),
+        Column("contradicted", "BOOLEAN", "Contradicted by the published rule, and no published convention reaches it."),
+        *typed("published", "What the published rule gives; null if not computable"),
+        Column("alternatives", "VARCHAR", "JSON object: each published convention with its value, the default first."),
+        Column("missing", "VARCHAR", "JSON list of the inputs that the rule cannot do without and the entities lack."),
+        Column("implausible", "VARCHAR", "JSON list of values outside anything seen alive, or a label out of range."),
+        Column("defects", "VARCHAR", "JSON list of defects of the original rule that explain a contradicted label."),
+        Column("explanation", "VARCHAR", "The verdict in one sentence."),
+        Column("auditor", "VARCHAR", "Whose votes count."),
+        Column("audit_status", "VARCHAR", "Phase 1: `likely_error`, `passed`, `undecided` or `not_audited`.", nullable=True),
+        Column("n_audits", "INTEGER", "Usable votes of Phase 1.", nullable=True),
+        Column("n_flags", "INTEGER", "Those of them that call the label a likely error.", nullable=True),
+        Column("relabel_status", "VARCHAR", "`high_confidence`, `deferred`, `not_relabelled`; null: nobody.", nullable=True),
+        *typed("relabel", "The relabel; all null without one"),
+        Column("n_votes", "INTEGER", "Usable answers of Phase 2; null where they are not published.", nullable=True),
+        Column("n_agree", "INTEGER", "Answers that agree; null as above.", nullable=True),
+        Column("comparison", "VARCHAR", "Of label and relabel, as in `disagreement_scores`.", nullable=True),
+        Column("discrepancy", "DOUBLE", "Of two numbers, 0 to 2.", nullable=True),
+        Column("days", "INTEGER", "Between two dates.", nullable=True),
+        Column("likely_error", "BOOLEAN", "The relabel contradicts the label; null without a relabel.", nullable=True),
+        Column("attribution", "VARCHAR", "Cause of a likely error.", nullable=True),
+        Column("attribution_evidence", "VARCHAR", "What the rules make of the benchmark's entities.", nullable=True),
+        Column("reviewer", "VARCHAR", "The physicians whose label stands.", nullable=True),
+        *typed("physician", "The physicians' label; all null without one"),
+        Column("n_answers", "INTEGER", "Physicians who answered.", nullable=True),
+        Column("n_answers_agree", "INTEGER", "Those of them who agree with it.", nullable=True),
+    ),
+    key=("uid",),
+)
+
 ADJUDICATION_QUEUE = Table(
     "adjudication_queue",
     "The instances in order of review: by `tier`, then by falling `severity`, then by `uid`. First the contested ones, then "
@@ -502,6 +542,7 @@ TABLES = {
         LLM_CALLS,
         AUDITOR_DRIFT,
         DISAGREEMENT_SCORES,
+        LABEL_EVIDENCE,
         ADJUDICATION_QUEUE,
         PHYSICIAN_LABELS,
         PHYSICIAN_CONSENSUS,

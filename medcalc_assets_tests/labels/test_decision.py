@@ -6,10 +6,11 @@ import pytest
 
 from medcalc_assets.labels.decision import maintain
 from medcalc_assets.labels.discrepancy import score_disagreement
+from medcalc_assets.labels.evidence import gather
 from medcalc_assets.labels.queue import SUSPECT_DATE, SUSPECT_NUMBER, UNDECIDED, review_order
 from medcalc_assets.labels.simulated import is_simulated
 from medcalc_assets.labels.value import NA, Label, as_columns, columns, day, number
-from medcalc_assets.storage.tables import DERIVATION_AUDIT, DISAGREEMENT_SCORES, PHYSICIAN_CONSENSUS, RAW_MEDCALC
+from medcalc_assets.storage.tables import AUDIT_FLAGS, DERIVATION_AUDIT, PHYSICIAN_CONSENSUS, RAW_MEDCALC, RELABELS
 
 JANUARY = day(dt.date(2024, 1, 1))
 
@@ -20,18 +21,31 @@ def labels_of(*labels, output_type="decimal"):
     return pl.DataFrame(cells, schema={name: RAW_MEDCALC.polars_schema[name] for name in cells})
 
 
-def scores_of(labels, *relabels):
-    cells = {"uid": list(range(1, len(relabels) + 1)), **as_columns("relabel", relabels)}
-    frame = pl.DataFrame(cells, schema={name: DISAGREEMENT_SCORES.polars_schema[name] for name in cells})
-    confident = frame.with_columns(
-        auditor=pl.lit("model"),
-        status=pl.when(pl.col("relabel_kind").is_null()).then(pl.lit("deferred")).otherwise(pl.lit("high_confidence")),
+def relabels_of(labels, *relabels):
+    cells = {
+        "uid": list(range(1, len(relabels) + 1)),
+        "auditor": ["model"] * len(relabels),
+        "status": ["deferred" if relabel is None else "high_confidence" for relabel in relabels],
+        **as_columns("relabel", relabels),
+    }
+    return RELABELS.of_instances(labels, cells)
+
+
+def evidence_of(labels, *relabels, physicians=None, audits=None, attribution=None, auditor="model"):
+    """What is known of the labels: relabels of `model`, and derivation audits that reproduce them if none are given."""
+    audits, confident = audits_of(labels) if audits is None else audits, relabels_of(labels, *relabels)
+    scores = score_disagreement(labels, confident).with_columns(
+        attribution=pl.lit(attribution, pl.String), attribution_evidence=pl.lit(None, pl.String)
     )
-    return score_disagreement(labels, confident).with_columns(attribution=pl.lit(None, pl.String))
+    flags = pl.DataFrame(schema=AUDIT_FLAGS.polars_schema)
+    counted = scores.with_columns(auditor=pl.lit(auditor)), confident.with_columns(auditor=pl.lit(auditor))
+    return gather(audits, flags, *reversed(counted), physicians_of({}) if physicians is None else physicians, auditor)
 
 
 def physicians_of(answers, reviewer="someone"):
-    cells = {"uid": list(answers), "reviewer": [reviewer] * len(answers), **as_columns("physician", answers.values())}
+    one = [1] * len(answers)
+    cells = {"uid": list(answers), "reviewer": [reviewer] * len(answers), "n_answers": one, "n_agree": one}
+    cells |= as_columns("physician", answers.values())
     return pl.DataFrame(cells, schema={name: PHYSICIAN_CONSENSUS.polars_schema[name] for name in cells})
 
 
@@ -52,15 +66,14 @@ def audits_of(labels, *published, verdict="reproduced"):
 def maintained(original, relabel, physician=None, output_type="decimal", attribution=None):
     labels = labels_of(original, output_type=output_type)
     physicians = physicians_of({1: physician} if physician else {})
-    scores = scores_of(labels, relabel).with_columns(attribution=pl.lit(attribution, pl.String))
-    return maintain(audits_of(labels), scores, physicians, "model").row(0, named=True)
+    return maintain(evidence_of(labels, relabel, physicians=physicians, attribution=attribution)).row(0, named=True)
 
 
 def test_contested_labels_are_reviewed_abstentions_first_then_dates_then_numbers():
     original = [number(10), number(10), JANUARY, JANUARY, number(3), number(100), number(7)]
     relabels = [number(5), number(1), day(dt.date(2024, 1, 3)), day(dt.date(2024, 1, 9)), NA, number(99), None]
     labels = labels_of(*original)
-    order = review_order(audits_of(labels), scores_of(labels, *relabels))
+    order = review_order(evidence_of(labels, *relabels))
     assert order["uid"].to_list() == [5, 4, 3, 2, 1, 7]
     assert order["tier"].to_list() == [0, 2, 2, 3, 3, UNDECIDED]
     assert order["severity"].to_list() == [None, 8, 2, 0.9, 0.5, None]
@@ -71,7 +84,7 @@ def test_contested_labels_are_reviewed_abstentions_first_then_dates_then_numbers
 def test_suspects_come_after_the_contested_and_before_the_undecided():
     labels = labels_of(number(10), number(10), number(4), JANUARY)
     audits = audits_of(labels, number(5), number(1), number(4), day(dt.date(2024, 1, 3)), verdict="contradicted")
-    order = review_order(audits, scores_of(labels, number(5), None, None, None))
+    order = review_order(evidence_of(labels, number(5), None, None, None, audits=audits))
     assert order["uid"].to_list() == [1, 4, 2, 3]
     assert order["tier"].to_list() == [3, SUSPECT_DATE, SUSPECT_NUMBER, SUSPECT_NUMBER]
     assert order["candidate_number"].to_list() == [5, None, 1, 4]
@@ -82,12 +95,13 @@ def test_suspect_dates_come_by_days_apart_whatever_the_direction_and_ties_by_uid
     labels = labels_of(JANUARY, JANUARY, JANUARY, number(5), number(10), number(10))
     earlier, later = day(dt.date(2023, 12, 22)), day(dt.date(2024, 1, 6))
     published = [later, earlier, day(dt.date(2023, 12, 27)), number(4), number(5), number(5)]
-    order = review_order(audits_of(labels, *published, verdict="contradicted"), scores_of(labels, *[None] * 6))
+    audits = audits_of(labels, *published, verdict="contradicted")
+    order = review_order(evidence_of(labels, *[None] * 6, audits=audits))
     assert order["uid"].to_list() == [2, 1, 3, 5, 6, 4]
     assert order["severity"].to_list() == pytest.approx([10, 5, 5, 0.5, 0.5, 0.2])
     assert order["why"][0] == "original 01/01/2024, no relabel, its entities give 12/22/2023"
     equals = labels_of(*[number(10)] * 3)
-    same = review_order(audits_of(equals), scores_of(equals, *[number(5)] * 3))
+    same = review_order(evidence_of(equals, *[number(5)] * 3))
     assert same["uid"].to_list() == [1, 2, 3]
 
 
@@ -184,5 +198,5 @@ def test_a_label_that_rests_on_anything_invented_is_simulated(source, auditor, r
 )
 def test_a_simulated_reviewer_marks_the_labels_that_he_saw_and_source_and_auditor_all(source, auditor, reviewer, invented):
     labels = labels_of(number(3), number(3)).with_columns(source=pl.lit(source))
-    scores, physicians = scores_of(labels, number(8), number(8)), physicians_of({1: number(8)}, reviewer)
-    assert maintain(audits_of(labels), scores, physicians, auditor)["simulated"].to_list() == invented
+    evidence = evidence_of(labels, number(8), number(8), physicians=physicians_of({1: number(8)}, reviewer), auditor=auditor)
+    assert maintain(evidence)["simulated"].to_list() == invented

@@ -1,0 +1,45 @@
+"""What every source says of a label, in one row: what decides on it, queues it, tells of it and counts it reads this."""
+
+import polars as pl
+
+from medcalc_assets.labels.value import columns
+
+
+def gather(
+    audits: pl.DataFrame,
+    flags: pl.DataFrame,
+    relabels: pl.DataFrame,
+    scores: pl.DataFrame,
+    physicians: pl.DataFrame,
+    auditor: str,
+) -> pl.DataFrame:
+    """Rows of `label_evidence`: of every instance the derivation audit, and beside it what is known of the `auditor` that
+    counts, of the other auditors (as JSON) and of the physicians.
+
+    `audits` has a row per instance, `physicians` at most one, the others at most one per instance and auditor.
+    """
+    of_auditor = pl.col("auditor") == auditor
+    compared = ("comparison", "discrepancy", "days", "likely_error", "attribution", "attribution_evidence")
+    return (
+        audits.rename({"likely_error": "contradicted"})
+        .with_columns(auditor=pl.lit(auditor))
+        .join(
+            flags.filter(of_auditor).select("uid", "n_flags", audit_status="status", n_audits="n_votes"),
+            on="uid",
+            how="left",
+            validate="1:1",
+        )
+        .join(
+            relabels.filter(of_auditor).select("uid", "n_votes", "n_agree", *columns("relabel"), relabel_status="status"),
+            on="uid",
+            how="left",
+            validate="1:1",
+        )
+        .join(scores.filter(of_auditor).select("uid", *compared), on="uid", how="left", validate="1:1")
+        .join(
+            physicians.select("uid", "reviewer", *columns("physician"), "n_answers", n_answers_agree="n_agree"),
+            on="uid",
+            how="left",
+            validate="1:1",
+        )
+    )
