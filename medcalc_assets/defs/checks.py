@@ -202,11 +202,11 @@ CHAIN_CHECKS = [
     Check(
         "adjudication_queue",
         "every_contested_label_is_queued",
-        "The queue holds the likely errors of the auditor that counts, and whatever has no high-confidence relabel.",
-        f"""SELECT uid FROM disagreement_scores JOIN (SELECT DISTINCT auditor FROM maintained_labels) USING (auditor)
-        ANTI JOIN adjudication_queue USING (uid, auditor) WHERE likely_error AND {materialized("adjudication_queue")}
-        UNION ALL SELECT uid FROM adjudication_queue AS q LEFT JOIN disagreement_scores USING (uid, auditor)
-        WHERE (q.tier < {SUSPECT_DATE}) != coalesce(likely_error, false) OR likely_error = false""",
+        "The queue holds the likely errors, whatever has no high-confidence relabel, and what its own entities contradict.",
+        f"""SELECT uid FROM label_evidence ANTI JOIN adjudication_queue USING (uid, auditor)
+        WHERE (likely_error IS DISTINCT FROM false OR contradicted) AND {materialized("adjudication_queue")}
+        UNION ALL SELECT uid FROM adjudication_queue AS q LEFT JOIN label_evidence USING (uid, auditor)
+        WHERE (q.tier < {SUSPECT_DATE}) != coalesce(likely_error, false) OR (likely_error = false AND NOT contradicted)""",
     ),
     Check(
         "maintained_labels",
@@ -217,12 +217,13 @@ CHAIN_CHECKS = [
     Check(
         "maintained_labels",
         "no_change_without_a_reason",
-        "A label changes only by a physician or a relabel, and what nobody checked is unresolved.",
-        """SELECT uid, reason FROM maintained_labels AS m JOIN raw_medcalc AS r USING (uid)
-        LEFT JOIN disagreement_scores AS d USING (uid, auditor) LEFT JOIN physician_consensus AS p USING (uid)
-        WHERE (reason IN ('ambiguous', 'confirmed', 'unresolved') AND (final_kind IS DISTINCT FROM r.label_kind
-               OR final_number IS DISTINCT FROM r.label_number OR final_date IS DISTINCT FROM r.label_date))
-           OR (reason = 'unresolved') != (d.auditor IS NULL AND p.reviewer IS NULL)
+        "A label changes only by a physician or a relabel, and what nobody checked is unresolved or contradicted.",
+        """SELECT uid, reason FROM maintained_labels AS m JOIN label_evidence AS e USING (uid)
+        WHERE (reason IN ('ambiguous', 'confirmed', 'contradicted', 'unresolved')
+               AND (final_kind IS DISTINCT FROM e.label_kind OR final_number IS DISTINCT FROM e.label_number
+                    OR final_date IS DISTINCT FROM e.label_date))
+           OR (reason IN ('contradicted', 'unresolved')) != (e.relabel_kind IS NULL AND e.reviewer IS NULL)
+           OR (reason = 'contradicted' AND NOT e.contradicted) OR (reason IN ('confirmed', 'unresolved') AND e.contradicted)
            OR (reason = 'ambiguous') != (m.assumptions IS NOT NULL)
            OR m.state != CASE WHEN reason = 'ambiguous' THEN 'ambiguous' WHEN final_kind = 'na' THEN 'not_computable'
                          ELSE 'computable' END""",

@@ -3,55 +3,68 @@
 import polars as pl
 
 from medcalc_assets.labels.agreement import agrees, is_continuous
-from medcalc_assets.labels.limits import limit_columns
+from medcalc_assets.labels.limits import accepted, limit_columns
 from medcalc_assets.labels.simulated import is_simulated
 from medcalc_assets.labels.value import as_text, columns
 
 REASONS = {
     "physician": "a physician computed this value without having seen either label",
     "physician_confirms": "the relabel, from which a physician's blind answer differs by 5% at most",
+    "physician_unexplained": "one physician's answer, which no rule, no label and no relabel gives: it needs a second one",
     "ambiguous": "the original label, which differs from the relabel by convention only: see the assumptions",
-    "confirmed": "the original label, which a high-confidence relabel reaches",
-    "relabelled": "a high-confidence relabel that contradicts the original label",
+    "confirmed": "the original label, which a high-confidence relabel reaches and nothing contradicts",
+    "relabelled": "a high-confidence relabel that contradicts the original label, and that the published rule gives, or "
+    "that says what the note lacks",
+    "contested": "a high-confidence relabel, one source against one: the rule gives something else from the entities",
+    "contradicted": "the original label, which its own entities contradict; there is no relabel",
     "unresolved": "the original label, unchecked: no high-confidence relabel and no physician's answer",
 }
-"""Every reason why a maintained label has its value. `unresolved` is never to be presented as checked."""
+"""Every reason why a maintained label has its value, in the order in which they are asked for."""
+GIVEN_BY = {
+    "physician": "physician",
+    "physician_confirms": "relabel",
+    "physician_unexplained": "physician",
+    "ambiguous": "label",
+    "confirmed": "label",
+    "relabelled": "relabel",
+    "contested": "relabel",
+    "contradicted": "label",
+    "unresolved": "label",
+}
+"""By reason, whose label it is, by column prefix of `label_evidence`."""
 
 
 def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
-    """The label that each instance has from now on: `final_*`, `reason` (see REASONS), `state`, limits, `evidence`, and
-    whether it is `simulated`. `evidence` is `label_evidence`.
+    """The label that each instance has from now on: `final_*`, `reason`, `state`, limits, `evidence`, and whether it is
+    `simulated`. `evidence` is `label_evidence`.
 
-    The first that holds decides: a physician's label is final, except that a continuous one within 5% of
-    the relabel keeps the relabel; where label and relabel differ only by convention, the original label stays and is
-    ambiguous, with what every published convention gives as its `assumptions`; a high-confidence relabel that is no
-    likely error confirms the original label; one that is a likely error replaces it; all else stays as it was and is
-    unresolved.
+    The first of REASONS that holds decides. A physician's label is final, but a continuous one within 5% of the relabel
+    keeps the relabel, and a single value that nothing else gives stands as unexplained. Where label and relabel differ by
+    convention only, the original label stays and is ambiguous, with what every published convention gives as its
+    `assumptions`. A relabel that agrees confirms, unless the label's own entities contradict it. A relabel that does not
+    agree replaces the label: as `relabelled` where a second source stands beside it (the published rule gives it, or it is
+    N/A and the entities lack an input), else as `contested`.
     """
     continuous = pl.any_horizontal(is_continuous(prefix) for prefix in ("physician", "label", "relabel"))
     confirms = continuous & pl.col("physician_number").is_not_null() & agrees("relabel", "physician", continuous)
-    reason = pl.col("reason")
-    decided = (
-        pl.when(reason == "physician")
-        .then(pl.lit("physician"))
-        .when(reason.is_in(["physician_confirms", "relabelled"]))
-        .then(pl.lit("relabel"))
-        .otherwise(pl.lit("label"))
+    abstains = (pl.col("relabel_kind") == "na") & (pl.col("missing") != "[]")
+    error, contradicted = pl.col("likely_error"), pl.col("contradicted")
+    holds = {
+        "physician_confirms": confirms,
+        "physician_unexplained": ~pl.col("physician_explained"),
+        "physician": pl.col("physician_kind").is_not_null(),
+        "ambiguous": pl.col("attribution") == "convention",
+        "confirmed": ~error & ~contradicted,
+        "relabelled": error & (abstains | accepted("relabel", "published")),
+        "contested": error.is_not_null(),
+        "contradicted": contradicted,
+    }
+    reason = pl.coalesce(
+        *(pl.when(condition.fill_null(False)).then(pl.lit(name)) for name, condition in holds.items()), pl.lit("unresolved")
     )
+    decided = pl.col("reason").replace_strict(GIVEN_BY, return_dtype=pl.String)
     return (
-        evidence.with_columns(
-            reason=pl.when(confirms.fill_null(False))
-            .then(pl.lit("physician_confirms"))
-            .when(pl.col("physician_kind").is_not_null())
-            .then(pl.lit("physician"))
-            .when(attribution="convention")
-            .then(pl.lit("ambiguous"))
-            .when(~pl.col("likely_error"))
-            .then(pl.lit("confirmed"))
-            .when(pl.col("likely_error"))
-            .then(pl.lit("relabelled"))
-            .otherwise(pl.lit("unresolved"))
-        )
+        evidence.with_columns(reason=reason)
         .with_columns(
             pl.when(decided == "physician")
             .then(pl.col(physician))
@@ -66,12 +79,12 @@ def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             *limit_columns("final"),
             simulated=is_simulated(),
-            state=pl.when(reason == "ambiguous")
+            state=pl.when(reason="ambiguous")
             .then(pl.lit("ambiguous"))
             .when(final_kind="na")
             .then(pl.lit("not_computable"))
             .otherwise(pl.lit("computable")),
-            assumptions=pl.when(reason == "ambiguous").then("alternatives"),
+            assumptions=pl.when(reason="ambiguous").then("alternatives"),
             evidence=pl.struct(
                 as_text("label").alias("original"),
                 pl.col("verdict").alias("derivation"),

@@ -1,8 +1,19 @@
 """What every source says of a label, in one row: what decides on it, queues it, tells of it and counts it reads this."""
 
+import json
+from typing import Any
+
 import polars as pl
 
-from medcalc_assets.labels.value import columns
+from medcalc_assets.labels.limits import accepts
+from medcalc_assets.labels.parsing import parse_label
+from medcalc_assets.labels.value import NA, columns, from_row
+
+SEEN = [
+    *("output_type", "alternatives", "n_answers_agree"),
+    *(name for prefix in ("label", "published", "relabel", "physician") for name in columns(prefix)),
+]
+"""What tells whether something else gives the physicians' answer."""
 
 
 def gather(
@@ -42,4 +53,24 @@ def gather(
             how="left",
             validate="1:1",
         )
+        .with_columns(
+            physician_explained=pl.struct(SEEN).map_elements(_explained, return_dtype=pl.Boolean, skip_nulls=False)
+        )
+    )
+
+
+def _explained(row: dict[str, Any]) -> bool | None:
+    """Whether anything else gives the physicians' answer, or reviewers agree on it; None where there is none.
+
+    N/A needs nobody: it says what the note lacks.
+    """
+    answer = from_row(row, "physician")
+    if answer is None:
+        return None
+    others = [from_row(row, prefix) for prefix in ("label", "published", "relabel")]
+    others += [parse_label(text) for text in json.loads(row["alternatives"]).values() if text]
+    return (
+        answer == NA
+        or row["n_answers_agree"] > 1
+        or any(each and accepts(answer, each, row["output_type"]) for each in others)
     )

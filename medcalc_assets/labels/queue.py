@@ -26,14 +26,16 @@ def review_order(evidence: pl.DataFrame) -> pl.DataFrame:
     `evidence` is `label_evidence`. Contested
     are the likely errors: an abstention against a value first, then dates by days apart, then numbers by discrepancy,
     ties by uid. Source: arXiv:2512.19691, section 5, which sorts N/A first and then by disagreement, with days and ratios
-    in one column, so that dates came before nearly all numbers. We keep its order, unmixed. Suspects have no relabel, but
-    their own entities contradict their label; what the published rule gives is the candidate. The undecided have neither.
+    in one column, so that dates came before nearly all numbers. We keep its order, unmixed. Suspects are
+    contradicted by their own entities and by no relabel: there is none, or it agrees with the label. What the published rule
+    gives is the candidate. The undecided have neither.
     """
     contested, apart = pl.col("likely_error"), pl.col("published_date") - pl.col("label_date")
+    agrees = ~contested.fill_null(True)
     by_entities = discrepancy(pl.col("label_number"), pl.col("published_number"))
-    suspect = contested.is_null() & pl.col("contradicted")
+    suspect = ~contested.fill_null(False) & pl.col("contradicted")
     return (
-        evidence.filter(contested.fill_null(True))
+        evidence.filter(~agrees | suspect)
         .with_columns(
             *(
                 pl.when(contested).then(pl.col(relabel)).when(suspect).then(pl.col(published)).alias(candidate)
@@ -50,6 +52,8 @@ def review_order(evidence: pl.DataFrame) -> pl.DataFrame:
             .then(pl.coalesce(apart.dt.total_days().abs().cast(pl.Float64), by_entities)),
             why=pl.when(contested)
             .then(pl.format("original {}, relabel {}", as_text("label"), as_text("relabel")))
+            .when(suspect & agrees)
+            .then(pl.format("original and relabel {}, its entities give {}", as_text("label"), as_text("published")))
             .when(suspect)
             .then(pl.format("original {}, no relabel, its entities give {}", as_text("label"), as_text("published")))
             .otherwise(pl.format("original {}, no relabel", as_text("label"))),

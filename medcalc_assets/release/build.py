@@ -49,10 +49,10 @@ def build(
     """
     raw = warehouse.read(tables.RAW_MEDCALC)
     maintained = warehouse.read(tables.MAINTAINED_LABELS)
-    audits = warehouse.read(tables.DERIVATION_AUDIT, columns=["uid", *columns("published")])
+    evidence = warehouse.read(tables.LABEL_EVIDENCE)
     demo = bool(maintained["simulated"].any())
     previous = releases.before(version)
-    labels = with_grounds(raw, maintained, audits)
+    labels = with_grounds(raw, maintained, evidence)
     comparisons = {ORIGINAL: changes(as_original(labels, raw), labels)}
     if previous:
         comparisons[str(previous)] = changes(releases.labels(str(previous)), labels)
@@ -121,9 +121,10 @@ def export(warehouse: Warehouse, releases: Releases, folder: Path) -> list[Path]
         return [path.replace(folder / path.name) for path in made]
 
 
-def with_grounds(raw: pl.DataFrame, maintained: pl.DataFrame, audits: pl.DataFrame) -> pl.DataFrame:
+def with_grounds(raw: pl.DataFrame, maintained: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
     """The benchmark in the columns of v1.0, and beside each label its grounds, its confidence and its uses."""
-    grounds = maintained.join(audits, on="uid", validate="1:1").with_columns(
+    rules = evidence.select("uid", "output_type", *columns("published"))
+    grounds = maintained.join(rules, on="uid", validate="1:1").with_columns(
         use.confidence().alias("confidence"), *use.uses()
     )
     beside = grounds.select(

@@ -11,6 +11,7 @@ import polars as pl
 
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.errors import MedcalcError
+from medcalc_assets.labels.decision import GIVEN_BY
 from medcalc_assets.labels.limits import accepts, limits
 from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.simulated import is_simulated
@@ -18,30 +19,26 @@ from medcalc_assets.labels.value import Label, OutputType
 from medcalc_assets.release.build import build
 from medcalc_assets.release.formats import IN_CSV, SIMULATED
 from medcalc_assets.release.releases import MANIFEST, Releases, labels_in, manifest_of, sha256, tampered
-from medcalc_assets.release.use import use_of
+from medcalc_assets.release.use import CHECKED_BY_RELABEL, use_of
 from medcalc_assets.release.versions import Version, changes, require_version
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import Warehouse
 
-CHANGING = ("physician", "physician_confirms", "relabelled")
+CHANGING = [reason for reason, given_by in GIVEN_BY.items() if given_by != "label"]
 """The reasons for which a label may differ from the original one."""
-MUST_NAME = {
+NAMED_BY = {
+    "label": ("original",),
+    "relabel": ("original", "auditor", "relabel"),
     "physician": ("original", "reviewer", "physician"),
+}
+MUST_NAME = {reason: NAMED_BY[given_by] for reason, given_by in GIVEN_BY.items()} | {
     "physician_confirms": ("original", "relabel", "reviewer", "physician"),
-    "confirmed": ("original", "auditor", "relabel"),
-    "relabelled": ("original", "auditor", "relabel"),
-    "ambiguous": ("original", "auditor", "relabel"),
-    "unresolved": ("original",),
+    "confirmed": NAMED_BY["relabel"],
+    "ambiguous": NAMED_BY["relabel"],
+    "contradicted": ("original", "published_rule"),
 }
 """By reason, what the evidence has to name."""
-GIVES = {
-    "physician": "physician",
-    "physician_confirms": "relabel",
-    "confirmed": "original",
-    "relabelled": "relabel",
-    "ambiguous": "original",
-    "unresolved": "original",
-}
+GIVES = {reason: "original" if given_by == "label" else given_by for reason, given_by in GIVEN_BY.items()}
 """By reason, which of the evidence is the label."""
 SPELLING = 2e-4
 """How far, relatively, the original spelling of a limit is from the limit that follows from the rule."""
@@ -293,7 +290,7 @@ def _confidence(reason: str, output_type: OutputType, evidence: Mapping[str, obj
     """What `use.confidence` has to say, from the file alone."""
     if reason in ("physician", "physician_confirms"):
         return "physician"
-    if reason not in ("confirmed", "relabelled"):
+    if reason not in CHECKED_BY_RELABEL:
         return "none"
     label, published = _label(evidence.get(GIVES[reason])), _label(evidence.get("published_rule"))
     return "two ways" if label and published and accepts(label, published, output_type) else "one way"

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import polars as pl
 
+from medcalc_assets.labels.limits import accepted
+
 
 class Use(NamedTuple):
     """Whether a label may grade a model (`evaluation`) or train one (`reward`), and why."""
@@ -18,17 +20,21 @@ USES = {
     "physician_confirms": Use(True, False, "confirmed by a physician; kept from training, so that it stays a test"),
     "confirmed": Use(True, True, "original label and high-confidence relabel agree"),
     "relabelled": Use(True, True, "a high-confidence relabel; no physician has seen the case"),
+    "physician_unexplained": Use(False, False, "one answer that nothing else gives: it waits for a second opinion"),
     "ambiguous": Use(False, False, "several published conventions give several answers"),
+    "contested": Use(False, False, "one source against one: nobody knows yet which is right"),
+    "contradicted": Use(False, False, "its own entities contradict it, and nobody has recomputed it"),
     "unresolved": Use(False, False, "nobody has checked it"),
 }
 """By the reason of the maintained label. No release permits training on the instances on which one reports."""
+CHECKED_BY_RELABEL = ("confirmed", "relabelled", "contested")
 SIMULATED = Use(False, False, "simulated evidence: it says nothing of any real label")
 
 CONFIDENCE = {
     "physician": "a physician computed it blind, or confirmed it",
     "two ways": "a high-confidence relabel, and the published rule on the benchmark's entities",
     "one way": "a high-confidence relabel; the published rule on the benchmark's entities gives something else, or nothing",
-    "none": "unchecked, or several answers are defensible",
+    "none": "unchecked, unexplained, or several answers are defensible",
 }
 
 
@@ -51,18 +57,13 @@ def uses() -> list[pl.Expr]:
 
 def confidence() -> pl.Expr:
     """A key of CONFIDENCE for the labels in a frame that has `reason`, `final_*`, limits and `published_*`."""
-    slack = 1e-9 * pl.col("upper_number").abs()  # as of `accepts`
-    number = pl.col("published_number").is_between(pl.col("lower_number") - slack, pl.col("upper_number") + slack)
-    same = (
-        pl.when(final_kind="number").then(number).otherwise(pl.col("published_date").eq_missing(pl.col("final_date")))
-    ) & (pl.col("published_kind") == pl.col("final_kind"))
     reason = pl.col("reason")
     return (
-        pl.when(reason.str.starts_with("physician"))
+        pl.when(reason.is_in(["physician", "physician_confirms"]))
         .then(pl.lit("physician"))
-        .when(reason.is_in(["ambiguous", "unresolved"]))
+        .when(~reason.is_in(CHECKED_BY_RELABEL))
         .then(pl.lit("none"))
-        .when(same.fill_null(False))
+        .when(accepted("final", "published"))
         .then(pl.lit("two ways"))
         .otherwise(pl.lit("one way"))
     )

@@ -352,6 +352,12 @@ LABEL_EVIDENCE = Table(
         *typed("physician", "The physicians' label; all null without one"),
         Column("n_answers", "INTEGER", "Physicians who answered.", nullable=True),
         Column("n_answers_agree", "INTEGER", "Those of them who agree with it.", nullable=True),
+        Column(
+            "physician_explained",
+            "BOOLEAN",
+            "It is N/A, several reviewers agree, or a rule, the original label or the relabel gives it, too.",
+            nullable=True,
+        ),
     ),
     key=("uid",),
 )
@@ -359,7 +365,7 @@ LABEL_EVIDENCE = Table(
 ADJUDICATION_QUEUE = Table(
     "adjudication_queue",
     "The instances in order of review: by `tier`, then by falling `severity`, then by `uid`. First the contested ones, then "
-    "the suspects (no relabel, but contradicted by their own entities), then the undecided rest.",
+    "the suspects (contradicted by their own entities, and by no relabel), then the undecided rest.",
     (
         *INSTANCE,
         Column("auditor", "VARCHAR", "Whose relabels count."),

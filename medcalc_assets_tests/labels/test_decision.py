@@ -49,13 +49,14 @@ def physicians_of(answers, reviewer="someone"):
     return pl.DataFrame(cells, schema={name: PHYSICIAN_CONSENSUS.polars_schema[name] for name in cells})
 
 
-def audits_of(labels, *published, verdict="reproduced"):
+def audits_of(labels, *published, verdict="reproduced", missing="[]"):
     """Derivation audits in which the published rule gives these values (that of the label, if none are given)."""
     values = published or [Label(*row) for row in labels.select(columns("label")).iter_rows()]
     cells = {
         "uid": labels["uid"],
         "verdict": [verdict] * labels.height,
         "likely_error": [verdict == "contradicted"] * labels.height,
+        "missing": [missing] * labels.height,
         "alternatives": ['{"the published rule": "1", "another": "2"}'] * labels.height,
         **as_columns("published", values),
     }
@@ -63,10 +64,14 @@ def audits_of(labels, *published, verdict="reproduced"):
     return labels.join(audits, on="uid")
 
 
-def maintained(original, relabel, physician=None, output_type="decimal", attribution=None):
+def maintained(original, relabel, physician=None, output_type="decimal", attribution=None, rule=None, missing="[]"):
+    """The label of one instance; without a `rule`, the published rule reproduces the original, else it gives that."""
     labels = labels_of(original, output_type=output_type)
     physicians = physicians_of({1: physician} if physician else {})
-    return maintain(evidence_of(labels, relabel, physicians=physicians, attribution=attribution)).row(0, named=True)
+    verdict = "contradicted" if rule else "reproduced"
+    audits = audits_of(labels, *([rule] if rule else []), verdict=verdict, missing=missing)
+    evidence = evidence_of(labels, relabel, physicians=physicians, audits=audits, attribution=attribution)
+    return maintain(evidence).row(0, named=True)
 
 
 def test_contested_labels_are_reviewed_abstentions_first_then_dates_then_numbers():
@@ -89,6 +94,14 @@ def test_suspects_come_after_the_contested_and_before_the_undecided():
     assert order["tier"].to_list() == [3, SUSPECT_DATE, SUSPECT_NUMBER, SUSPECT_NUMBER]
     assert order["candidate_number"].to_list() == [5, None, 1, 4]
     assert order["why"][2] == "original 10, no relabel, its entities give 1"
+
+
+def test_a_relabel_that_agrees_with_a_label_that_its_entities_contradict_settles_nothing():
+    labels = labels_of(number(10), number(10))
+    audits = audits_of(labels, number(5), number(5)).with_columns(likely_error=pl.Series([True, False]))
+    order = review_order(evidence_of(labels, number(10), number(10), audits=audits))
+    assert order.select("uid", "tier", "candidate_number").rows() == [(1, SUSPECT_NUMBER, 5)]
+    assert order["why"].to_list() == ["original and relabel 10, its entities give 5"]
 
 
 def test_suspect_dates_come_by_days_apart_whatever_the_direction_and_ties_by_uid():
@@ -117,22 +130,56 @@ def test_a_physician_settles_what_is_ambiguous():
 
 
 @pytest.mark.parametrize(
-    ("original", "relabel", "physician", "final", "reason"),
+    ("original", "rule", "relabel", "physician", "final", "reason"),
     [
-        (12.5, 13.5, None, 13.5, "relabelled"),
-        (12.5, 12.6, None, 12.5, "confirmed"),
-        (12.5, None, None, 12.5, "unresolved"),
-        (8.96, 10.02, 10, 10.02, "physician_confirms"),
-        (8.96, 10.02, 9, 9, "physician"),
-        (3, 8, 7, 7, "physician"),
-        (3, 8, 8, 8, "physician"),
-        (12.5, None, 12.6, 12.6, "physician"),
-        (12.5, 12.6, 11, 11, "physician"),
+        (12.5, None, 12.6, None, 12.5, "confirmed"),
+        (12.5, None, None, None, 12.5, "unresolved"),
+        (8.96, None, 10.02, 10, 10.02, "physician_confirms"),
+        (3, None, 8, 8, 8, "physician"),
+        (12.5, None, None, 12.6, 12.6, "physician"),
+        (9, 7, 8, 7, 7, "physician"),
+        (3, None, 8, 3, 3, "physician"),
+        # A value that nothing else gives may be a slip: it stands, and waits for a second opinion.
+        (8.96, None, 10.02, 9.5, 9.5, "physician_unexplained"),
+        (3, None, 8, 7, 7, "physician_unexplained"),
+        (25.017, None, 19.79, 9, 9, "physician_unexplained"),
+        (12.5, None, 12.6, 11, 11, "physician_unexplained"),
+        # Two sources against the original replace it; one against one does not settle anything.
+        (12.5, 13.4, 13.5, None, 13.5, "relabelled"),
+        (12.5, None, 13.5, None, 13.5, "contested"),
+        (12.5, 15, 13.5, None, 13.5, "contested"),
+        (12.5, 15, 12.6, None, 12.6, "contested"),
+        # Nobody relabelled it, but its own entities say otherwise: it is no plain number any more.
+        (29, 8, None, None, 29, "contradicted"),
     ],
 )
-def test_the_first_rule_that_holds_decides_a_label(original, relabel, physician, final, reason):
-    row = maintained(number(original), relabel and number(relabel), number(physician) if physician is not None else None)
+def test_the_first_rule_that_holds_decides_a_label(original, rule, relabel, physician, final, reason):
+    row = maintained(*(value and number(value) for value in (original, relabel, physician)), rule=rule and number(rule))
     assert (row["final_number"], row["reason"]) == (final, reason)
+
+
+def test_answers_on_which_physicians_agree_need_nothing_that_explains_them():
+    labels = labels_of(number(3))
+    two = physicians_of({1: number(7)}).with_columns(n_answers=pl.lit(2, pl.Int32), n_agree=pl.lit(2, pl.Int32))
+    row = maintain(evidence_of(labels, number(8), physicians=two)).row(0, named=True)
+    assert (row["final_number"], row["reason"]) == (7, "physician")
+
+
+@pytest.mark.parametrize(
+    ("alternatives", "reason"),
+    [('{"the published rule": "3", "another": "7"}', "physician"), ('{"another": null}', "physician_unexplained")],
+)
+def test_another_published_convention_explains_a_physicians_answer(alternatives, reason):
+    labels = labels_of(number(3))
+    audits = audits_of(labels).with_columns(alternatives=pl.lit(alternatives))
+    row = maintain(evidence_of(labels, None, physicians=physicians_of({1: number(7)}), audits=audits)).row(0, named=True)
+    assert row["reason"] == reason
+
+
+@pytest.mark.parametrize(("missing", "reason"), [('["albumin"]', "relabelled"), ("[]", "contested")])
+def test_a_relabel_of_not_computable_stands_where_the_entities_lack_an_input(missing, reason):
+    row = maintained(number(30), NA, missing=missing)
+    assert (row["final_kind"], row["state"], row["reason"]) == ("na", "not_computable", reason)
 
 
 def test_a_physician_may_say_that_the_note_has_no_answer_and_that_it_has_one():
@@ -149,7 +196,7 @@ def test_limits_follow_the_output_type(output_type, limits):
 
 def test_a_label_that_cannot_be_computed_has_no_limits():
     row = maintained(number(30), NA)
-    assert (row["final_kind"], row["lower_number"], row["upper_number"], row["reason"]) == ("na", None, None, "relabelled")
+    assert (row["final_kind"], row["lower_number"], row["upper_number"]) == ("na", None, None)
 
 
 def test_the_evidence_names_every_label_that_was_compared():

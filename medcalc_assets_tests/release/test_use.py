@@ -17,6 +17,9 @@ JANUARY, FEBRUARY = day(dt.date(2024, 1, 31)), day(dt.date(2024, 2, 1))
         ("physician_confirms", True, False, "kept from training"),
         ("confirmed", True, True, "agree"),
         ("relabelled", True, True, "no physician has seen the case"),
+        ("physician_unexplained", False, False, "waits for a second opinion"),
+        ("contested", False, False, "one source against one"),
+        ("contradicted", False, False, "its own entities contradict it"),
         ("ambiguous", False, False, "several answers"),
         ("unresolved", False, False, "nobody has checked it"),
     ],
@@ -38,37 +41,38 @@ def test_every_reason_has_a_use():
 
 
 @pytest.mark.parametrize(
-    ("reason", "final", "published", "limits", "sure"),
+    ("reason", "final", "published", "sure"),
     [
-        ("physician", number(9), number(9), (8, 10), "physician"),
-        ("physician", NA, None, None, "physician"),
-        ("physician_confirms", number(9), number(99), (8, 10), "physician"),
-        ("ambiguous", number(9), number(9), (8, 10), "none"),
-        ("unresolved", number(9), number(9), (8, 10), "none"),
-        ("confirmed", number(9), number(9), (8, 10), "two ways"),
-        ("relabelled", number(9), number(8), (8, 10), "two ways"),
-        ("relabelled", number(9), number(10), (8, 10), "two ways"),
-        ("confirmed", number(9), number(10.1), (8, 10), "one way"),
-        ("confirmed", number(9), number(7.9), (8, 10), "one way"),
-        ("confirmed", number(9), None, (8, 10), "one way"),
-        ("confirmed", number(9), NA, (8, 10), "one way"),
-        ("relabelled", NA, NA, None, "two ways"),
-        ("relabelled", NA, None, None, "one way"),
-        ("relabelled", NA, number(9), None, "one way"),
-        ("confirmed", JANUARY, JANUARY, None, "two ways"),
-        ("confirmed", JANUARY, FEBRUARY, None, "one way"),
-        ("confirmed", JANUARY, NA, None, "one way"),
-        ("relabelled", NA, JANUARY, None, "one way"),
+        ("physician", number(9), number(9), "physician"),
+        ("physician", NA, None, "physician"),
+        ("physician_confirms", number(9), number(99), "physician"),
+        ("ambiguous", number(9), number(9), "none"),
+        ("physician_unexplained", number(9), number(9), "none"),
+        ("contradicted", number(9), number(9), "none"),
+        ("contested", number(9), number(99), "one way"),
+        ("unresolved", number(9), number(9), "none"),
+        ("confirmed", number(9), number(9), "two ways"),
+        ("relabelled", number(9), number(8.6), "two ways"),
+        ("relabelled", number(9), number(9.45), "two ways"),
+        ("confirmed", number(9), number(9.46), "one way"),
+        ("confirmed", number(9), number(8.54), "one way"),
+        ("confirmed", number(9), None, "one way"),
+        ("confirmed", number(9), NA, "one way"),
+        ("relabelled", NA, NA, "two ways"),
+        ("relabelled", NA, None, "one way"),
+        ("relabelled", NA, number(9), "one way"),
+        ("confirmed", JANUARY, JANUARY, "two ways"),
+        ("confirmed", JANUARY, FEBRUARY, "one way"),
+        ("confirmed", JANUARY, NA, "one way"),
+        ("relabelled", NA, JANUARY, "one way"),
     ],
 )
-def test_a_label_is_as_sure_as_the_ways_that_lead_to_it(reason, final, published, limits, sure):
-    lower, upper = limits or (None, None)
+def test_a_label_is_as_sure_as_the_ways_that_lead_to_it(reason, final, published, sure):
     cells = {
         "reason": [reason],
+        "output_type": ["decimal"],
         **as_columns("final", [final]),
         **as_columns("published", [published]),
-        "lower_number": [lower],
-        "upper_number": [upper],
     }
     types = {name: {"number": pl.Float64, "date": pl.Date}.get(name.split("_")[-1], pl.String) for name in cells}
     assert pl.DataFrame(cells, schema=types).select(confidence()).item() == sure
