@@ -270,4 +270,4 @@ def test_without_an_auditor_nothing_is_presented_as_checked(start_chain, tmp_pat
     chain.run(KEYS[:2])
     assert set(chain.read("audit_flags")["status"]) == {"not_audited"}
     assert chain.read("relabels").is_empty()
-    assert set(chain.read("maintained_labels")["reason"]) == {"unresolved"}
+    assert set(chain.read("maintained_labels")["reason"]) == {"contradicted", "unresolved"}
