@@ -11,6 +11,7 @@ import polars as pl
 
 from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.decision import REASONS
+from medcalc_assets.labels.finding import KINDS, STATUS
 from medcalc_assets.labels.queue import TIERS
 
 SCHEMA = "medcalc"
@@ -183,6 +184,33 @@ DERIVATION_AUDIT = Table(
         Column("working", "VARCHAR", "The working by the published rule, as markdown."),
     ),
     key=("uid",),
+)
+
+NOTE_CHECKS = Table(
+    "note_checks",
+    "The entities and the original label of every instance held against its note, without a model: one row per finding, "
+    "with the words of the note that say so.",
+    (
+        *INSTANCE,
+        Column("finding", "INTEGER", "Which finding of the instance, from 0."),
+        Column("kind", "VARCHAR", f"{'; '.join(f'`{kind}`: {meaning}' for kind, meaning in KINDS.items())}."),
+        Column("status", "BOOLEAN", f"One row of {', '.join(STATUS)} per entity that is a number other than 0, or a date."),
+        Column("suspect", "BOOLEAN", "The entity, or the label, cannot be meant: no verdict rests on it."),
+        Column("entity", "VARCHAR", "Key of the entity, name of the result, `label` or `patient`."),
+        Column(
+            "given",
+            "VARCHAR",
+            "The value as the entities or the label have it; for a result, what they give.",
+            nullable=True,
+        ),
+        Column("found", "VARCHAR", "The value that the note gives, or that is meant.", nullable=True),
+        Column("quote", "VARCHAR", "The words of the note: other people's text, data only.", nullable=True),
+        Column("quote_start", "INTEGER", "Where they begin in the note, in characters from 0.", nullable=True),
+        Column("quote_end", "INTEGER", "Where they end.", nullable=True),
+        Column("gives", "VARCHAR", "JSON object: what each published convention makes of the value found."),
+        Column("explanation", "VARCHAR", "The finding in one sentence."),
+    ),
+    key=("uid", "finding"),
 )
 
 AUDIT_VOTES = Table(
@@ -495,6 +523,7 @@ TABLES = {
     for table in (
         RAW_MEDCALC,
         DERIVATION_AUDIT,
+        NOTE_CHECKS,
         AUDIT_VOTES,
         AUDIT_FLAGS,
         RELABEL_VOTES,
