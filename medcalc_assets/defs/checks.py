@@ -152,6 +152,13 @@ CHAIN_CHECKS = [
         UNION ALL SELECT uid, verdict FROM derivation_audit
         WHERE (verdict = 'contradicted' AND published_kind IS NULL) OR (likely_error AND verdict != 'contradicted')""",
     ),
+    Check(
+        "note_checks",
+        "quotes_are_words_of_the_note",
+        "What a finding quotes stands in the note of its instance, where the finding says.",
+        """SELECT uid, finding, quote FROM note_checks JOIN raw_medcalc USING (uid)
+        WHERE quote IS DISTINCT FROM substring(note, quote_start + 1, quote_end - quote_start)""",
+    ),
     every_vote_accounted_for(TABLES["audit_votes"], "verdict"),
     every_vote_accounted_for(TABLES["relabel_votes"], "answer_kind"),
     served_as_asked(TABLES["audit_votes"]),

@@ -1,4 +1,4 @@
-"""The derivation audit: what a label's own entities say about it. It needs no model."""
+"""What a label's own entities say about it, and what the note says about both. It needs no model."""
 
 import json
 from collections.abc import Iterator
@@ -8,11 +8,13 @@ import dagster as dg
 import polars as pl
 
 from medcalc_assets.calculators import CALCULATORS, audit_derivation
+from medcalc_assets.calculators.note_checks import check_note
 from medcalc_assets.defs.stage import columns, describe, stage
 from medcalc_assets.labels import value
 from medcalc_assets.labels.attribution import PUBLISHED
+from medcalc_assets.labels.finding import STATUS, SUSPECT, Finding
 from medcalc_assets.labels.value import Label, as_columns
-from medcalc_assets.storage.tables import DERIVATION_AUDIT, INSTANCE_KEYS
+from medcalc_assets.storage.tables import DERIVATION_AUDIT, INSTANCE_KEYS, NOTE_CHECKS
 
 
 @stage(
@@ -60,4 +62,42 @@ def _audit(calculator_id: int, entities: str, *label: Any) -> dict[str, Any]:
         "defects": json.dumps(audit.defects, ensure_ascii=False),
         "explanation": audit.explanation,
         "working": audit.working,
+    }
+
+
+@stage("derivation", ins={"raw_medcalc": columns(*INSTANCE_KEYS, "note", "entities", *value.columns("label"))})
+def note_checks(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame) -> dg.Output[Iterator]:  # type: ignore[type-arg]
+    def by_calculator() -> Iterator[pl.DataFrame]:
+        counts = []
+        for instances in raw_medcalc.partition_by("calculator", maintain_order=True):
+            checks = checked(instances)
+            counts.append(checks.select(*INSTANCE_KEYS, "status", "suspect"))
+            yield checks
+        found, suspects = (~pl.col("status")).sum(), pl.col("uid").filter("suspect").n_unique()
+        schema = {name: NOTE_CHECKS.polars_schema[name] for name in (*INSTANCE_KEYS, "status", "suspect")}
+        describe(context, pl.concat([pl.DataFrame(schema=schema), *counts]), None, findings=found, suspects=suspects)
+
+    return dg.Output(by_calculator())
+
+
+def checked(instances: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `note_checks` for instances with `note` and `entities`."""
+    rows = [
+        {"uid": uid, "finding": position, **_finding(found)}
+        for uid, calculator_id, entities, note, *label in instances.select(
+            "uid", "calculator_id", "entities", "note", *value.columns("label")
+        ).iter_rows()
+        for position, found in enumerate(check_note(CALCULATORS[calculator_id], json.loads(entities), Label(*label), note))
+    ]
+    return NOTE_CHECKS.of_instances(
+        instances, {name: [row[name] for row in rows] for name in (rows[0] if rows else ("uid",))}
+    )
+
+
+def _finding(found: Finding) -> dict[str, Any]:
+    return {
+        **found._asdict(),
+        "status": found.kind in STATUS,
+        "suspect": found.kind in SUSPECT,
+        "gives": json.dumps(found.gives, ensure_ascii=False),
     }

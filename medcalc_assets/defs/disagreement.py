@@ -42,12 +42,14 @@ def disagreement_scores(
         "derivation_audit": columns(
             *(*INSTANCE_KEYS, "output_type", "source", "row_sha256", *value.columns("label"), "verdict", "likely_error"),
             *(*value.columns("published"), "alternatives", "missing", "implausible", "defects", "explanation"),
-        )
+        ),
+        "note_checks": columns("uid", "kind", "entity", "suspect", "explanation"),
     },
 )
 def label_evidence(
     context: dg.AssetExecutionContext,
     derivation_audit: pl.DataFrame,
+    note_checks: pl.DataFrame,
     audit_flags: pl.DataFrame,
     relabels: pl.DataFrame,
     disagreement_scores: pl.DataFrame,
@@ -55,7 +57,8 @@ def label_evidence(
     settings: Settings,
 ) -> pl.DataFrame:
     counts = settings.auditor_that_counts
-    found = gather(derivation_audit, audit_flags, relabels, disagreement_scores, physician_consensus, counts)
+    sources = (derivation_audit, note_checks, audit_flags, relabels, disagreement_scores, physician_consensus)
+    found = gather(*sources, counts)
     describe(context, found, counts, contradicted=pl.col("contradicted").sum(), likely_errors=pl.col("likely_error").sum())
     return found.select(LABEL_EVIDENCE.names)
 

@@ -43,11 +43,12 @@ def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
     convention only, the original label stays and is ambiguous, with what every published convention gives as its
     `assumptions`. A relabel that agrees confirms, unless the label's own entities contradict it. A relabel that does not
     agree replaces the label: as `relabelled` where a second source stands beside it (the published rule gives it, or it is
-    N/A and the entities lack an input), else as `contested`.
+    N/A and an input is not there), else as `contested`.
     """
     continuous = pl.any_horizontal(is_continuous(prefix) for prefix in ("physician", "label", "relabel"))
     confirms = continuous & pl.col("physician_number").is_not_null() & agrees("relabel", "physician", continuous)
-    abstains = (pl.col("relabel_kind") == "na") & (pl.col("missing") != "[]")
+    lacks = (pl.col("missing") != "[]") | (pl.col("not_in_note") != "[]")
+    abstains = (pl.col("relabel_kind") == "na") & lacks
     error, contradicted = pl.col("likely_error"), pl.col("contradicted")
     holds = {
         "physician_confirms": confirms,
@@ -88,6 +89,7 @@ def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
             evidence=pl.struct(
                 as_text("label").alias("original"),
                 pl.col("verdict").alias("derivation"),
+                pl.when(pl.col("findings") != "[]").then("findings").alias("findings"),
                 as_text("published").alias("published_rule"),
                 pl.when(pl.col("relabel_kind").is_not_null()).then("auditor").alias("auditor"),
                 as_text("relabel").alias("relabel"),

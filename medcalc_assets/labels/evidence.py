@@ -18,22 +18,30 @@ SEEN = [
 
 def gather(
     audits: pl.DataFrame,
+    checks: pl.DataFrame,
     flags: pl.DataFrame,
     relabels: pl.DataFrame,
     scores: pl.DataFrame,
     physicians: pl.DataFrame,
     auditor: str,
 ) -> pl.DataFrame:
-    """Rows of `label_evidence`: of every instance the derivation audit, and beside it what is known of the `auditor` that
-    counts, of the other auditors (as JSON) and of the physicians.
+    """Rows of `label_evidence`: of every instance the derivation audit, what `note_checks` found, what is known of the
+    `auditor` that counts, and the physicians' label.
 
-    `audits` has a row per instance, `physicians` at most one, the others at most one per instance and auditor.
+    `audits` has a row per instance, `physicians` at most one, `checks` any number, the others at most one per auditor.
+    Entities that cannot be meant neither reproduce a label nor contradict it: the verdict is `suspect`.
     """
     of_auditor = pl.col("auditor") == auditor
     compared = ("comparison", "discrepancy", "days", "likely_error", "attribution", "attribution_evidence")
     return (
         audits.rename({"likely_error": "contradicted"})
         .with_columns(auditor=pl.lit(auditor))
+        .join(_of_instance(checks), on="uid", how="left", validate="1:1")
+        .with_columns(pl.col("findings", "not_in_note").fill_null("[]"), pl.col("suspect").fill_null(False))
+        .with_columns(
+            verdict=pl.when("suspect").then(pl.lit("suspect")).otherwise("verdict"),
+            contradicted=pl.col("contradicted") & ~pl.col("suspect"),
+        )
         .join(
             flags.filter(of_auditor).select("uid", "n_flags", audit_status="status", n_audits="n_votes"),
             on="uid",
@@ -55,6 +63,26 @@ def gather(
         )
         .with_columns(
             physician_explained=pl.struct(SEEN).map_elements(_explained, return_dtype=pl.Boolean, skip_nulls=False)
+        )
+    )
+
+
+def _of_instance(checks: pl.DataFrame) -> pl.DataFrame:
+    """By uid: what was found, as JSON, the entities that the note does not give, and whether one of them is suspect."""
+    kind, entity = pl.col("kind"), pl.col("entity")
+    told = pl.format("{}: {}", kind.str.replace_all("_", " "), "explanation")
+    return (
+        checks.group_by("uid", maintain_order=True)
+        .agg(
+            findings=told.filter(~kind.is_in(["found", "converted"])),
+            not_in_note=entity.filter(kind.is_in(["absent", "another_number", "another_quantity"])).unique(
+                maintain_order=True
+            ),
+            suspect=(pl.col("suspect") & (kind != "label_out_of_range")).any(),
+        )
+        .with_columns(
+            pl.struct(value=name).struct.json_encode().str.json_path_match("$.value").alias(name)
+            for name in ("findings", "not_in_note")
         )
     )
 

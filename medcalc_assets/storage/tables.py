@@ -11,6 +11,7 @@ import polars as pl
 
 from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.decision import REASONS
+from medcalc_assets.labels.finding import KINDS, STATUS
 from medcalc_assets.labels.queue import TIERS
 
 SCHEMA = "medcalc"
@@ -185,6 +186,33 @@ DERIVATION_AUDIT = Table(
     key=("uid",),
 )
 
+NOTE_CHECKS = Table(
+    "note_checks",
+    "The entities and the original label of every instance held against its note, without a model: one row per finding, "
+    "with the words of the note that say so.",
+    (
+        *INSTANCE,
+        Column("finding", "INTEGER", "Which finding of the instance, from 0."),
+        Column("kind", "VARCHAR", f"{'; '.join(f'`{kind}`: {meaning}' for kind, meaning in KINDS.items())}."),
+        Column("status", "BOOLEAN", f"One row of {', '.join(STATUS)} per entity that is a number other than 0, or a date."),
+        Column("suspect", "BOOLEAN", "The entity, or the label, cannot be meant: no verdict rests on it."),
+        Column("entity", "VARCHAR", "Key of the entity, name of the result, `label` or `patient`."),
+        Column(
+            "given",
+            "VARCHAR",
+            "The value as the entities or the label have it; for a result, what they give.",
+            nullable=True,
+        ),
+        Column("found", "VARCHAR", "The value that the note gives, or that is meant.", nullable=True),
+        Column("quote", "VARCHAR", "The words of the note: other people's text, data only.", nullable=True),
+        Column("quote_start", "INTEGER", "Where they begin in the note, in characters from 0.", nullable=True),
+        Column("quote_end", "INTEGER", "Where they end.", nullable=True),
+        Column("gives", "VARCHAR", "JSON object: what each published convention makes of the value found."),
+        Column("explanation", "VARCHAR", "The finding in one sentence."),
+    ),
+    key=("uid", "finding"),
+)
+
 AUDIT_VOTES = Table(
     "audit_votes",
     "Phase 1: one vote per row on whether an original label is wrong, the original derivation in view.",
@@ -326,14 +354,21 @@ LABEL_EVIDENCE = Table(
         Column("source", "VARCHAR", "Where the original row was read from."),
         Column("row_sha256", "VARCHAR", "Hash of the original row."),
         *typed("label", "The original label", nullable=False),
-        Column("verdict", "VARCHAR", "Of the derivation audit: `reproduced`, `contradicted` or `not_computable`."),
+        Column(
+            "verdict",
+            "VARCHAR",
+            "Of the audit: `reproduced`, `contradicted`, `not_computable`; `suspect` if an entity cannot be meant.",
+        ),
         Column("contradicted", "BOOLEAN", "Contradicted by the published rule, and no published convention reaches it."),
         *typed("published", "What the published rule gives; null if not computable"),
         Column("alternatives", "VARCHAR", "JSON object: each published convention with its value, the default first."),
         Column("missing", "VARCHAR", "JSON list of the inputs that the rule cannot do without and the entities lack."),
         Column("implausible", "VARCHAR", "JSON list of values outside anything seen alive, or a label out of range."),
         Column("defects", "VARCHAR", "JSON list of defects of the original rule that explain a contradicted label."),
-        Column("explanation", "VARCHAR", "The verdict in one sentence."),
+        Column("explanation", "VARCHAR", "The verdict of the audit in one sentence."),
+        Column("findings", "VARCHAR", "JSON list of what `note_checks` found, but for entities that are there."),
+        Column("not_in_note", "VARCHAR", "JSON list of the entities whose number the note does not give as theirs."),
+        Column("suspect", "BOOLEAN", "An entity cannot be meant: no verdict rests on it."),
         Column("auditor", "VARCHAR", "Whose votes count."),
         Column("audit_status", "VARCHAR", "Phase 1: `likely_error`, `passed`, `undecided` or `not_audited`.", nullable=True),
         Column("n_audits", "INTEGER", "Usable votes of Phase 1.", nullable=True),
@@ -541,6 +576,7 @@ TABLES = {
     for table in (
         RAW_MEDCALC,
         DERIVATION_AUDIT,
+        NOTE_CHECKS,
         AUDIT_VOTES,
         AUDIT_FLAGS,
         RELABEL_VOTES,

@@ -21,6 +21,7 @@ from medcalc_assets_tests.conftest import Chain
 CHAIN = [
     "raw_medcalc",
     "derivation_audit",
+    "note_checks",
     "audit_votes",
     "audit_flags",
     "relabel_votes",
@@ -71,10 +72,16 @@ def test_an_asset_is_documented_owned_and_versioned(specs, name):
 def test_what_a_label_is_made_of_is_carried_along_so_that_few_assets_read_the_source(specs):
     read = {name: {dep.asset_key.path[-1] for dep in spec.deps} for name, spec in specs.items()}
     assert {name for name, upstream in read.items() if "raw_medcalc" in upstream} == {
-        *("derivation_audit", "audit_votes", "relabel_votes", "physician_labels"),  # which judge it, each in its way
+        *(
+            "derivation_audit",
+            "note_checks",
+            "audit_votes",
+            "relabel_votes",
+            "physician_labels",
+        ),  # which judge it, each in its way
         *("llm_calls", "release_candidate"),  # the notes that were sent; the rows that leave
     }
-    assert sum(map(len, read.values())) == 43
+    assert sum(map(len, read.values())) == 45
 
 
 def test_every_job_schedule_and_sensor_says_what_it_does():

@@ -15,6 +15,8 @@ HARM = {
     ("derivation_audit", "original_rule_has_one_type"): "UPDATE derivation_audit SET original_rule_number = 1",
     ("derivation_audit", "one_audit_an_instance"): "UPDATE derivation_audit SET likely_error = true",
     ("derivation_audit", "planted_errors_are_found"): "UPDATE derivation_audit SET verdict = 'reproduced'",
+    ("note_checks", "no_orphan_uid"): "UPDATE note_checks SET uid = 9999 WHERE uid = 1",
+    ("note_checks", "quotes_are_words_of_the_note"): "UPDATE note_checks SET quote_start = quote_start + 1 WHERE uid = 1",
     ("adjudication_queue", "candidate_has_one_type"): "UPDATE adjudication_queue SET candidate_kind = 'date'",
     ("audit_votes", "no_orphan_uid"): "UPDATE audit_votes SET uid = 9999 WHERE uid = 1",
     ("audit_flags", "no_orphan_uid"): "UPDATE audit_flags SET calculator = 'apgar' WHERE uid = 1",

@@ -10,7 +10,14 @@ from medcalc_assets.labels.evidence import gather
 from medcalc_assets.labels.queue import SUSPECT_DATE, SUSPECT_NUMBER, UNDECIDED, review_order
 from medcalc_assets.labels.simulated import is_simulated
 from medcalc_assets.labels.value import NA, Label, as_columns, columns, day, number
-from medcalc_assets.storage.tables import AUDIT_FLAGS, DERIVATION_AUDIT, PHYSICIAN_CONSENSUS, RAW_MEDCALC, RELABELS
+from medcalc_assets.storage.tables import (
+    AUDIT_FLAGS,
+    DERIVATION_AUDIT,
+    NOTE_CHECKS,
+    PHYSICIAN_CONSENSUS,
+    RAW_MEDCALC,
+    RELABELS,
+)
 
 JANUARY = day(dt.date(2024, 1, 1))
 
@@ -31,7 +38,19 @@ def relabels_of(labels, *relabels):
     return RELABELS.of_instances(labels, cells)
 
 
-def evidence_of(labels, *relabels, physicians=None, audits=None, attribution=None, auditor="model"):
+def found(*kinds, uid=1, suspect=False):
+    """What note_checks found of one entity each."""
+    cells = {
+        "uid": [uid] * len(kinds),
+        "kind": list(kinds),
+        "entity": [f"entity {i}" for i in range(len(kinds))],
+        "suspect": [suspect] * len(kinds),
+        "explanation": ["So it is."] * len(kinds),
+    }
+    return pl.DataFrame(cells, schema={name: NOTE_CHECKS.polars_schema[name] for name in cells})
+
+
+def evidence_of(labels, *relabels, physicians=None, audits=None, checks=None, attribution=None, auditor="model"):
     """What is known of the labels: relabels of `model`, and derivation audits that reproduce them if none are given."""
     audits, confident = audits_of(labels) if audits is None else audits, relabels_of(labels, *relabels)
     scores = score_disagreement(labels, confident).with_columns(
@@ -39,7 +58,8 @@ def evidence_of(labels, *relabels, physicians=None, audits=None, attribution=Non
     )
     flags = pl.DataFrame(schema=AUDIT_FLAGS.polars_schema)
     counted = scores.with_columns(auditor=pl.lit(auditor)), confident.with_columns(auditor=pl.lit(auditor))
-    return gather(audits, flags, *reversed(counted), physicians_of({}) if physicians is None else physicians, auditor)
+    answers, checks = physicians_of({}) if physicians is None else physicians, found() if checks is None else checks
+    return gather(audits, checks, flags, *reversed(counted), answers, auditor)
 
 
 def physicians_of(answers, reviewer="someone"):
@@ -72,6 +92,32 @@ def maintained(original, relabel, physician=None, output_type="decimal", attribu
     audits = audits_of(labels, *([rule] if rule else []), verdict=verdict, missing=missing)
     evidence = evidence_of(labels, relabel, physicians=physicians, audits=audits, attribution=attribution)
     return maintain(evidence).row(0, named=True)
+
+
+@pytest.mark.parametrize(
+    ("checks", "reason"),
+    [
+        (found("found", "converted", "time_points"), "contested"),
+        (found("found", "absent"), "relabelled"),
+        (found("another_number"), "relabelled"),
+        (found("another_quantity", suspect=True), "relabelled"),
+    ],
+)
+def test_a_relabel_of_not_computable_stands_where_the_note_does_not_give_an_entity(checks, reason):
+    labels = labels_of(number(30))
+    assert maintain(evidence_of(labels, NA, checks=checks))["reason"].to_list() == [reason]
+
+
+def test_entities_that_cannot_be_meant_neither_reproduce_a_label_nor_contradict_it():
+    labels = labels_of(number(30), number(30), number(30))
+    audits = audits_of(labels, number(5), number(5), number(5), verdict="contradicted")
+    checks = pl.concat([found("unit_slip", suspect=True), found("label_out_of_range", uid=2, suspect=True)])
+    evidence = evidence_of(labels, None, None, None, audits=audits, checks=checks)
+    assert evidence["verdict"].to_list() == ["suspect", "contradicted", "contradicted"]
+    assert evidence["contradicted"].to_list() == [False, True, True]
+    assert json.loads(evidence["findings"][0]) == ["unit slip: So it is."]
+    assert evidence["findings"][2] == "[]"
+    assert maintain(evidence)["reason"].to_list() == ["unresolved", "contradicted", "contradicted"]
 
 
 def test_contested_labels_are_reviewed_abstentions_first_then_dates_then_numbers():
