@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 TOLERANCE = 0.05
+SLACK = 1e-9
+"""What floating point may add: absolute up to 1, so that 6.6e-16 is 0, and relative beyond."""
 
 
 def limits(label: Label, output_type: OutputType) -> tuple[float, float] | None:
@@ -43,7 +45,7 @@ def accepted(truth: str, answer: str) -> pl.Expr:
 
     value = pl.col(f"{truth}_number")
     margin = pl.when(output_type="decimal").then(TOLERANCE * value.abs()).otherwise(0.0)
-    near = (pl.col(f"{answer}_number") - value).abs() <= margin + 1e-9 * (value + margin).abs()
+    near = (pl.col(f"{answer}_number") - value).abs() <= margin + SLACK * pl.max_horizontal(1.0, (value + margin).abs())
     same = pl.when(value.is_not_null()).then(near).otherwise(pl.col(f"{truth}_date").eq_missing(pl.col(f"{answer}_date")))
     return (same & (pl.col(f"{truth}_kind") == pl.col(f"{answer}_kind"))).fill_null(False)
 
@@ -67,5 +69,5 @@ def accepts(label: Label, answer: Label, output_type: OutputType) -> bool:
     bounds = limits(label, output_type)
     if bounds is None or answer.number is None:
         return answer == label
-    slack = 1e-9 * abs(bounds[1])
+    slack = SLACK * max(1.0, abs(bounds[1]))
     return bounds[0] - slack <= answer.number <= bounds[1] + slack
