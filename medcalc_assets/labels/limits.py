@@ -34,6 +34,20 @@ def limit_columns(prefix: str) -> list[pl.Expr]:
     return [(value - margin).alias("lower_number"), (value + margin).alias("upper_number")]
 
 
+def accepted(truth: str, answer: str) -> pl.Expr:
+    """Whether one label (given by column prefix) accepts another, in a frame that has `output_type`: `accepts`, by column.
+
+    False where either is no answer.
+    """
+    import polars as pl
+
+    value = pl.col(f"{truth}_number")
+    margin = pl.when(output_type="decimal").then(TOLERANCE * value.abs()).otherwise(0.0)
+    near = (pl.col(f"{answer}_number") - value).abs() <= margin + 1e-9 * (value + margin).abs()
+    same = pl.when(value.is_not_null()).then(near).otherwise(pl.col(f"{truth}_date").eq_missing(pl.col(f"{answer}_date")))
+    return (same & (pl.col(f"{truth}_kind") == pl.col(f"{answer}_kind"))).fill_null(False)
+
+
 def accepts(label: Label, answer: Label, output_type: OutputType) -> bool:
     """Whether `answer` counts as right when `label` is the truth: by `limits`.
 
