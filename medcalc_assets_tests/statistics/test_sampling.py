@@ -3,6 +3,7 @@ import math
 import polars as pl
 import pytest
 
+from medcalc_assets.benchmarks.spec import INSTANCES
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.statistics.sampling import ANTICIPATED, allocate, answers_for, draw, estimate, margin
 
@@ -29,9 +30,9 @@ def test_a_stratum_gives_no_more_labels_than_it_has():
 
 
 def test_two_points_take_as_many_answers_as_designed():
-    assert answers_for(UNSEEN, 1047, 0.02) == 393
-    assert answers_for(UNSEEN, 1047, 0.02, ANTICIPATED | {"F": 0.0165, "H": 0.2}) == 271
-    assert answers_for(UNSEEN, 1047, 0.02, ANTICIPATED | {"F": 0.1, "H": 0.6}) == 482
+    assert answers_for(UNSEEN, INSTANCES["test"], 0.02) == 393
+    assert answers_for(UNSEEN, INSTANCES["test"], 0.02, ANTICIPATED | {"F": 0.0165, "H": 0.2}) == 271
+    assert answers_for(UNSEEN, INSTANCES["test"], 0.02, ANTICIPATED | {"F": 0.1, "H": 0.6}) == 482
 
 
 def test_the_draw_depends_on_seed_and_uid_alone():
