@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -116,6 +116,8 @@ class Rule:
     counted: tuple[Input, ...] = field(repr=False)
     source: str
     original_units: bool = False
+    changes: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Of a defect: in what it differs from the published rule."""
 
     def evaluate(self, entities: Mapping[str, object]) -> Result:
         """The result for the entities of an instance. Never raises: what is missing or wrong is in the result."""
@@ -184,6 +186,14 @@ class Calculator:
         """What it computes, for use inside others."""
         return self.published.body
 
+    def having(self, defects: Collection[str]) -> Rule:
+        """The published rule with several of `defects`, by name: with all of them, the original one."""
+        body, of_these = self.body, [defect for defect in self.defects if defect.name in defects]
+        for defect in of_these:
+            body = body.but(defect.changes)
+        units = any(defect.original_units for defect in of_these)
+        return replace(self.published, name=" and ".join(sorted(defects)), body=body, original_units=units)
+
 
 def calculator(
     body: Formula | Score,
@@ -226,7 +236,7 @@ def calculator(
         alternatives=tuple(rule(name, body.but(changes)) for name, changes in (alternatives or {}).items()),
         original=rule("original", original, original_units=True),
         defects=(
-            *(rule(defect.note, body.but(defect.changes)) for defect in defects),
+            *(replace(rule(defect.note, body.but(defect.changes)), changes=defect.changes) for defect in defects),
             rule(conversion_defect, body, original_units=True),
         ),
     )

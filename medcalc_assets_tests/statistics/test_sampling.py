@@ -1,0 +1,71 @@
+import math
+
+import polars as pl
+import pytest
+
+from medcalc_assets.benchmarks.spec import INSTANCES
+from medcalc_assets.errors import MedcalcError
+from medcalc_assets.statistics.sampling import ANTICIPATED, allocate, answers_for, draw, estimate, margin
+
+UNSEEN = {"A": 53, "B": 90, "C": 14, "D": 45, "E": 34, "F": 601, "G": 45, "H": 115}
+
+
+@pytest.mark.parametrize(
+    ("answers", "sizes"), [(393, (24, 38, 10, 30, 14, 181, 18, 78)), (100, (6, 10, 3, 7, 3, 46, 5, 20))]
+)
+def test_answers_go_where_they_tell_most(answers, sizes):
+    assert allocate(UNSEEN, answers) == dict(zip(UNSEEN, sizes, strict=True))
+
+
+def test_the_allocation_is_the_best_of_all():
+    unseen, rates = {"A": 9, "B": 12, "C": 5}, {"A": 0.5, "B": 0.1, "C": 0.3}
+    every = [{"A": a, "B": b, "C": 12 - a - b} for a in range(2, 10) for b in range(2, 13) if 2 <= 12 - a - b <= 5]
+    assert margin(unseen, allocate(unseen, 12, rates), rates) == min(margin(unseen, sizes, rates) for sizes in every)
+
+
+def test_a_stratum_gives_no_more_labels_than_it_has():
+    assert allocate({"A": 1, "B": 40}, 41) == {"A": 1, "B": 40}
+    with pytest.raises(MedcalcError, match="give a number from 3 to 41"):
+        allocate({"A": 1, "B": 40}, 42)
+
+
+def test_two_points_take_as_many_answers_as_designed():
+    assert answers_for(UNSEEN, INSTANCES["test"], 0.02) == 393
+    assert answers_for(UNSEEN, INSTANCES["test"], 0.02, ANTICIPATED | {"F": 0.0165, "H": 0.2}) == 271
+    assert answers_for(UNSEEN, INSTANCES["test"], 0.02, ANTICIPATED | {"F": 0.1, "H": 0.6}) == 482
+
+
+def test_the_draw_depends_on_seed_and_uid_alone():
+    labels = pl.DataFrame({"uid": range(1, 41), "stratum": ["A", "B"] * 20})
+    drawn = draw(labels, {"A": 3, "B": 2}, "2026")
+    assert drawn["uid"].to_list() == draw(labels.reverse(), {"A": 3, "B": 2}, "2026")["uid"].to_list()
+    assert drawn["inclusion_probability"].to_list() == [0.15] * 3 + [0.1] * 2
+    assert drawn["draw"].to_list() == [1, 2, 3, 1, 2]
+    larger = draw(labels, {"A": 6, "B": 2}, "2026")
+    assert set(drawn["uid"]) < set(larger["uid"])
+    assert draw(labels, {"A": 3, "B": 2}, "2027")["uid"].to_list() != drawn["uid"].to_list()
+
+
+def test_every_label_is_as_likely_to_be_drawn_as_stated():
+    labels = pl.DataFrame({"uid": range(20), "stratum": ["A"] * 20})
+    times = pl.concat(draw(labels, {"A": 5}, str(seed)) for seed in range(400))["uid"].value_counts()["count"]
+    assert len(times) == 20
+    assert 60 < times.min() <= times.max() < 140  # 100 expected, with a standard deviation of 8.7
+
+
+def test_each_answer_stands_for_the_labels_it_was_drawn_from():
+    found = estimate([(100, 10, 4), (50, 5, 5)], known_wrong=7, known=10)
+    assert found.wrong == 7 + 40 + 50
+    assert (found.n, found.answers) == (160, 15)
+    # S²: 10/9 · 0.4 · 0.6, and of the unanimous stratum q(1-q) with q = 5.5/6
+    variance = 100**2 * 0.9 * (10 / 9 * 0.24) / 10 + 50**2 * 0.9 * (5.5 / 6 * 0.5 / 6) / 5
+    assert found.wrong - found.low == pytest.approx(1.959964 * math.sqrt(variance), rel=1e-6)
+
+
+def test_what_was_counted_whole_has_no_interval():
+    assert estimate([(5, 5, 2)], known_wrong=1, known=3)[:3] == (3, 3, 3)
+
+
+def test_a_stratum_without_an_answer_is_no_estimate():
+    with pytest.raises(MedcalcError, match="A stratum of 45 labels has no answer"):
+        estimate([(45, 0, 0)])
