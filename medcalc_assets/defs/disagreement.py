@@ -14,6 +14,7 @@ from medcalc_assets.labels.discrepancy import score_disagreement
 from medcalc_assets.labels.evidence import gather
 from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.labels.value import Label, OutputType
+from medcalc_assets.statistics.strata import stratum
 from medcalc_assets.storage.tables import DISAGREEMENT_SCORES, INSTANCE_KEYS, LABEL_EVIDENCE
 
 
@@ -58,7 +59,7 @@ def label_evidence(
 ) -> pl.DataFrame:
     counts = settings.auditor_that_counts
     sources = (derivation_audit, note_checks, audit_flags, relabels, disagreement_scores, physician_consensus)
-    found = gather(*sources, counts)
+    found = gather(*sources, counts).with_columns(stratum=stratum())
     describe(context, found, counts, contradicted=pl.col("contradicted").sum(), likely_errors=pl.col("likely_error").sum())
     return found.select(LABEL_EVIDENCE.names)
 

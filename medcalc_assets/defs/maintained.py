@@ -4,14 +4,16 @@ import dagster as dg
 import polars as pl
 
 from medcalc_assets.defs.settings import Settings
-from medcalc_assets.defs.stage import AFTER_LABELS, describe, so_far, stage
+from medcalc_assets.defs.stage import AFTER_LABELS, WAITS_FOR_LABELS, describe, so_far, stage
 from medcalc_assets.defs.trace import PLAYGROUND
 from medcalc_assets.labels.decision import REASONS, maintain
 from medcalc_assets.reports.pages import write_pages
 from medcalc_assets.reports.plots import disagreement_by_calculator, original_against_relabels
 from medcalc_assets.statistics import summary
 from medcalc_assets.statistics.summary import summarise
-from medcalc_assets.storage.tables import BENCHMARK_SUMMARY, MAINTAINED_LABELS
+from medcalc_assets.statistics.track_record import evidence_class
+from medcalc_assets.statistics.track_record import track_record as of_classes
+from medcalc_assets.storage.tables import BENCHMARK_SUMMARY, MAINTAINED_LABELS, TRACK_RECORD
 
 DRAWN = "relabel_number"
 """What the plots need besides."""
@@ -22,7 +24,7 @@ DRAWN = "relabel_number"
     see=f"[Why is a label what it is? Trace it by its uid.]({PLAYGROUND})",
 )
 def maintained_labels(context: dg.AssetExecutionContext, label_evidence: pl.DataFrame, settings: Settings) -> pl.DataFrame:
-    labels = maintain(label_evidence).select(MAINTAINED_LABELS.names)
+    labels = maintain(label_evidence).with_columns(evidence_class=evidence_class()).select(MAINTAINED_LABELS.names)
     describe(
         context, labels, settings.auditor_that_counts, **{reason: (pl.col("reason") == reason).sum() for reason in REASONS}
     )
@@ -50,6 +52,12 @@ def benchmark_summary(context: dg.AssetExecutionContext, settings: Settings, **t
         }
     )
     return figures
+
+
+@stage("release", ins={"label_evidence": so_far()}, deps=WAITS_FOR_LABELS, automation_condition=AFTER_LABELS)
+def track_record(label_evidence: pl.DataFrame) -> pl.DataFrame:
+    schema = TRACK_RECORD.polars_schema
+    return of_classes(label_evidence).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
 
 
 @dg.asset(

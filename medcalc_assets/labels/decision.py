@@ -49,14 +49,14 @@ def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
     confirms = continuous & pl.col("physician_number").is_not_null() & agrees("relabel", "physician", continuous)
     lacks = (pl.col("missing") != "[]") | (pl.col("not_in_note") != "[]")
     abstains = (pl.col("relabel_kind") == "na") & lacks
-    error, contradicted = pl.col("likely_error"), pl.col("contradicted")
+    error, contradicted = pl.col("likely_error"), pl.col("contradicted") & ~pl.col("suspect")
     holds = {
         "physician_confirms": confirms,
         "physician_unexplained": ~pl.col("physician_explained"),
         "physician": pl.col("physician_kind").is_not_null(),
         "ambiguous": pl.col("attribution") == "convention",
         "confirmed": ~error & ~contradicted,
-        "relabelled": error & (abstains | accepted("relabel", "published")),
+        "relabelled": error & (abstains | (accepted("relabel", "published") & ~pl.col("suspect"))),
         "contested": error.is_not_null(),
         "contradicted": contradicted,
     }

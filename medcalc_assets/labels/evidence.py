@@ -38,10 +38,7 @@ def gather(
         .with_columns(auditor=pl.lit(auditor))
         .join(_of_instance(checks), on="uid", how="left", validate="1:1")
         .with_columns(pl.col("findings", "not_in_note").fill_null("[]"), pl.col("suspect").fill_null(False))
-        .with_columns(
-            verdict=pl.when("suspect").then(pl.lit("suspect")).otherwise("verdict"),
-            contradicted=pl.col("contradicted") & ~pl.col("suspect"),
-        )
+        .with_columns(verdict=pl.when("suspect").then(pl.lit("suspect")).otherwise("verdict"))
         .join(
             flags.filter(of_auditor).select("uid", "n_flags", audit_status="status", n_audits="n_votes"),
             on="uid",

@@ -4,7 +4,6 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from medcalc_assets.calculators import CALCULATORS
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.value import columns
 from medcalc_assets.release import use
-from medcalc_assets.release.formats import IN_CSV, maintained_benchmark
+from medcalc_assets.release.formats import IN_CSV, evaluation_set, maintained_benchmark
 from medcalc_assets.release.releases import MANIFEST, ReleaseError, Releases, sha256
 from medcalc_assets.release.versions import (
     FIRST,
@@ -29,6 +28,7 @@ from medcalc_assets.release.versions import (
     changes,
     lowest_after,
 )
+from medcalc_assets.statistics.track_record import GRADES, TRAINS, track_record
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import Warehouse
 from medcalc_assets.templates import templates
@@ -53,6 +53,7 @@ def build(
     evidence = warehouse.read(tables.LABEL_EVIDENCE)
     demo = bool(maintained["simulated"].any())
     previous = releases.before(version)
+    records = track_record(evidence)
     labels = with_grounds(raw, maintained, evidence)
     comparisons = {ORIGINAL: changes(as_original(labels, raw), labels)}
     if previous:
@@ -63,12 +64,14 @@ def build(
     benchmark, differences = identity_of(warehouse)
     mark = "DEMO" if demo else MARK if benchmark == UNKNOWN else ""
     stem = f"{mark.replace(' ', '_')}{'_' if mark else ''}medcalc_bench_{title}"
-    names = {"csv": f"{stem}.csv", "parquet": f"{stem}.parquet"}
+    names = {"csv": f"{stem}.csv", "parquet": f"{stem}.parquet", "all": f"{stem}_all.parquet"}
     since = {name: f"{stem}_changes_since_{name}.csv" for name in comparisons}
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    labels.select(IN_CSV).write_csv(folder / names["csv"])
-    labels.write_parquet(folder / names["parquet"], compression="zstd", statistics=False)
+    grading = evaluation_set(labels)
+    grading.select(IN_CSV).write_csv(folder / names["csv"])
+    for name, rows in (("parquet", grading), ("all", labels)):
+        rows.write_parquet(folder / names[name], compression="zstd", statistics=False)
     for name, changed in comparisons.items():
         changed.write_csv(folder / since[name])
     figures = _figures(labels)
@@ -95,13 +98,19 @@ def build(
     (folder / "CHANGELOG.md").write_text(changelog, encoding="utf-8")
     manifest = {
         "name": "MedCalc-Bench with maintained labels" + (f" ({mark})" if mark else ""),
-        "labels": names["parquet"],
+        "labels": names["all"],
         **facts,
         **figures,
         "previous_manifest_sha256": previous and sha256(releases.of(previous) / MANIFEST),
         "changes": {name: dict(sorted(changed["Level"].value_counts().rows())) for name, changed in comparisons.items()},
         **_provenance(warehouse, maintained),
-        "policy": {"uses": {name: use._asdict() for name, use in _policy(demo).items()}, "confidence": use.CONFIDENCE},
+        "policy": {
+            "uses": {name: each._asdict() for name, each in use.USES.items()},
+            "track_record": records.to_dicts(),
+            "grades_from": GRADES,
+            "trains_from": TRAINS,
+            "confidence": use.CONFIDENCE,
+        },
         "versions": LEVELS,
         "files": {path.name: {"sha256": sha256(path), "bytes": path.stat().st_size} for path in sorted(folder.iterdir())},
     }
@@ -117,7 +126,7 @@ def export(warehouse: Warehouse, releases: Releases, folder: Path) -> list[Path]
     no earlier working copy.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    is_copy = any(folder.glob(f"*{CANDIDATE}.parquet"))
+    is_copy = any(folder.glob(f"*{CANDIDATE}*.parquet"))
     with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished") as unfinished:
         copy = Path(unfinished) / "copy"
         build(warehouse, releases, None, copy, CANDIDATE)
@@ -145,8 +154,8 @@ def identity_of(warehouse: Warehouse) -> Identity:
 def with_grounds(raw: pl.DataFrame, maintained: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
     """The benchmark in the columns of v1.0, and beside each label its grounds, its confidence and its uses."""
     rules = evidence.select("uid", "output_type", *columns("published"))
-    grounds = maintained.join(rules, on="uid", validate="1:1").with_columns(
-        use.confidence().alias("confidence"), *use.uses()
+    grounds = use.with_uses(maintained.join(rules, on="uid", validate="1:1"), track_record(evidence)).with_columns(
+        confidence=use.confidence()
     )
     beside = grounds.select(
         pl.col("uid").alias("Row Number"),
@@ -173,10 +182,6 @@ def _is_source(path: Path) -> bool:
     return not any(part.startswith(".") or part == "__pycache__" for part in path.parts)
 
 
-def _policy(demo: bool) -> Mapping[str, use.Use]:
-    return dict.fromkeys(use.USES, use.SIMULATED) if demo else use.USES
-
-
 def _figures(labels: pl.DataFrame) -> dict[str, Any]:
     counts = labels["State"].value_counts()
     states = dict(counts.iter_rows())
@@ -186,27 +191,28 @@ def _figures(labels: pl.DataFrame) -> dict[str, Any]:
         "reward": int(labels["Reward"].sum()),
         "not_computable": states.get("not_computable", 0),
         "ambiguous": states.get("ambiguous", 0),
+        "in_dispute": labels.filter(pl.col("Reason").is_in(["contested", "contradicted", "physician_unexplained"])).height,
         "unresolved": labels.filter(Reason="unresolved").height,
     }
 
 
 def _tables(labels: pl.DataFrame) -> dict[str, Any]:
-    uses = {row["Reason"]: row for row in labels.unique("Reason", keep="first").iter_rows(named=True)}
     said = {True: "yes", False: "no"}
     sizes = {1_000: "n<1K", 10_000: "1K<n<10K", 100_000: "10K<n<100K"}
+    order = pl.col("Reason").replace_strict(list(REASONS), range(len(REASONS)), return_dtype=pl.Int32)
+    kinds = labels.group_by("Reason", "Use Because", "Evaluation", "Reward").len("labels").sort(order, "Use Because")
     return {
         "size": next((name for top, name in sizes.items() if labels.height < top), "100K<n<1M"),
         "reasons": [
             {
-                "reason": reason,
-                "labels": labels.filter(Reason=reason).height,
-                "meaning": meaning,
-                "evaluation": said[uses[reason]["Evaluation"]],
-                "reward": said[uses[reason]["Reward"]],
-                "why": uses[reason]["Use Because"],
+                "reason": row["Reason"],
+                "labels": row["labels"],
+                "meaning": REASONS[row["Reason"]],
+                "evaluation": said[row["Evaluation"]],
+                "reward": said[row["Reward"]],
+                "why": row["Use Because"],
             }
-            for reason, meaning in REASONS.items()
-            if reason in uses
+            for row in kinds.iter_rows(named=True)
         ],
         "confidences": [
             {"name": name, "labels": labels.filter(Confidence=name).height, "meaning": meaning}

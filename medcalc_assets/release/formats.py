@@ -7,10 +7,14 @@ import polars as pl
 from medcalc_assets.benchmarks.spec import COLUMNS
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.value import as_text, columns
+from medcalc_assets.release.use import BY_TRACK_RECORD
+from medcalc_assets.release.use import USES as BY_REASON
 from medcalc_assets.release.versions import USES
 
-BESIDE = ("State", "Reason", "Evidence", "Assumptions", "Auditor", "Simulated")
+BESIDE = ("State", "Reason", "Evidence Class", "Evidence", "Assumptions", "Auditor", "Simulated")
 """What is said beside a label, in columns of the maintained labels."""
+OTHERS = ("Original Answer", "Candidate Answer")
+"""Beside a label that is in dispute: what v1.0 says, and what speaks against it."""
 IN_CSV = (*COLUMNS, *USES, "Use Because")
 """What of it the CSV has: first the columns of v1.0 in their order, so that a harness made for v1.0 reads it."""
 SIMULATED = "[SIMULATED] "
@@ -21,7 +25,8 @@ def maintained_benchmark(raw: pl.DataFrame, maintained: pl.DataFrame) -> pl.Data
     """The benchmark in the columns of v1.0 with maintained labels and limits, and those of BESIDE.
 
     A label that stays is spelt as in v1.0. Of a label that changed, the explanation is replaced too: the
-    original one explains another value.
+    original one explains another value. A label that its own entities contradict, without a relabel, has no answer and no
+    limits: what v1.0 says and what the rule gives stand beside it.
     """
     rows = raw.join(maintained.drop("calculator_id", "calculator"), on="uid", suffix="_maintained", validate="1:1")
     stays = pl.all_horizontal(
@@ -41,23 +46,44 @@ def maintained_benchmark(raw: pl.DataFrame, maintained: pl.DataFrame) -> pl.Data
         return pl.when(is_gestation).then(gestation).otherwise(plain).fill_null(as_text("final"))
 
     final = {"label_text": "final_number"} | {f"{end}_text": f"{end}_number_maintained" for end in ("lower", "upper")}
+    reason, why = pl.col("reason"), pl.col("reason").replace_strict(REASONS, return_dtype=pl.String)
+    contradicted, by_rule = reason == "contradicted", pl.col("evidence").str.json_path_match("$.published_rule")
+    nothing = pl.format(
+        "No label is maintained: {}. The original label was {}; the rule gives {}.", why, "label_text", by_rule
+    )
     changed = pl.format(
         "Maintained label {}: {}. The original label was {}.",
         spelt("final_number"),
-        pl.col("reason").replace_strict(REASONS, return_dtype=pl.String),
+        why,
         "label_text",
     )
     said = pl.when("simulated").then(pl.lit(SIMULATED)).otherwise(pl.lit(""))
     return (
         rows.with_columns(  # all at once, so that the original label is read before it is replaced
-            *(pl.when(stays).then(old).otherwise(spelt(new)).alias(old) for old, new in final.items()),
-            explanation=pl.concat_str(said, pl.when(stays).then("explanation").otherwise(changed)),
+            *(
+                pl.when(contradicted).then(None).when(stays).then(old).otherwise(spelt(new)).alias(old)
+                for old, new in final.items()
+            ),
+            explanation=pl.concat_str(
+                said, pl.when(contradicted).then(nothing).when(stays).then("explanation").otherwise(changed)
+            ),
+            original_answer="label_text",
+            candidate_answer=pl.when(contradicted | ((reason == "contested") & stays))
+            .then(by_rule)
+            .when(reason == "contested")
+            .then(spelt("final_number")),
             # v1.0 spells its entities as Python literals.
             entities=pl.col("entities").map_elements(lambda text: repr(json.loads(text)), return_dtype=pl.String),
         )
         .select(
             *(pl.col(ours).alias(theirs) for theirs, ours in COLUMNS.items()),
-            *(pl.col(name.lower()).alias(name) for name in BESIDE),
+            *(pl.col(name.lower().replace(" ", "_")).alias(name) for name in (*BESIDE, *OTHERS)),
         )
         .sort("Row Number")
     )
+
+
+def evaluation_set(labels: pl.DataFrame) -> pl.DataFrame:
+    """The labels that grade. No label of a demo may: of these, what could if it were real, so that the file shows some."""
+    could = pl.col("Reason").is_in([*BY_TRACK_RECORD, *(reason for reason, use in BY_REASON.items() if use.evaluation)])
+    return labels.filter(pl.col("Evaluation") | (pl.col("Simulated") & could))

@@ -18,10 +18,11 @@ from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.simulated import is_simulated
 from medcalc_assets.labels.value import Label, OutputType
 from medcalc_assets.release.build import build, identity_of
-from medcalc_assets.release.formats import IN_CSV, SIMULATED
+from medcalc_assets.release.formats import IN_CSV, SIMULATED, evaluation_set
 from medcalc_assets.release.releases import MANIFEST, Releases, labels_in, manifest_of, sha256, tampered
-from medcalc_assets.release.use import CHECKED_BY_RELABEL, use_of
+from medcalc_assets.release.use import BY_TRACK_RECORD, with_uses
 from medcalc_assets.release.versions import Version, changes, require_version
+from medcalc_assets.statistics.track_record import track_record
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import Warehouse
 
@@ -74,14 +75,24 @@ def every_label_has_evidence(candidate: Candidate) -> Iterator[str]:
             yield f"uid {uid} is {reason}, and its evidence does not name {', '.join(lacking)}"
         elif reason not in MUST_NAME:
             yield f"uid {uid} has the reason {reason!r}, which is none"
-        elif not _same(answer, evidence := named.get(GIVES[reason])):
+        elif answer is not None and not _same(answer, evidence := named.get(GIVES[reason])):
             yield f"uid {uid} is {answer}, and its evidence ({GIVES[reason]}) is {evidence}"
         if reason == "ambiguous" and len(set(json.loads(assumptions or "{}").values())) < 2:
             yield f"uid {uid} is ambiguous, and its assumptions do not name two conventions with two values"
 
 
+def contradicted_is_no_answer(candidate: Candidate) -> Iterator[str]:
+    """What its own entities contradict, and nobody has recomputed, has no answer and no limits; every other label has."""
+    names = ["Row Number", "Reason", "Ground Truth Answer", "Lower Limit", "Upper Limit"]
+    for uid, reason, *cells in candidate.labels.select(names).iter_rows():
+        if reason == "contradicted" and any(cell is not None for cell in cells):
+            yield f"uid {uid} is contradicted, and its answer and limits are {', '.join(map(str, cells))}"
+        elif reason != "contradicted" and None in cells:
+            yield f"uid {uid} is {reason}, and has no answer or no limits"
+
+
 def explanations_tell_the_labels(candidate: Candidate) -> Iterator[str]:
-    """A label that stays keeps its explanation; one that changed has one that names it and the original label."""
+    """A label that stays keeps its explanation; another has one that names it, if there is one, and the original label."""
     labels = candidate.labels.select("Row Number", "Ground Truth Answer", "Ground Truth Explanation", "Simulated")
     original = candidate.warehouse.read(tables.RAW_MEDCALC, columns=["uid", "label_text", "explanation"])
     for uid, answer, told, simulated, was, explained in labels.join(
@@ -91,7 +102,10 @@ def explanations_tell_the_labels(candidate: Candidate) -> Iterator[str]:
         if not told.startswith(mark):
             yield f"uid {uid}: the explanation does not say that it is simulated"
         told = told.removeprefix(mark)
-        if answer == was:
+        if answer is None:
+            if f" The original label was {was}; " not in told:
+                yield f"uid {uid} was {was} and has no answer, and its explanation says: {told[:120]}"
+        elif answer == was:
             if told != explained:
                 yield f"uid {uid} is {answer} as in v1.0, and has another explanation than there"
         elif not (told.startswith(f"Maintained label {answer}: ") and told.endswith(f" The original label was {was}.")):
@@ -160,26 +174,29 @@ def simulated_says_demo(candidate: Candidate) -> Iterator[str]:
 
 
 def no_uid_lost_or_added(candidate: Candidate) -> Iterator[str]:
-    """All calculators, of one source; CSV and Parquet file have its instances, each once, and the same labels."""
+    """All calculators, of one source, with each instance once; the evaluation set is what of them may grade."""
     if missing := sorted(set(KEYS) - candidate.warehouse.written(tables.MAINTAINED_LABELS)):
         yield f"{len(missing)} of {len(KEYS)} calculators were not run, such as {missing[0]}: `medcalc run` runs them all"
     raw = candidate.warehouse.read(tables.RAW_MEDCALC, columns=["uid", "source", "source_version"])
     if (sources := raw.select("source", "source_version").unique()).height > 1:
         yield f"the instances are of {sources.height} versions of the source: `medcalc run` reads them anew"
-    expected = raw["uid"]
     labels = candidate.labels
-    table = pl.read_csv(
-        candidate.folder / manifest_of(candidate.folder)["labels"].replace(".parquet", ".csv"), infer_schema=False
-    )
-    for name, uids in (("Parquet", labels["Row Number"]), ("CSV", table["Row Number"].cast(pl.Int64))):
+    grading = evaluation_set(labels)
+    stem = candidate.folder / manifest_of(candidate.folder)["labels"].removesuffix("_all.parquet")
+    csv, parquet = pl.read_csv(f"{stem}.csv", infer_schema=False), pl.read_parquet(f"{stem}.parquet")
+    for name, expected, uids in (
+        ("all labels", raw["uid"], labels["Row Number"]),
+        ("the evaluation set as Parquet", grading["Row Number"], parquet["Row Number"]),
+        ("the evaluation set as CSV", grading["Row Number"], csv["Row Number"].cast(pl.Int64)),
+    ):
         if lost := set(expected) - set(uids):
             yield f"{name}: {len(lost)} lost, such as uid {min(lost)}"
         if added := set(uids) - set(expected):
             yield f"{name}: {len(added)} added, such as uid {min(added)}"
         if uids.n_unique() != len(uids):
             yield f"{name}: a uid occurs twice"
-    if not labels.select(IN_CSV).cast(pl.String).equals(table.select(IN_CSV)):
-        yield "CSV and Parquet file differ"
+    if not parquet.equals(grading) or not grading.select(IN_CSV).cast(pl.String).equals(csv.select(IN_CSV)):
+        yield "the evaluation set is not the same in all files"
 
 
 def source_is_whole_or_called_unknown(candidate: Candidate) -> Iterator[str]:
@@ -194,12 +211,14 @@ def source_is_whole_or_called_unknown(candidate: Candidate) -> Iterator[str]:
 
 
 def policy_on_every_label(candidate: Candidate) -> Iterator[str]:
-    """Every label carries what it may be used for, as the policy says for its reason."""
-    for uid, reason, simulated, *said in candidate.labels.select(
-        "Row Number", "Reason", "Simulated", "Evaluation", "Reward", "Use Because"
-    ).iter_rows():
-        if tuple(said) != use_of(reason, simulated):
-            yield f"uid {uid} is {reason}, simulated: {simulated}, and says {said}"
+    """Every label carries what it may be used for, as its reason and the track record of its evidence permit."""
+    said, labels = ["Evaluation", "Reward", "Use Because"], candidate.labels
+    known = labels.rename({"Reason": "reason", "Simulated": "simulated", "Evidence Class": "evidence_class"})
+    expected = with_uses(known, track_record(candidate.warehouse.read(tables.LABEL_EVIDENCE)))
+    for row in expected.iter_rows(named=True):
+        if tuple(row[name] for name in said) != (row["evaluation"], row["reward"], row["use_because"]):
+            says = [row[name] for name in said]
+            yield f"uid {row['Row Number']} is {row['reason']}, simulated: {row['simulated']}, and says {says}"
 
 
 def confidence_follows_from_evidence(candidate: Candidate) -> Iterator[str]:
@@ -263,6 +282,7 @@ GATES: dict[str, Callable[[Candidate], Iterator[str]]] = {
     gate.__name__: gate
     for gate in (
         every_label_has_evidence,
+        contradicted_is_no_answer,
         explanations_tell_the_labels,
         no_change_without_a_reason,
         value_within_limits,
@@ -308,13 +328,13 @@ def _confidence(reason: str, output_type: OutputType, evidence: Mapping[str, obj
     """What `use.confidence` has to say, from the file alone."""
     if reason in ("physician", "physician_confirms"):
         return "physician"
-    if reason not in CHECKED_BY_RELABEL:
+    if reason not in BY_TRACK_RECORD:
         return "none"
     label, published = _label(evidence.get(GIVES[reason])), _label(evidence.get("published_rule"))
     return "two ways" if label and published and accepts(label, published, output_type) else "one way"
 
 
 def _answers(candidate: Candidate) -> Iterator[tuple]:  # type: ignore[type-arg]
-    yield from candidate.labels.select(
-        "Row Number", "Output Type", "Ground Truth Answer", "Lower Limit", "Upper Limit"
-    ).iter_rows()
+    """Of the labels that have an answer."""
+    labels = candidate.labels.select("Row Number", "Output Type", "Ground Truth Answer", "Lower Limit", "Upper Limit")
+    yield from labels.drop_nulls().iter_rows()

@@ -1,10 +1,12 @@
 """What a maintained label may be used for, and how sure it is: as data, which every release carries."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from medcalc_assets.labels.limits import accepted
+from medcalc_assets.statistics.track_record import CLASSES, GRADES
 
 
 class Use(NamedTuple):
@@ -18,16 +20,14 @@ class Use(NamedTuple):
 USES = {
     "physician": Use(True, False, "a physician's blind answer grades; it is kept from training, so that it stays a test"),
     "physician_confirms": Use(True, False, "confirmed by a physician; kept from training, so that it stays a test"),
-    "confirmed": Use(True, True, "original label and high-confidence relabel agree"),
-    "relabelled": Use(True, True, "a high-confidence relabel; no physician has seen the case"),
     "physician_unexplained": Use(False, False, "one answer that nothing else gives: it waits for a second opinion"),
     "ambiguous": Use(False, False, "several published conventions give several answers"),
-    "contested": Use(False, False, "one source against one: nobody knows yet which is right"),
     "contradicted": Use(False, False, "its own entities contradict it, and nobody has recomputed it"),
     "unresolved": Use(False, False, "nobody has checked it"),
 }
 """By the reason of the maintained label. No release permits training on the instances on which one reports."""
-CHECKED_BY_RELABEL = ("confirmed", "relabelled", "contested")
+BY_TRACK_RECORD = ("confirmed", "relabelled", "contested")
+"""The reasons of labels that may serve for what physicians found of others that rest on the same kind of evidence."""
 SIMULATED = Use(False, False, "simulated evidence: it says nothing of any real label")
 
 CONFIDENCE = {
@@ -38,21 +38,38 @@ CONFIDENCE = {
 }
 
 
-def use_of(reason: str, simulated: bool) -> Use:
-    """The use of one maintained label."""
-    return SIMULATED if simulated else USES[reason]
+def use_of(reason: str, simulated: bool, record: Mapping[str, Any]) -> Use:
+    """The use of one maintained label; `record` is the row of `track_record` for its class of evidence."""
+    if simulated:
+        return SIMULATED
+    if reason not in BY_TRACK_RECORD:
+        return USES[reason]
+    kind, seen = CLASSES[record["evidence_class"]], record["seen"]
+    of_such = (
+        f"physicians found {record['limits_right']} of {seen} such labels right" if seen else "nobody has seen such labels"
+    )
+    rate = f" (mean {record['limits_mean']:.2f}, at least {record['limits_bound']:.2f})" if seen else ""
+    provisional = (
+        f"; provisional, until {record['confirmation']} of {record['confirmation']} of a blind random sample are right, "
+        f"which shows {GRADES:.0%}"
+        if record["provisional"]
+        else ""
+    )
+    return Use(record["may_grade"], record["may_train"], f"{kind}; {of_such}{rate}{provisional}")
 
 
-def uses() -> list[pl.Expr]:
-    """`evaluation`, `reward` and `use_because` of the labels in a frame that has `reason` and `simulated`."""
-    by_field = {field: {reason: getattr(use, field) for reason, use in USES.items()} for field in Use._fields}
-    return [
-        pl.when("simulated")
-        .then(pl.lit(getattr(SIMULATED, field)))
-        .otherwise(pl.col("reason").replace_strict(said, return_dtype=pl.String if field == "why" else pl.Boolean))
-        .alias("use_because" if field == "why" else field)
-        for field, said in by_field.items()
-    ]
+def with_uses(labels: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+    """Labels, which have `reason`, `simulated` and `evidence_class`, with their `evaluation`, `reward` and `use_because`."""
+    by = ["reason", "simulated", "evidence_class"]
+    of_class = {record["evidence_class"]: record for record in records.iter_rows(named=True)}
+    kinds = labels.select(by).unique()
+    found = [use_of(reason, simulated, of_class[kind]) for reason, simulated, kind in kinds.iter_rows()]
+    uses = kinds.with_columns(
+        evaluation=pl.Series([use.evaluation for use in found], dtype=pl.Boolean),
+        reward=pl.Series([use.reward for use in found], dtype=pl.Boolean),
+        use_because=pl.Series([use.why for use in found], dtype=pl.String),
+    )
+    return labels.join(uses, on=by, validate="m:1")
 
 
 def confidence() -> pl.Expr:
@@ -61,7 +78,7 @@ def confidence() -> pl.Expr:
     return (
         pl.when(reason.is_in(["physician", "physician_confirms"]))
         .then(pl.lit("physician"))
-        .when(~reason.is_in(CHECKED_BY_RELABEL))
+        .when(~reason.is_in(BY_TRACK_RECORD))
         .then(pl.lit("none"))
         .when(accepted("final", "published"))
         .then(pl.lit("two ways"))

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.packet import Packets
 from medcalc_assets.reports.report import report_page
-from medcalc_assets.reports.trace import Rows, parts
+from medcalc_assets.reports.trace import Rows, parts, records_by_class
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import Warehouse
 from medcalc_assets.templates import markdown, templates
@@ -32,6 +32,9 @@ def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
     shutil.rmtree(unfinished, ignore_errors=True)
     (unfinished / "labels").mkdir(parents=True)
     complete = {uid: rows for uid, rows in sorted(by_uid.items()) if rows["maintained_labels"]}
+    records = records_by_class(stored["label_evidence"])
+    for rows in complete.values():
+        rows["track_record"] = records[rows["maintained_labels"][0]["evidence_class"]]
     for uid, rows in complete.items():
         (unfinished / "labels" / f"{uid}.html").write_text(label_page(rows, out.get(uid, [])), encoding="utf-8")
     (unfinished / "index.html").write_text(index_page(complete.values()), encoding="utf-8")
@@ -116,7 +119,7 @@ def _listed(rows: Rows) -> dict[str, Any]:
         "uid": instance["uid"],
         "calculator": instance["calculator_name"],
         "original": instance["label_text"],
-        "maintained": str(from_row(maintained, "final")),
+        "maintained": "no answer" if maintained["reason"] == "contradicted" else str(from_row(maintained, "final")),
         "changed": from_row(maintained, "final") != from_row(instance, "label"),
         "state": maintained["state"],
         "reason": maintained["reason"],

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import polars as pl
+
 from medcalc_assets.calculators import CALCULATORS, Rule
 from medcalc_assets.calculators.working import block_quoted, bullets, escaped, table
 from medcalc_assets.errors import MedcalcError
@@ -13,6 +15,8 @@ from medcalc_assets.labels.queue import TIERS
 from medcalc_assets.labels.value import Label, from_row
 from medcalc_assets.release.use import use_of
 from medcalc_assets.reports.history import SOURCES
+from medcalc_assets.statistics.track_record import track_record
+from medcalc_assets.storage.tables import LABEL_EVIDENCE
 from medcalc_assets.storage.warehouse import Warehouse
 
 Rows = Mapping[str, list[dict[str, Any]]]
@@ -32,12 +36,20 @@ class TraceError(MedcalcError):
 def rows_of(warehouse: Warehouse, uid: int) -> Rows:
     """All rows of one instance. Raises TraceError if the warehouse does not have it, or not all of it yet."""
     rows = warehouse.rows_of(uid)
-    if missing := [name for name in ("raw_medcalc", "derivation_audit", "maintained_labels") if not rows[name]]:
+    if missing := [
+        name for name in ("raw_medcalc", "derivation_audit", "label_evidence", "maintained_labels") if not rows[name]
+    ]:
         raise TraceError(
             f"There is no {' and no '.join(missing)} of uid {uid} in {warehouse.path}: give the `Row Number` (or `Unique "
             "ID`) of an instance, after `medcalc run` has run its calculator."
         )
+    rows["track_record"] = records_by_class(warehouse.read(LABEL_EVIDENCE))[rows["maintained_labels"][0]["evidence_class"]]
     return rows
+
+
+def records_by_class(evidence: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    """By class of evidence its row of `track_record`, as it follows from what is known now."""
+    return {row["evidence_class"]: [row] for row in track_record(evidence).iter_rows(named=True)}
 
 
 def answered(rows: Rows) -> list[tuple[int, str]]:
@@ -82,11 +94,16 @@ def shown(label: Label | None, instance: Mapping[str, Any]) -> str:
 def _headline(rows: Rows, out: Iterable[str]) -> str:
     instance, maintained = rows["raw_medcalc"][0], rows["maintained_labels"][0]
     original, final = from_row(instance, "label"), from_row(maintained, "final")
-    change = "stays" if original == final else f"was {shown(original, instance)} and is now"
-    use = use_of(maintained["reason"], maintained["simulated"])
+    now = f"stays {shown(final, instance)}"
+    if maintained["reason"] == "contradicted":
+        by_rule = shown(from_row(rows["derivation_audit"][0], "published"), instance)
+        now = f"has no answer: v1.0 says {shown(original, instance)}, and its own entities give {by_rule}"
+    elif original != final:
+        now = f"was {shown(original, instance)} and is now {shown(final, instance)}"
+    use = use_of(maintained["reason"], maintained["simulated"], rows["track_record"][0])
     permitted = [name for name, may in (("evaluation", use.evaluation), ("reward", use.reward)) if may]
     lines = [
-        f"# Label {instance['uid']} {change} {shown(final, instance)}",
+        f"# Label {instance['uid']} {now}",
         f"{escaped(instance['calculator_name'])} ({instance['calculator']}), {escaped(instance['note_type'])} note "
         f"{escaped(instance['note_id'])}, source {escaped(instance['source'])} ({escaped(instance['source_version'])}).",
         f"Why: {REASONS[maintained['reason']]}. It is {STATES[maintained['state']]}, and may serve for "

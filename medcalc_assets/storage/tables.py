@@ -13,6 +13,8 @@ from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.finding import KINDS, STATUS
 from medcalc_assets.labels.queue import TIERS
+from medcalc_assets.statistics.strata import STRATA
+from medcalc_assets.statistics.track_record import CLASSES
 
 SCHEMA = "medcalc"
 PARTITION_COLUMN = "calculator"
@@ -404,6 +406,7 @@ LABEL_EVIDENCE = Table(
         Column("attribution_evidence", "VARCHAR", "What the rules make of the benchmark's entities.", nullable=True),
         Column("reviewer", "VARCHAR", "The physicians whose label stands.", nullable=True),
         *typed("physician", "The physicians' label; all null without one"),
+        Column("stratum", "VARCHAR", f"{'; '.join(f'`{letter}`: {meaning}' for letter, meaning in STRATA.items())}."),
         Column("n_answers", "INTEGER", "Physicians who answered.", nullable=True),
         Column("n_answers_agree", "INTEGER", "Those of them who agree with it.", nullable=True),
         Column(
@@ -506,12 +509,43 @@ MAINTAINED_LABELS = Table(
         *typed("final", "The maintained label", nullable=False),
         Column("state", "VARCHAR", "`computable`, `not_computable`, or `ambiguous`: defensible under several assumptions."),
         Column("reason", "VARCHAR", f"{'; '.join(f'`{reason}`: {meaning}' for reason, meaning in REASONS.items())}."),
+        Column(
+            "evidence_class",
+            "VARCHAR",
+            f"What it rests on but physicians: {'; '.join(f'`{name}`: {meaning}' for name, meaning in CLASSES.items())}.",
+        ),
         Column("simulated", "BOOLEAN", "Its source, auditor or a reviewer is invented: it says nothing of a real label."),
         Column("assumptions", "VARCHAR", "JSON object: each published convention with its value.", nullable=True),
         Column("evidence", "VARCHAR", "JSON: the labels that the rule compared, who gave them and how far apart."),
         *LIMITS,
     ),
     key=("uid",),
+)
+
+TRACK_RECORD = Table(
+    "track_record",
+    "How often the labels of each class of evidence were right when a physician answered, and what that permits.",
+    (
+        Column("evidence_class", "VARCHAR", "As in `maintained_labels`."),
+        Column("n", "INTEGER", "Labels of the class."),
+        Column("seen", "INTEGER", "Those of them that a physician answered."),
+        Column("unseen", "INTEGER", "The others."),
+        *(
+            column
+            for terms, meaning in (("paper", "by the agreement rule of the paper"), ("limits", "by a grader's limits"))
+            for column in (
+                Column(f"{terms}_right", "INTEGER", f"Answers that found the label right {meaning}."),
+                Column(f"{terms}_mean", "DOUBLE", "Mean of that rate, prior Beta(1/2, 1/2).", nullable=True),
+                Column(f"{terms}_bound", "DOUBLE", "Its one-sided 95% lower bound.", nullable=True),
+            )
+        ),
+        Column("may_grade", "BOOLEAN", "The mean by the limits is high enough to grade a model, or nobody can know yet."),
+        Column("may_train", "BOOLEAN", "The same, to train one."),
+        Column("provisional", "BOOLEAN", "Only a blind random sample can prove it, and there is none yet."),
+        Column("confirmation", "INTEGER", "Answers that prove it, if all of them find the label right."),
+    ),
+    key=("evidence_class",),
+    partitioned=False,
 )
 
 LABEL_EVENTS = Table(
@@ -610,6 +644,7 @@ TABLES = {
         PHYSICIAN_CONSENSUS,
         PHYSICIAN_AGREEMENT,
         MAINTAINED_LABELS,
+        TRACK_RECORD,
         BENCHMARK_SUMMARY,
         LABEL_EVENTS,
         LABEL_RELEASES,

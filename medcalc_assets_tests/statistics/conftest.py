@@ -16,7 +16,7 @@ from medcalc_assets.statistics.strata import stratum
 
 @pytest.fixture(scope="session")
 def instances(real_data) -> pl.DataFrame:
-    return pl.concat(Source(str(real_data / "medcalc_bench_v1_test.csv")).instances())
+    return Source(str(real_data / "medcalc_bench_v1_test.csv")).read().instances
 
 
 @pytest.fixture(scope="session")
