@@ -245,7 +245,7 @@ def history_tells_the_labels(candidate: Candidate) -> Iterator[str]:
     """The history is unbroken, and the last event of each maintained label gives that label."""
     history = candidate.warehouse.read(tables.LABEL_EVENTS)
     for event, why in breaks(history):
-        yield f"{place(event)}: {why}. `medcalc verify` says all"
+        yield f"uid {event['uid']}, {place(event)}: {why}. `medcalc verify` says all"
     yield from (
         f"uid {uid} is {now}, and its history ends with {was}: materialize label_events"
         for uid, was, now in behind(history, candidate.warehouse)

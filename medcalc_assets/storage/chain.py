@@ -5,6 +5,7 @@ An event that is changed, taken away or moved later no longer fits its neighbour
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import polars as pl
 
@@ -43,7 +44,7 @@ def head(events: pl.DataFrame) -> str:
     return hashlib.sha256("".join(f"{uid}:{sha256}\n" for uid, sha256 in heads(events).items()).encode()).hexdigest()
 
 
-def breaks(events: pl.DataFrame) -> Iterator[tuple[dict[str, object], str]]:
+def breaks(events: pl.DataFrame) -> Iterator[tuple[dict[str, Any], str]]:
     """Every event at which the chain of its instance does not hold, and why."""
     told = zip(events["previous_sha256"], _content(events), strict=True)
     holds = pl.Series([_sha256(previous, content) for previous, content in told], dtype=pl.String) == events["sha256"]
@@ -65,8 +66,8 @@ def breaks(events: pl.DataFrame) -> Iterator[tuple[dict[str, object], str]]:
 
 
 def place(event: Mapping[str, object]) -> str:
-    """Which event it is, in words."""
-    return f"uid {event['uid']}, event {event['sequence']} `{event['event']}` by {event['actor']}"
+    """Which event of its instance it is, in words."""
+    return f"{event['event']} {event['sequence']} by {event['actor']}"
 
 
 def _content(events: pl.DataFrame) -> pl.Series:

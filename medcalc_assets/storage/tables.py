@@ -262,6 +262,7 @@ LLM_CALLS = Table(
         Column("run", "VARCHAR", "The run that made the call."),
         Column("requested_at", "TIMESTAMP WITH TIME ZONE", "When; of a batch, when its result was first looked for."),
         Column("latency_seconds", "DOUBLE", "From request to answer."),
+        Column("body_sha256", "VARCHAR", "Hash of the raw answer in the ledger; null where there was none.", nullable=True),
         Column("http_status", "INTEGER", "Null where there was no answer.", nullable=True),
         Column("fault", "VARCHAR", "Why the answer is of no use; null if it is a vote.", nullable=True),
         Column("finish_reason", "VARCHAR", "As reported.", nullable=True),

@@ -56,8 +56,7 @@ def test_a_history_that_does_not_end_with_the_label_closes_a_gate(copied):
     now = copied.warehouse.read(MAINTAINED_LABELS).filter(uid=1).select(as_text("final")).item()
     HARM["history_tells_the_labels"](copied)
     assert list(GATES["history_tells_the_labels"](copied)) == [
-        "uid 1, event 0 `maintained` by the rule: its content is not what its sha256 was computed of. `medcalc verify` says "
-        "all",
+        "uid 1, maintained 0 by the rule: its content is not what its sha256 was computed of. `medcalc verify` says all",
         f"uid 1 is {now}, and its history ends with 4711: materialize label_events",
     ]
 
