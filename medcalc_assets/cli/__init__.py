@@ -85,13 +85,16 @@ def setting(name: str) -> Callable[[Any], Any]:
             ProjectSettings.from_environment().require(name)
             command(**arguments)
 
-        told = f"{meaning(ProjectSettings.model_fields[name])} [{variable(name)}]".replace("`", "")
-        return click.option(option(name), expose_value=False, callback=put, help=told)(checked)
+        field = ProjectSettings.model_fields[name]
+        told = f"{meaning(field)} [{variable(name)}]".replace("`", "")
+        flag: dict[str, Any] = {"is_flag": True, "flag_value": "true", "default": None} if field.annotation is bool else {}
+        return click.option(option(name), expose_value=False, callback=put, help=told, **flag)(checked)
 
     return with_option
 
 
-home, source, authors, auditor = setting("home"), setting("source"), setting("authors"), setting("auditor")
+home, source, strict = setting("home"), setting("source"), setting("strict")
+authors, auditor = setting("authors"), setting("auditor")
 tools, voting, mode, max_usd = setting("tools"), setting("voting"), setting("mode"), setting("max_usd")
 as_json = click.option("--json", "as_json", is_flag=True, help="Write one JSON document instead; its keys: docs/json.md.")
 
