@@ -40,6 +40,9 @@ COMMANDS = {
 """Of every command: the module that has it, and the first sentence of its help."""
 REMEDIES = {
     errno.ENOSPC: "Free disk space and run again",
+    errno.EFBIG: "Free disk space and run again",
+    errno.EDQUOT: "Free disk space and run again",
+    errno.ENAMETOOLONG: "Give a shorter name",
     errno.EACCES: "Name a place that you may write to, or change its permissions",
     errno.EPERM: "Name a place that you may write to, or change its permissions",
     errno.EROFS: "Name a place that can be written to",

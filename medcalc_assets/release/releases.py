@@ -126,7 +126,11 @@ def manifest_of(folder: Path) -> dict[str, Any]:
 
 
 def labels_in(folder: Path) -> pl.DataFrame:
-    return pl.read_parquet(folder / manifest_of(folder)["labels"])
+    path = folder / manifest_of(folder)["labels"]
+    try:
+        return pl.read_parquet(path)
+    except pl.exceptions.PolarsError as error:
+        raise ReleaseError(f"{path} cannot be read: {error}. Get the release again.") from error
 
 
 def tampered(folder: Path) -> list[str]:

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LONGEST = 16_000_000
+"""Bytes of the longest text that is kept, in a cell of a table or as an answer: what is longer is no data of ours."""
+
 log = logging.getLogger(__name__)
 
 
