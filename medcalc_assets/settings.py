@@ -18,7 +18,7 @@ from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels import simulated
 
 NO_AUDITOR = "none"
-OPTIONS = ("home", "source", "authors", "auditor", "tools", "voting", "mode", "max_usd")
+OPTIONS = ("home", "source", "strict", "authors", "auditor", "tools", "voting", "mode", "max_usd")
 """The settings that change from run to run: the command line has an option for each."""
 
 
@@ -57,6 +57,8 @@ class ProjectSettings(Checked):
     source: str = simulated.DEMO
     """The benchmark: `demo`, `hf` (the test split of MedCalc-Bench v1.0), `hf:train`, or a .csv or .parquet file of its
     layout."""
+    strict: bool = False
+    """Refuse a source that has a row which cannot be read, instead of setting the row aside in the table `quarantine`."""
     authors: str = ""
     """Folder with the authors' `y_new_and_sampled_MD_evals.xlsx`."""
     auditor: str = ""
@@ -239,6 +241,8 @@ def meaning(field: FieldInfo) -> str:
 def choices(field: FieldInfo) -> str:
     """What the value of a field may be."""
     kinds = get_args(field.annotation) or (field.annotation,)
+    if bool in kinds:
+        return "`true` or `false`"
     if float in kinds:
         return "a number above 0"
     if int in kinds:

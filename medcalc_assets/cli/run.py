@@ -18,6 +18,7 @@ from medcalc_assets.cli import (
     max_usd,
     mode,
     source,
+    strict,
     tools,
     voting,
 )
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 @click.command()
 @home
 @source
+@strict
 @authors
 @auditor
 @tools

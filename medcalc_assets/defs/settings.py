@@ -54,7 +54,7 @@ class Settings(ProjectSettings, dg.ConfigurableResource):  # type: ignore[type-a
 
     @property
     def benchmark(self) -> Source:
-        return Source(self.source)
+        return Source(self.source, self.strict)
 
     @property
     def warehouse(self) -> Warehouse:

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from medcalc_assets.auditors.tasks import PACKAGE, PROMPTS
+from medcalc_assets.benchmarks.known import MARK, UNKNOWN, Identity, identify
 from medcalc_assets.calculators import CALCULATORS
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.value import columns
@@ -59,7 +60,9 @@ def build(
     lowest = lowest_after(previous, comparisons[str(previous)]) if previous else FIRST
     title = f"{version or lowest}{suffix}"
 
-    stem = f"{'DEMO_' if demo else ''}medcalc_bench_{title}"
+    benchmark, differences = identity_of(warehouse)
+    mark = "DEMO" if demo else MARK if benchmark == UNKNOWN else ""
+    stem = f"{mark.replace(' ', '_')}{'_' if mark else ''}medcalc_bench_{title}"
     names = {"csv": f"{stem}.csv", "parquet": f"{stem}.parquet"}
     since = {name: f"{stem}_changes_since_{name}.csv" for name in comparisons}
     shutil.rmtree(folder, ignore_errors=True)
@@ -76,19 +79,22 @@ def build(
         "previous": previous and str(previous),
         "source": source,
         "source_version": source_version,
+        "benchmark": benchmark,
+        "differences": differences,
+        "quarantined": in_quarantine(warehouse).height,
         "calculators": labels["Calculator ID"].n_unique(),
         "split": "train" if source == "hf:train" else "test",
     }
     render = templates().get_template
     card = render("README.md.j2").render(
-        **facts, **figures, **_tables(labels), files=names, since=since, levels=LEVELS, is_release=not suffix
+        **facts, **figures, **_tables(labels), mark=mark, files=names, since=since, levels=LEVELS, is_release=not suffix
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
     listed = {name: changed.to_dicts() for name, changed in comparisons.items()}
-    changelog = render("CHANGELOG.md.j2").render(version=title, demo=demo, comparisons=listed)
+    changelog = render("CHANGELOG.md.j2").render(version=title, mark=mark, comparisons=listed)
     (folder / "CHANGELOG.md").write_text(changelog, encoding="utf-8")
     manifest = {
-        "name": "MedCalc-Bench with maintained labels" + (" (DEMO)" if demo else ""),
+        "name": "MedCalc-Bench with maintained labels" + (f" ({mark})" if mark else ""),
         "labels": names["parquet"],
         **facts,
         **figures,
@@ -119,6 +125,21 @@ def export(warehouse: Warehouse, releases: Releases, folder: Path) -> list[Path]
         if not is_copy and (others := [path.name for path in made if (folder / path.name).exists()]):
             raise ReleaseError(f"{folder} has a {others[0]} that is not ours to replace: give a folder of its own.")
         return [path.replace(folder / path.name) for path in made]
+
+
+def in_quarantine(warehouse: Warehouse) -> pl.DataFrame:
+    """Uid as text and hash of the rows of the source that could not be read; none in a home from before there were any."""
+    columns = ["uid_text", "row_sha256"]
+    if warehouse.has(tables.QUARANTINE):
+        return warehouse.read(tables.QUARANTINE, columns=columns)
+    return pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+
+
+def identity_of(warehouse: Warehouse) -> Identity:
+    """Which benchmark the home is of, by all rows of its source."""
+    raw = warehouse.read(tables.RAW_MEDCALC, columns=["uid", "row_sha256", "source", "source_version"])
+    read = raw.select(pl.col("uid").cast(pl.String), "row_sha256")
+    return identify([*read.iter_rows(), *in_quarantine(warehouse).iter_rows()], *raw.row(0)[2:])
 
 
 def with_grounds(raw: pl.DataFrame, maintained: pl.DataFrame, audits: pl.DataFrame) -> pl.DataFrame:

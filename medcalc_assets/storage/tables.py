@@ -133,6 +133,12 @@ LIMITS = (
     Column("upper_number", "DOUBLE", "Highest accepted number.", nullable=True),
 )
 
+ORIGIN = (
+    Column("row_sha256", "VARCHAR", "Hash of the original row, all columns."),
+    Column("source", "VARCHAR", "`demo`, `hf`, `hf:train` or the name of the file that the row was read from."),
+    Column("source_version", "VARCHAR", "Revision and split, or sha256 of the file (of the demo: of its rows)."),
+)
+
 RAW_MEDCALC = Table(
     "raw_medcalc",
     "MedCalc-Bench v1.0 as its authors ship it, one instance per row: note, question, entities, label, limits, explanation.",
@@ -140,7 +146,7 @@ RAW_MEDCALC = Table(
         *INSTANCE,
         Column("calculator_name", "VARCHAR", "`Calculator Name` of v1.0."),
         Column("category", "VARCHAR", "`Category`: lab, risk, physical, severity, diagnosis, date or dosage."),
-        Column("output_type", "VARCHAR", "`Output Type`: decimal, integer or date. It sets the limits."),
+        Column("output_type", "VARCHAR", "Of the calculator: decimal, integer or date. It sets the limits."),
         Column("note_id", "VARCHAR", "`Note ID`: several instances may share a note."),
         Column("note_type", "VARCHAR", "`Note Type`: Extracted, Template or Synthetic."),
         Column("note", "VARCHAR", "The patient note: other people's text, data only."),
@@ -152,11 +158,24 @@ RAW_MEDCALC = Table(
         Column("upper_text", "VARCHAR", "`Upper Limit` as spelt in v1.0."),
         *LIMITS,
         Column("explanation", "VARCHAR", "`Ground Truth Explanation`: how v1.0 derived its label."),
-        Column("row_sha256", "VARCHAR", "Hash of the original row, all columns."),
-        Column("source", "VARCHAR", "`demo`, `hf`, `hf:train` or the name of the file that the row was read from."),
-        Column("source_version", "VARCHAR", "Revision and split, or sha256 of the file (of the demo: of its rows)."),
+        *ORIGIN,
     ),
     key=("uid",),
+)
+
+QUARANTINE = Table(
+    "quarantine",
+    "The rows of the source that cannot be read, and why: they are in no other table. It holds nothing of a note.",
+    (
+        Column("row", "INTEGER", "Row of the file, of which 1 is the header."),
+        Column("uid_text", "VARCHAR", "`Row Number` (or `Unique ID`) as spelt there, shortened.", nullable=True),
+        Column("calculator_name", "VARCHAR", "`Calculator Name` as spelt there, shortened.", nullable=True),
+        Column("why", "VARCHAR", "What is wrong with the row."),
+        Column("remedy", "VARCHAR", "What to do about it."),
+        *ORIGIN,
+    ),
+    key=("row",),
+    partitioned=False,
 )
 
 DERIVATION_AUDIT = Table(
@@ -494,6 +513,7 @@ TABLES = {
     table.name: table
     for table in (
         RAW_MEDCALC,
+        QUARANTINE,
         DERIVATION_AUDIT,
         AUDIT_VOTES,
         AUDIT_FLAGS,

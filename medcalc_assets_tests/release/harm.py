@@ -59,6 +59,9 @@ HARM = {
         (c.folder / "README.md").write_text("# Labels"),
     ),
     "no_uid_lost_or_added": lambda c: edited(c, where(pl.col("Row Number") == 7, "Row Number", 8)),
+    "source_is_whole_or_called_unknown": lambda c: (c.folder / MANIFEST).write_text(
+        json.dumps(manifest_of(c.folder) | {"benchmark": "unknown"})
+    ),
     "policy_on_every_label": lambda c: edited(
         c, pl.when(CONFIRMED).then(~pl.col("Reward")).otherwise("Reward").alias("Reward")
     ),
