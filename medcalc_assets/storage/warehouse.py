@@ -18,7 +18,7 @@ import polars as pl
 import pyarrow as pa
 
 from medcalc_assets.errors import MedcalcError
-from medcalc_assets.storage.files import LONGEST
+from medcalc_assets.storage.files import LONGEST, make_home
 from medcalc_assets.storage.tables import LABEL_EVENTS, PARTITION_COLUMN, SCHEMA, TABLES, TYPES, Table
 
 FILE = "warehouse.duckdb"
@@ -94,7 +94,7 @@ class Warehouse:
         if read_only and not self.path.exists():
             raise WarehouseError(f"{self.path} does not exist yet: run the chain first (`medcalc run`).")
         try:
-            self.home.mkdir(parents=True, exist_ok=True)
+            make_home(self.home)
         except OSError as error:
             raise WarehouseError(f"{self.home} cannot be made: {error}. Let MEDCALC_HOME name a folder.") from error
         with self._opened(self.path, read_only) as connection:
