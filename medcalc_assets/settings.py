@@ -119,7 +119,16 @@ class ProjectSettings(Checked):
 
     @property
     def ledger_url(self) -> str:
-        return self.ledger or f"sqlite:///{Path(self.home) / 'ledger.sqlite'}"
+        return self.ledger or f"sqlite:///{self._ledger_file}"
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether there is a ledger."""
+        return bool(self.ledger) or self._ledger_file.exists()
+
+    @property
+    def _ledger_file(self) -> Path:
+        return Path(self.home) / "ledger.sqlite"
 
     def require(self, name: str) -> None:
         """Raise SettingsError or another MedcalcError if what this setting names is not there, or is something else."""
@@ -174,7 +183,7 @@ class ProjectSettings(Checked):
     def _earlier_auditors(self) -> Iterator[str]:
         from medcalc_assets.auditors.ledger import Ledger
 
-        if self.ledger or (Path(self.home) / "ledger.sqlite").exists():
+        if self.has_calls:
             ledger = Ledger(self.ledger_url)
             yield from (setup.auditor for task in ("audit", "relabel") for setup in ledger.setups(task))
 

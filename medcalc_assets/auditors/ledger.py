@@ -203,6 +203,13 @@ class Ledger:
         with self._reading() as connection:
             return connection.scalar(sa.select(sa.func.count()).select_from(ATTEMPTS)) or 0
 
+    def harms(self) -> list[str]:
+        """What the database finds wrong with itself, if it is SQLite: PostgreSQL has no such check."""
+        if self.engine.dialect.name != "sqlite":
+            return []
+        with self._reading() as connection:
+            return [harm for harm in connection.scalars(sa.text("PRAGMA integrity_check")) if harm != "ok"]
+
     def attempts(self, setup: Setup) -> Iterator[Attempt]:
         """All attempts of this setup in order, streamed."""
         with self._reading() as connection:

@@ -18,7 +18,7 @@ from medcalc_assets.release.releases import MANIFEST, sha256
 from medcalc_assets.release.versions import ORIGINAL, Version
 from medcalc_assets.storage.tables import LABEL_RELEASES, MAINTAINED_LABELS
 
-MADE_FROM = ("raw_medcalc", "audit_votes", "maintained_labels")
+MADE_FROM = ("raw_medcalc", "audit_votes", "maintained_labels", "label_events")
 RELEASE = dg.AssetSelection.assets("release_candidate", "label_releases")
 
 

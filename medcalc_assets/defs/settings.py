@@ -134,13 +134,5 @@ class Settings(ProjectSettings, dg.ConfigurableResource):  # type: ignore[type-a
             make_home(Path(self.home))
         return Ledger(self.ledger_url)
 
-    @property
-    def has_calls(self) -> bool:
-        return bool(self.ledger) or self._ledger_file.exists()
-
-    @property
-    def _ledger_file(self) -> Path:
-        return Path(self.home) / "ledger.sqlite"
-
     def _setups(self, task: str) -> list[Setup]:
         return self.calls.setups(task) if self.has_calls else []

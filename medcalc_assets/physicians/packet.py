@@ -187,9 +187,11 @@ class Packets:
         unfinished.rename(record)
         return len(answers)
 
-    def taken_over(self, instances: pl.DataFrame) -> pl.DataFrame:
-        """Rows of `physician_labels` for these instances: of every reviewer the last answer to each case."""
-        records = [json.loads(path.read_text(encoding="utf-8")) for path in self.answers.glob("*.json")]
+    def taken_over(self, instances: pl.DataFrame, files: Iterable[Path] | None = None) -> pl.DataFrame:
+        """Rows of `physician_labels` for these instances: of every reviewer the last answer to each case, in these files or
+        in all that came back."""
+        paths = self.answers.glob("*.json") if files is None else files
+        records = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
         last = {
             (answer["uid"], record["reviewer"]): (record, Answer(**answer))
             for record in sorted(records, key=lambda record: str(record["ingested_at"]))

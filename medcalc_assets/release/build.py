@@ -30,6 +30,7 @@ from medcalc_assets.release.versions import (
     lowest_after,
 )
 from medcalc_assets.storage import tables
+from medcalc_assets.storage.chain import head
 from medcalc_assets.storage.warehouse import Warehouse
 from medcalc_assets.templates import templates
 from medcalc_assets.version import __version__
@@ -45,7 +46,8 @@ def build(
 
     None is the lowest version that the changes since the last release permit; `suffix` follows it, in what is no release.
 
-    The same tables, code and earlier releases give the same bytes: no file holds a time, and rows are in order.
+    The same tables, code and earlier releases give the same bytes: no file holds a time but those of the history, which are
+    of its table, and rows are in order.
     Raises WarehouseError if the chain has not been run, ReleaseError for an earlier release that is not as released.
     """
     raw = warehouse.read(tables.RAW_MEDCALC)
@@ -63,12 +65,14 @@ def build(
     benchmark, differences = identity_of(warehouse)
     mark = "DEMO" if demo else MARK if benchmark == UNKNOWN else ""
     stem = f"{mark.replace(' ', '_')}{'_' if mark else ''}medcalc_bench_{title}"
-    names = {"csv": f"{stem}.csv", "parquet": f"{stem}.parquet"}
+    names = {"csv": f"{stem}.csv", "parquet": f"{stem}.parquet", "history": f"{stem}_history.parquet"}
     since = {name: f"{stem}_changes_since_{name}.csv" for name in comparisons}
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     labels.select(IN_CSV).write_csv(folder / names["csv"])
     labels.write_parquet(folder / names["parquet"], compression="zstd", statistics=False)
+    history = warehouse.read(tables.LABEL_EVENTS)
+    history.write_parquet(folder / names["history"], compression="zstd", statistics=False)
     for name, changed in comparisons.items():
         changed.write_csv(folder / since[name])
     figures = _figures(labels)
@@ -87,7 +91,15 @@ def build(
     }
     render = templates().get_template
     card = render("README.md.j2").render(
-        **facts, **figures, **_tables(labels), mark=mark, files=names, since=since, levels=LEVELS, is_release=not suffix
+        **facts,
+        **figures,
+        **_tables(labels),
+        mark=mark,
+        files=names,
+        since=since,
+        levels=LEVELS,
+        is_release=not suffix,
+        head=head(history),
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
     listed = {name: changed.to_dicts() for name, changed in comparisons.items()}
@@ -96,6 +108,7 @@ def build(
     manifest = {
         "name": "MedCalc-Bench with maintained labels" + (f" ({mark})" if mark else ""),
         "labels": names["parquet"],
+        "history": {"file": names["history"], "events": history.height, "head_sha256": head(history)},
         **facts,
         **figures,
         "previous_manifest_sha256": previous and sha256(releases.of(previous) / MANIFEST),

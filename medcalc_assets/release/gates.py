@@ -18,10 +18,12 @@ from medcalc_assets.labels.simulated import is_simulated
 from medcalc_assets.labels.value import Label, OutputType
 from medcalc_assets.release.build import build, identity_of
 from medcalc_assets.release.formats import IN_CSV, SIMULATED
+from medcalc_assets.release.released import behind
 from medcalc_assets.release.releases import MANIFEST, Releases, labels_in, manifest_of, sha256, tampered
 from medcalc_assets.release.use import use_of
 from medcalc_assets.release.versions import Version, changes, require_version
 from medcalc_assets.storage import tables
+from medcalc_assets.storage.chain import breaks, place
 from medcalc_assets.storage.warehouse import Warehouse
 
 CHANGING = ("physician", "physician_confirms", "relabelled")
@@ -249,6 +251,17 @@ def released_is_untouched(candidate: Candidate) -> Iterator[str]:
             yield from (f"{version}: {harm}" for harm in tampered(folder))
 
 
+def history_tells_the_labels(candidate: Candidate) -> Iterator[str]:
+    """The history is unbroken, and the last event of each maintained label gives that label."""
+    history = candidate.warehouse.read(tables.LABEL_EVENTS)
+    for event, why in breaks(history):
+        yield f"uid {event['uid']}, {place(event)}: {why}. `medcalc verify` says all"
+    yield from (
+        f"uid {uid} is {now}, and its history ends with {was}: materialize label_events"
+        for uid, was, now in behind(history, candidate.warehouse)
+    )
+
+
 def version_tells_the_change(candidate: Candidate) -> Iterator[str]:
     """The version number is as high as the gravest change since the release before it asks for."""
     version = candidate.version
@@ -277,6 +290,7 @@ GATES: dict[str, Callable[[Candidate], Iterator[str]]] = {
         confidence_follows_from_evidence,
         same_bytes_again,
         released_is_untouched,
+        history_tells_the_labels,
         version_tells_the_change,
     )
 }

@@ -149,17 +149,18 @@ def labels_in(folder: Path) -> pl.DataFrame:
 
 def tampered(folder: Path) -> list[str]:
     """How the files of a release differ from what its manifest says of them."""
+    return [f"{name} {why}" for name, why in harms(folder)]
+
+
+def harms(folder: Path) -> Iterator[tuple[str, str]]:
+    """Each file of a release that is not as its manifest says, and what is wrong with it."""
     listed = manifest_of(folder)["files"]
     present = {path.name for path in folder.iterdir()} - {MANIFEST}
-    return [
-        *(f"{name} is missing" for name in sorted(listed.keys() - present)),
-        *(f"{name} is not of the release" for name in sorted(present - listed.keys())),
-        *(
-            f"{name} was changed"
-            for name in sorted(present & listed.keys())
-            if sha256(folder / name) != listed[name]["sha256"]
-        ),
-    ]
+    yield from ((name, "is missing") for name in sorted(listed.keys() - present))
+    yield from ((name, "is not of the release") for name in sorted(present - listed.keys()))
+    for name in sorted(present & listed.keys()):
+        if sha256(folder / name) != listed[name]["sha256"]:
+            yield name, "was changed"
 
 
 def sha256(path: Path) -> str:

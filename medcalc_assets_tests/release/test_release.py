@@ -16,6 +16,7 @@ from medcalc_assets.calculators import KEYS
 from medcalc_assets.cli import main
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.releases import history_of_releases
+from medcalc_assets.labels.value import as_text
 from medcalc_assets.release import releases as releases_module
 from medcalc_assets.release.build import build
 from medcalc_assets.release.gates import GATES, Candidate
@@ -54,6 +55,15 @@ def test_a_gate_is_open_and_a_harm_closes_it_with_a_message(candidate, copied, n
     found = list(GATES[name](copied))
     assert found
     assert all(len(offender) > 20 for offender in found)
+
+
+def test_a_history_that_does_not_end_with_the_label_closes_a_gate(copied):
+    now = copied.warehouse.read(MAINTAINED_LABELS).filter(uid=1).select(as_text("final")).item()
+    HARM["history_tells_the_labels"](copied)
+    assert list(GATES["history_tells_the_labels"](copied)) == [
+        "uid 1, maintained 0 by the rule: its content is not what its sha256 was computed of. `medcalc verify` says all",
+        f"uid 1 is {now}, and its history ends with 4711: materialize label_events",
+    ]
 
 
 def test_a_label_that_its_evidence_does_not_give_closes_a_gate(copied):
@@ -174,6 +184,11 @@ def test_a_release_that_was_killed_before_it_was_written_down_is_finished(own_de
     assert {path.name: sha256(path) for path in releases.of(FIRST).iterdir()} == published
 
 
+def write_history(chain):
+    tags = {"dagster/asset_partition_range_start": KEYS[0], "dagster/asset_partition_range_end": KEYS[-1]}
+    assemble(chain.settings).resolve_job_def("history").execute_in_process(instance=chain.instance, tags=tags)
+
+
 def test_releases_follow_each_other_and_none_is_ever_overwritten(own_demo, release):
     releases = own_demo.settings.releases
     first = {path.name: sha256(path) for path in releases.of(FIRST).iterdir()}
@@ -196,6 +211,9 @@ def test_releases_follow_each_other_and_none_is_ever_overwritten(own_demo, relea
             """upper_number = 17, evidence = '{"original":"1","physician":"17","reviewer":"Dr A"}' """
             f"WHERE uid = {changed}"
         )
+    closed = [check.check_name for check in release(own_demo, "1.2.0").get_asset_check_evaluations() if not check.passed]
+    assert closed == ["history_tells_the_labels"]
+    write_history(own_demo)
     assert not release(own_demo, "1.1.1").success  # a changed label takes more
     assert release(own_demo, "1.2.0").success
     told = pl.read_csv(next(releases.of(Version(1, 2, 0)).glob("*since_1.1.0.csv")))

@@ -19,6 +19,7 @@ import polars as pl
 import pytest
 from dagster import DagsterExecutionInterruptedError
 
+from medcalc_assets.storage.chain import LINKS, chained
 from medcalc_assets.storage.tables import AUDIT_FLAGS, LABEL_EVENTS, PHYSICIAN_LABELS, RELABELS, TABLES, Table
 from medcalc_assets.storage.warehouse import Warehouse, WarehouseError
 
@@ -284,7 +285,8 @@ def test_a_home_of_the_first_version_is_upgraded_on_first_use(
     )
     cells = dict(zip(("event", "actor", "detail"), map(list, zip(*said, strict=True)), strict=True))
     history = LABEL_EVENTS.of_instances(instances, {"uid": [1] * len(said), "sequence": [0] * len(said), **cells})
-    warehouse.write(LABEL_EVENTS, [history], ["gcs"])
+    warehouse.write(LABEL_EVENTS, [chained(history, {})], ["gcs"])
+    without_hashes(warehouse)
     warehouse.path.rename(warehouse.home / "medcalc.duckdb")
     if killed_before_the_new_name:
         with monkeypatch.context() as patch:
@@ -301,6 +303,13 @@ def test_a_home_of_the_first_version_is_upgraded_on_first_use(
         ("adjudicated", "authors", "computable; rationale: as released by the authors"),
     }
     assert [path.name for path in warehouse.home.iterdir()] == ["warehouse.duckdb"]
+
+
+def without_hashes(warehouse: Warehouse) -> None:
+    """The history as a version before 0.3 made it."""
+    with warehouse.connect() as connection:
+        for name in LINKS:
+            connection.execute(f"ALTER TABLE {LABEL_EVENTS.full_name} DROP COLUMN {name}")
 
 
 def raise_interrupted(*_: object) -> None:
