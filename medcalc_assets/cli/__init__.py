@@ -58,8 +58,12 @@ COMMANDS = {
     "ui": ("ui", "Serve the Dagster UI on this machine, behind a guard."),
 }
 """Of every command: the module that has it, and the first sentence of its help."""
+UMASK = f"{__name__}.umask"
 REMEDIES = {
     errno.ENOSPC: "Free disk space and run again",
+    errno.EFBIG: "Free disk space and run again",
+    errno.EDQUOT: "Free disk space and run again",
+    errno.ENAMETOOLONG: "Give a shorter name",
     errno.EACCES: "Name a place that you may write to, or change its permissions",
     errno.EPERM: "Name a place that you may write to, or change its permissions",
     errno.EROFS: "Name a place that can be written to",
@@ -144,9 +148,12 @@ class Commands(click.Group):
         if command:
             found = vars(import_module(f"{__name__}.{COMMANDS[command.name or ''][0]}")).values()
             command = next(each for each in found if isinstance(each, click.Command) and each.name == command.name)
+            if command.name == "export" and UMASK in ctx.meta:  # its files are for others
+                os.umask(ctx.meta[UMASK])
         return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
+        ctx.meta[UMASK] = os.umask(0o077)  # notes, answers and votes are nobody else's to read
         try:
             with _logged():
                 return super().invoke(ctx)
@@ -163,6 +170,8 @@ class Commands(click.Group):
             number = error.errno or (int(of_polars[1]) if of_polars else 0)
             remedy = REMEDIES.get(number, "Put that right, and run again")
             _fail(error, type(error).__name__, f"{place}{error.strerror or error}. {remedy}.")
+        finally:
+            os.umask(ctx.meta[UMASK])
 
 
 def _fail(error: BaseException, head: str, said: str, code: int = FAILED) -> NoReturn:

@@ -58,6 +58,13 @@ def freeze(
     context: dg.AssetExecutionContext, config: WhichVersion, settings: Settings
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult | dg.Output[pl.DataFrame]]:
     """One step, so that nothing is released which the gates have not seen."""
+    with settings.releases.locked():  # until the row is written: Dagster takes one thing after the other
+        yield from _frozen(context, config, settings)
+
+
+def _frozen(
+    context: dg.AssetExecutionContext, config: WhichVersion, settings: Settings
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult | dg.Output[pl.DataFrame]]:
     releases = settings.releases
     version = Version.parse(config.version) if config.version else None
     manifest = build(settings.warehouse, releases, version, releases.candidate)

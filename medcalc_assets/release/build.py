@@ -130,11 +130,11 @@ def export(warehouse: Warehouse, releases: Releases, folder: Path) -> list[Path]
     no earlier working copy.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    is_copy = any(folder.glob(f"*{CANDIDATE}.parquet"))
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished") as unfinished:
+    with releases.locked(), tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished") as unfinished:
         copy = Path(unfinished) / "copy"
         build(warehouse, releases, None, copy, CANDIDATE)
         made = sorted(copy.iterdir())
+        is_copy = any(folder.glob(f"*{CANDIDATE}.parquet"))
         if not is_copy and (others := [path.name for path in made if (folder / path.name).exists()]):
             raise ReleaseError(f"{folder} has a {others[0]} that is not ours to replace: give a folder of its own.")
         return [path.replace(folder / path.name) for path in made]

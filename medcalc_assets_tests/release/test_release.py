@@ -1,5 +1,8 @@
 import csv
 import json
+import os
+import shutil
+from pathlib import Path
 
 import dagster as dg
 import datasets
@@ -14,6 +17,7 @@ from medcalc_assets.cli import main
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.releases import history_of_releases
 from medcalc_assets.labels.value import as_text
+from medcalc_assets.release import releases as releases_module
 from medcalc_assets.release.build import build
 from medcalc_assets.release.gates import GATES, Candidate
 from medcalc_assets.release.releases import MANIFEST, ReleaseError, Releases, labels_in, manifest_of, sha256, tampered
@@ -23,6 +27,7 @@ from medcalc_assets.release.versions import (
     Version,
 )
 from medcalc_assets.storage.tables import LABEL_RELEASES, MAINTAINED_LABELS
+from medcalc_assets_tests.cli import process
 from medcalc_assets_tests.release.harm import HARM, copy_of, edited, file, where
 
 
@@ -270,3 +275,36 @@ def test_the_commands(own_demo, tmp_path, dagster_in_memory):
     unchanged = medcalc("release", "--version", "9.9.9")
     assert (unchanged.exit_code, unchanged.output) == (1, "ReleaseError No label changed since 1.2.0: cite that.\n")
     assert json.loads((own_demo.settings.releases.of(FIRST) / MANIFEST).read_text())["version"] == "1.1.0"
+
+
+def test_releases_and_working_copies_at_the_same_moment_wait_for_each_other(own_demo, tmp_path):
+    """Three at once ended with a traceback: each emptied the candidate of the other."""
+    home = shutil.copytree(own_demo.settings.home, tmp_path / "home")
+    shutil.rmtree(home / "releases", ignore_errors=True)
+    to = str(tmp_path / "copy")
+    at_once = [
+        process(*arguments, MEDCALC_HOME=str(home), DAGSTER_HOME=str(tmp_path / "dagster"))
+        for arguments in (("export", "--to", to), ("export", "--to", to), ("export", "--to", to))
+    ]
+    for each in at_once:
+        _, err = each.communicate()
+        assert each.returncode == 0, err
+        assert "Traceback" not in err
+    assert tampered_copy(Path(to)) == []
+
+
+def tampered_copy(folder):
+    listed = json.loads((folder / MANIFEST).read_text())["files"]
+    return [name for name, facts in listed.items() if sha256(folder / name) != facts["sha256"]]
+
+
+def test_a_release_is_on_the_disk_before_it_has_its_name_and_its_name_before_anything_says_so(copied, monkeypatch):
+    done = []
+    monkeypatch.setattr(releases_module, "flush", lambda path: done.append(path))
+    monkeypatch.setattr(os, "rename", lambda _, to: done.append(("named", to)))
+    releases = copied.releases
+    target = releases.publish(sha256(releases.candidate / MANIFEST))
+    files = set(releases.candidate.iterdir())
+    named = done.index(("named", target))
+    assert set(done[: named - 1]) == files
+    assert done[named - 1 :] == [releases.candidate, ("named", target), releases.folder, releases.folder.parent]
