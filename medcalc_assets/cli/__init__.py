@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from functools import wraps
@@ -14,11 +14,30 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 import click
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
 
 from medcalc_assets.errors import MedcalcError
 
-console = Console()
+
+class Terminal(Console):
+    """A console on which the text of others does nothing: a sign that would act on a terminal or reorder a line is a �."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(inert(text), **options)  # before its width is measured
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for each in super().render(renderable, options):
+            yield each if each.control or each.text.isprintable() else Segment(inert(each.text), each.style)
+
+
+def inert(text: str, instead: Callable[[str], str] = lambda _: "�", permitted: str = "\n\u00a0\u2009\u202f") -> str:
+    """The text with `instead` in the place of every sign that cannot be printed, but for line ends and narrow spaces."""
+    return "".join(sign if sign.isprintable() or sign in permitted else instead(sign) for sign in text)
+
+
+console = Terminal()
 FAILED, CHECK_FAILED, INTERRUPTED = 1, 3, 130
 COMMANDS = {
     "run": ("run", "Run the chain, from the benchmark to maintained labels."),
@@ -103,7 +122,8 @@ def print_json(document: object) -> None:
     def plain(value: Any) -> Any:
         return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value.isoformat()
 
-    click.echo(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False, default=plain))
+    told = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False, default=plain)
+    click.echo(inert(told, lambda sign: json.dumps(sign)[1:-1]))
 
 
 class Commands(click.Group):
@@ -142,8 +162,8 @@ class Commands(click.Group):
 
 
 def _fail(error: BaseException, head: str, said: str, code: int = FAILED) -> NoReturn:
-    line = "".join(sign if sign.isprintable() else " " for sign in said)
-    click.echo(f"{click.style(head, fg='red', bold=True)} {line}", err=True)
+    line = f"{click.style(head, fg='red', bold=True)} {inert(said, lambda _: ' ', permitted='')}"
+    click.echo(line, err=True)
     # Dagster holds the error until Python ends: a connection in its frames would have DuckDB complain of leaks.
     chained = [error]
     for each in chained:
@@ -156,7 +176,7 @@ def _fail(error: BaseException, head: str, said: str, code: int = FAILED) -> NoR
 def _logged() -> Iterator[None]:
     """What the project logs, of calls and of waiting, goes to stderr: above a progress bar, beside a JSON document."""
     handler = logging.Handler()
-    handler.emit = lambda record: click.echo(record.getMessage(), err=True)  # type: ignore[method-assign]
+    handler.emit = lambda record: click.echo(inert(record.getMessage()), err=True)  # type: ignore[method-assign]
     ours = logging.getLogger("medcalc_assets")
     ours.addHandler(handler)
     ours.setLevel(logging.INFO)

@@ -36,6 +36,8 @@ ROWS = 8_192
 WRITTEN = f"{SCHEMA}.written_partitions"
 """Which partitions of which table have been written, so that an empty partition is told from a missing one; by which code,
 and when."""
+INTERRUPTED = re.compile("KeyboardInterrupt|DagsterExecutionInterruptedError")
+"""How DuckDB tells of a Ctrl-C in Python that it called, without and within a run of Dagster."""
 PATIENCE = 2.0
 """Seconds to wait for another process before saying so."""
 
@@ -216,6 +218,8 @@ class Warehouse:
             except duckdb.Error as error:
                 if failures:
                     raise failures[0] from None
+                if INTERRUPTED.search(str(error)):  # Ctrl-C while DuckDB had the reader, which makes a text of it, too
+                    raise KeyboardInterrupt from None
                 _refuse(table, f"DuckDB says: {error}. Free disk space if that is what lacks, and run again")
         return int(rows)
 

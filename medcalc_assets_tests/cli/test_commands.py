@@ -1,17 +1,24 @@
 """What all commands have in common: help, completion, and what they say when something goes wrong."""
 
 import errno
+import json
+import re
 import signal
 import subprocess
 import sys
 import time
+from io import StringIO
 
 import click
 import duckdb
 import pytest
 from click.testing import CliRunner
+from rich.markdown import Markdown
+from rich.markup import escape
+from rich.table import Table as Grid
 
-from medcalc_assets.cli import COMMANDS, main
+from medcalc_assets.calculators.working import escaped
+from medcalc_assets.cli import COMMANDS, Terminal, main, print_json
 from medcalc_assets.storage.tables import LABEL_EVENTS
 from medcalc_assets.storage.warehouse import Warehouse
 from medcalc_assets_tests.cli import START, medcalc, process
@@ -151,6 +158,33 @@ def test_what_an_error_quotes_cannot_steer_the_terminal(monkeypatch):
     assert medcalc("summary").stderr == "FileNotFoundError [bold]name:  [2Jgone second line. Check the path.\n"
 
 
+HOSTILE = "[link=http://evil]x[/link] [a](http://evil)\x1b[2J\x1b]8;;http://evil\x07\x9b31m\r\u202e\u2066drowssap"
+
+
+@pytest.mark.parametrize("as_it_stands", [escape, lambda text: Markdown(escaped(text))], ids=["str", "markdown"])
+def test_the_text_of_others_does_nothing_on_a_terminal(as_it_stands):
+    """On a terminal that takes colours and links: what is ours has them, what is not is shown as it is spelt."""
+    seen = StringIO()
+    terminal = Terminal(file=seen, force_terminal=True, width=150)
+    shown = Grid("[bold]ours[/]")
+    shown.add_row(as_it_stands(HOSTILE))
+    terminal.print(shown)
+    out = seen.getvalue()
+    own = re.sub(r"\x1b\[[\d;]*m", "", out)
+    assert out != own
+    assert not set(own) & set("\x1b\x07\x9b\r\u202e\u2066")
+    assert "[link=http://evil]x[/link] [a](http://evil)" in own
+    assert "[2J" in own
+    assert "drowssap" in own
+
+
+def test_the_text_of_others_in_a_json_document_is_whole_and_does_nothing(capsys):
+    print_json({"note": HOSTILE})
+    out = capsys.readouterr().out
+    assert all(sign.isprintable() or sign == "\n" for sign in out)
+    assert json.loads(out) == {"note": HOSTILE}
+
+
 def an_absent_home(home):
     return "does not exist yet: run the chain first"
 
@@ -224,6 +258,6 @@ def test_ctrl_c_within_a_run_of_dagster_is_the_same(tmp_path):
         time.sleep(0.05)
     run.send_signal(signal.SIGINT)
     _, err = run.communicate()
-    assert run.returncode == 130
+    assert run.returncode == 130, err
     assert err.endswith("Interrupted. What was finished is kept: the same command goes on with what is missing.\n")
     assert "Traceback" not in err

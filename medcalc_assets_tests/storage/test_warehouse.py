@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
+from dagster import DagsterExecutionInterruptedError
 
 from medcalc_assets.storage.tables import AUDIT_FLAGS, LABEL_EVENTS, PHYSICIAN_LABELS, RELABELS, TABLES, Table
 from medcalc_assets.storage.warehouse import Warehouse, WarehouseError
@@ -503,3 +504,20 @@ def test_a_writer_killed_at_a_random_moment_leaves_one_whole_version(warehouse: 
     assert left["n_votes"].unique().to_list() in ([acknowledged], [acknowledged + 1])  # what was reported is kept
     warehouse.write(AUDIT_FLAGS, [flags("map", 1)], ["map"])
     assert uids(warehouse) == [1]
+
+
+class _InterruptedStream:
+    @classmethod
+    def from_batches(cls, *_: object) -> "_InterruptedStream":
+        return cls()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        raise DagsterExecutionInterruptedError
+
+
+def test_ctrl_c_while_duckdb_takes_the_rows_is_an_interrupt_and_no_full_disk(warehouse, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("medcalc_assets.storage.warehouse.pa.RecordBatchReader", _InterruptedStream)
+        with pytest.raises(KeyboardInterrupt):
+            warehouse.write(AUDIT_FLAGS, [flags("map", 1)], ["map"])
+    assert not warehouse.has(AUDIT_FLAGS)
