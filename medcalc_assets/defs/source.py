@@ -16,6 +16,7 @@ from medcalc_assets.storage.warehouse import WarehouseError
 @stage("source")
 def raw_medcalc(context: dg.AssetExecutionContext, settings: Settings) -> dg.Output[Iterator]:  # type: ignore[type-arg]
     """Every instance is checked, whichever partitions are asked for; batch after batch, to keep memory flat."""
+    settings.require_unchanged()
     keys = context.partition_keys
     held = _held(settings)
 

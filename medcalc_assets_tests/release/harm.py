@@ -59,6 +59,8 @@ HARM = {
         (c.folder / "README.md").write_text("# Labels"),
     ),
     "no_uid_lost_or_added": lambda c: edited(c, where(pl.col("Row Number") == 7, "Row Number", 8)),
+    "one_auditor_for_all": lambda c: edited(c, where(CONFIRMED, "Auditor", "authors")),
+    "evaluation_key_does_not_shrink": lambda c: earlier(c, "1.0.9", c.labels.with_columns(Evaluation=pl.lit(True))),
     "policy_on_every_label": lambda c: edited(
         c, pl.when(CONFIRMED).then(~pl.col("Reward")).otherwise("Reward").alias("Reward")
     ),
