@@ -24,10 +24,10 @@ DRAWN = "relabel_number"
     see=f"[Why is a label what it is? Trace it by its uid.]({PLAYGROUND})",
 )
 def maintained_labels(context: dg.AssetExecutionContext, label_evidence: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    settings.remember()
     labels = maintain(label_evidence).with_columns(evidence_class=evidence_class()).select(MAINTAINED_LABELS.names)
-    describe(
-        context, labels, settings.auditor_that_counts, **{reason: (pl.col("reason") == reason).sum() for reason in REASONS}
-    )
+    reasons = {reason: (pl.col("reason") == reason).sum() for reason in REASONS}
+    describe(context, labels, settings.auditor_that_counts, **reasons)
     return labels
 
 
