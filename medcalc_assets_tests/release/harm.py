@@ -5,7 +5,7 @@ import shutil
 
 import polars as pl
 
-from medcalc_assets.release.formats import IN_CSV
+from medcalc_assets.release.formats import IN_CSV, evaluation_set
 from medcalc_assets.release.gates import Candidate
 from medcalc_assets.release.releases import MANIFEST, Releases, manifest_of, sha256
 from medcalc_assets.release.versions import FIRST, Version
@@ -25,10 +25,12 @@ def file(candidate, ending):
 
 
 def edited(candidate, *expressions):
-    """The candidate with other labels, in Parquet and CSV alike."""
+    """The candidate with other labels, in all its files."""
     labels = candidate.labels.with_columns(*expressions)
-    labels.write_parquet(file(candidate, "1.1.0.parquet"))
-    labels.select(IN_CSV).write_csv(file(candidate, "1.1.0.csv"))
+    grading = evaluation_set(labels)
+    labels.write_parquet(file(candidate, "_all.parquet"))
+    grading.write_parquet(file(candidate, "1.1.0.parquet"))
+    grading.select(IN_CSV).write_csv(file(candidate, "1.1.0.csv"))
 
 
 def earlier(candidate, version, labels):
@@ -60,6 +62,7 @@ CONFIRMED = pl.col("Reason") == "confirmed"
 NUMBERS = pl.col("Output Type") == "decimal"
 HARM = {
     "every_label_has_evidence": lambda c: edited(c, where(CONFIRMED, "Evidence", '{"original":"1"}')),
+    "contradicted_is_no_answer": lambda c: edited(c, where(CONFIRMED, "Reason", "contradicted")),
     "explanations_tell_the_labels": lambda c: edited(
         c, pl.col("Ground Truth Explanation").str.replace(r"The original label was .*", "The original label was 9.")
     ),

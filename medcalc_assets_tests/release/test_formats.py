@@ -19,8 +19,10 @@ from medcalc_assets.storage.warehouse import Warehouse, WarehouseError
 @pytest.fixture(scope="module")
 def files(demo, tmp_path_factory):
     written = export(demo.settings.warehouse, demo.settings.releases, tmp_path_factory.mktemp("export"))
-    labels = [path for path in written if path.name.startswith("DEMO_medcalc_bench_1.1.0-candidate.")]
-    return {path.suffix: path for path in labels}
+    stem = "DEMO_medcalc_bench_1.1.0-candidate"
+    return {
+        ending: path for path in written for ending in (".csv", ".parquet", "_all.parquet") if path.name == stem + ending
+    }
 
 
 def test_a_working_copy_is_what_a_release_would_be_and_is_not_called_one(demo, tmp_path):
@@ -64,7 +66,9 @@ def test_a_working_copy_replaces_an_earlier_one_and_no_file_of_anybody_else(demo
 def test_the_csv_begins_with_the_columns_of_v1_and_is_read_by_the_same_reader(files):
     with files[".csv"].open(newline="", encoding="utf-8") as file:
         assert next(csv.reader(file)) == [*COLUMNS, "Evaluation", "Reward", "Use Because"]
-    assert Source(str(files[".csv"])).read().instances.height == len(original_rows())
+    read = Source(str(files[".csv"])).read().instances
+    assert 200 < read.height < len(original_rows())
+    assert read["uid"].to_list() == pl.read_parquet(files[".parquet"])["Row Number"].to_list()
 
 
 def explanations(labels, raw):
@@ -72,22 +76,26 @@ def explanations(labels, raw):
     joined = labels.join(raw, left_on="Row Number", right_on="uid")
     for row in joined.iter_rows(named=True):
         mark = "[SIMULATED] " if row["Simulated"] else ""
-        if row["Ground Truth Answer"] == row["label_text"]:
+        why = REASONS[row["Reason"]]
+        if row["Ground Truth Answer"] is None:
+            was, rule = row["label_text"], json.loads(row["Evidence"])["published_rule"]
+            nothing = f"No label is maintained: {why}. The original label was {was}; the rule gives {rule}."
+            yield row["Ground Truth Explanation"], mark + nothing
+        elif row["Ground Truth Answer"] == row["label_text"]:
             yield row["Ground Truth Explanation"], mark + row["explanation"]
         else:
-            why = REASONS[row["Reason"]]
             now, was = row["Ground Truth Answer"], row["label_text"]
             yield row["Ground Truth Explanation"], f"{mark}Maintained label {now}: {why}. The original label was {was}."
 
 
 def test_the_explanation_of_a_changed_label_names_it_and_the_original_one(demo, files):
-    told = list(explanations(pl.read_parquet(files[".parquet"]), demo.read("raw_medcalc")))
+    told = list(explanations(pl.read_parquet(files["_all.parquet"]), demo.read("raw_medcalc")))
     assert [said for said, _ in told] == [expected for _, expected in told]
     assert sum("Maintained label" in said for said, _ in told) > 100
 
 
 def test_a_label_that_stays_is_spelt_as_in_v1(demo, files):
-    exported = pl.read_parquet(files[".parquet"])
+    exported = pl.read_parquet(files["_all.parquet"])
     original = pl.DataFrame(original_rows())
     stays = exported["Reason"].is_in(["confirmed", "unresolved"])
     assert stays.any()
@@ -96,21 +104,21 @@ def test_a_label_that_stays_is_spelt_as_in_v1(demo, files):
 
 
 def test_the_parquet_says_beside_each_label_why_it_is_so(files):
-    exported = pl.read_parquet(files[".parquet"])
+    exported = pl.read_parquet(files["_all.parquet"])
     assert exported.columns[: len(COLUMNS) + len(BESIDE)] == [*COLUMNS, *BESIDE]
     for row in exported.filter(Reason="relabelled").iter_rows(named=True):
         assert json.loads(row["Evidence"])["relabel"]
 
 
 def test_what_cannot_be_computed_is_not_applicable_in_all_three_columns(files):
-    labels = pl.read_parquet(files[".parquet"]).filter(State="not_computable")
+    labels = pl.read_parquet(files["_all.parquet"]).filter(State="not_computable")
     assert labels.height > 10
     for column in ("Ground Truth Answer", "Lower Limit", "Upper Limit"):
         assert set(labels[column]) == {"N/A"}
 
 
 def test_simulated_labels_say_so_in_every_row_of_a_file_called_demo(files):
-    assert len(files) == 2
+    assert len(files) == 3
     exported = pl.read_csv(files[".csv"], infer_schema=False)
     assert exported["Ground Truth Explanation"].str.starts_with("[SIMULATED] ").all()
 
@@ -127,12 +135,25 @@ def test_a_changed_gestational_age_keeps_its_spelling(demo):
 
 def test_labels_survive_the_way_through_a_file(demo, files):
     again = Source(str(files[".csv"])).read().instances.sort("uid")
-    maintained = demo.read("maintained_labels").sort("uid")
+    maintained = demo.read("maintained_labels").join(again.select("uid"), on="uid", how="semi").sort("uid")
     for written, label in zip(columns("label"), columns("final"), strict=True):
         if label.endswith("number"):
             assert (again[written] - maintained[label]).abs().fill_null(0).max() < 1e-4
         else:
             assert again[written].equals(maintained[label])
+
+
+def test_what_its_own_entities_contradict_has_no_answer_and_both_values_beside_it(demo):
+    raw = demo.read("raw_medcalc").filter(pl.col("label_kind") == "number").head(1)
+    maintained = demo.read("maintained_labels").filter(uid=raw["uid"][0])
+    contradicted = maintained.with_columns(reason=pl.lit("contradicted"), evidence=pl.lit('{"published_rule": "8"}'))
+    row = maintained_benchmark(raw, contradicted).row(0, named=True)
+    assert [row[name] for name in ("Ground Truth Answer", "Lower Limit", "Upper Limit")] == [None] * 3
+    assert (row["Original Answer"], row["Candidate Answer"]) == (raw["label_text"][0], "8")
+    assert row["Ground Truth Explanation"] == (
+        "[SIMULATED] No label is maintained: the original label, which its own entities contradict; there is no relabel. "
+        f"The original label was {raw['label_text'][0]}; the rule gives 8."
+    )
 
 
 def test_without_labels_there_is_nothing_to_export(tmp_path):

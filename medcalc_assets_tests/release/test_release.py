@@ -79,6 +79,9 @@ def test_a_label_that_its_evidence_does_not_give_closes_a_gate(copied):
         ("physician_confirms", "relabel"),
         ("confirmed", "original"),
         ("relabelled", "relabel"),
+        ("physician_unexplained", "physician"),
+        ("contested", "relabel"),
+        ("contradicted", "original"),
         ("ambiguous", "original"),
         ("unresolved", "original"),
     ],
@@ -86,7 +89,8 @@ def test_a_label_that_its_evidence_does_not_give_closes_a_gate(copied):
 def test_a_label_is_what_its_reason_says_of_the_evidence(copied, reason, named):
     """Of one label: what the evidence names, another value, and evidence that does not name it."""
     uid = copied.labels["Row Number"][0]
-    evidence = {"original": "1", "relabel": "2", "physician": "3", "auditor": "authors", "reviewer": "Dr Lee"}
+    evidence = {"original": "1", "relabel": "2", "physician": "3", "published_rule": "4"}
+    evidence |= {"auditor": "authors", "reviewer": "Dr Lee"}
 
     def found(answer, said):
         cells = {

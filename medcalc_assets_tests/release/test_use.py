@@ -5,9 +5,31 @@ import pytest
 
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.value import NA, as_columns, day, number
-from medcalc_assets.release.use import CONFIDENCE, SIMULATED, USES, confidence, use_of, uses
+from medcalc_assets.release.use import BY_TRACK_RECORD, CONFIDENCE, SIMULATED, USES, confidence, use_of, with_uses
 
 JANUARY, FEBRUARY = day(dt.date(2024, 1, 31)), day(dt.date(2024, 2, 1))
+
+
+RECORD = {
+    "evidence_class": "rule",
+    "seen": 11,
+    "limits_right": 8,
+    "limits_mean": 8.5 / 12,
+    "limits_bound": 0.4816,
+    "may_grade": False,
+    "may_train": True,
+    "provisional": False,
+    "confirmation": 12,
+}
+UNSEEN = RECORD | {
+    "evidence_class": "confirmed",
+    "seen": 0,
+    "limits_mean": None,
+    "limits_bound": None,
+    "may_grade": True,
+    "provisional": True,
+    "confirmation": 14,
+}
 
 
 @pytest.mark.parametrize(
@@ -15,29 +37,37 @@ JANUARY, FEBRUARY = day(dt.date(2024, 1, 31)), day(dt.date(2024, 2, 1))
     [
         ("physician", True, False, "kept from training"),
         ("physician_confirms", True, False, "kept from training"),
-        ("confirmed", True, True, "agree"),
-        ("relabelled", True, True, "no physician has seen the case"),
         ("physician_unexplained", False, False, "waits for a second opinion"),
-        ("contested", False, False, "one source against one"),
         ("contradicted", False, False, "its own entities contradict it"),
         ("ambiguous", False, False, "several answers"),
         ("unresolved", False, False, "nobody has checked it"),
+        ("relabelled", False, True, "physicians found 8 of 11 such labels right (mean 0.71, at least 0.48)"),
+        ("contested", False, True, "physicians found 8 of 11 such labels right"),
     ],
 )
 def test_the_reason_says_what_a_label_may_be_used_for_and_nothing_simulated_may_be_used(reason, evaluation, reward, why):
-    use = use_of(reason, False)
+    use = use_of(reason, False, RECORD)
     assert (use.evaluation, use.reward) == (evaluation, reward)
     assert why in use.why
-    assert use_of(reason, True) == SIMULATED
+    assert use_of(reason, True, RECORD) == SIMULATED
     assert (SIMULATED.evaluation, SIMULATED.reward) == (False, False)
     assert "simulated evidence" in SIMULATED.why
-    rows = pl.DataFrame({"reason": [reason] * 2, "simulated": [False, True]}).select(uses())
-    assert rows.columns == ["evaluation", "reward", "use_because"]
+    labels = pl.DataFrame({"reason": [reason] * 2, "simulated": [False, True], "evidence_class": ["rule"] * 2})
+    rows = with_uses(labels, pl.DataFrame([RECORD])).sort("simulated").select("evaluation", "reward", "use_because")
     assert rows.rows() == [tuple(use), tuple(SIMULATED)]
 
 
+def test_what_nobody_has_seen_serves_provisionally_and_says_what_would_prove_it():
+    use = use_of("confirmed", False, UNSEEN)
+    assert (use.evaluation, use.reward) == (True, True)
+    assert use.why == (
+        "the relabel agrees, and nothing contradicts; nobody has seen such labels; provisional, until 14 of 14 of a blind "
+        "random sample are right, which shows 80%"
+    )
+
+
 def test_every_reason_has_a_use():
-    assert USES.keys() == REASONS.keys()
+    assert USES.keys() | set(BY_TRACK_RECORD) == REASONS.keys()
 
 
 @pytest.mark.parametrize(
