@@ -107,6 +107,55 @@ def draw(unseen: pl.DataFrame, sizes: Mapping[str, int], seed: str) -> pl.DataFr
     )
 
 
+def plan(unseen: pl.DataFrame, seed: str, find: int = 0, measure: int = 0, certify: int = 0) -> pl.DataFrame:
+    """Rows of a sampling plan: `purpose` (`find`, `measure` or `certify`), `uid`, `stratum`, `draw`, and the
+    `inclusion_probability`; the last is null for `find`, whose answers estimate nothing.
+
+    `unseen` are the labels that no physician has answered: `uid`, `stratum`, `probability_wrong`, and `certified`, whether
+    the certificate is about them. `measure` is allocated over the strata, `certify` is a simple random sample, and a label
+    may be drawn for both; `find` takes the most likely wrong of the rest, ties by uid.
+
+    Raises:
+        MedcalcError: There are not so many labels.
+    """
+    sizes = dict(unseen.group_by("stratum").len().sort("stratum").iter_rows())
+    of_certificate = unseen.filter("certified").with_columns(stratum=pl.lit("certified"))
+    if certify > of_certificate.height:
+        raise MedcalcError(f"A certificate on {of_certificate.height} labels cannot take {certify} answers: name fewer.")
+    drawn = [
+        draw(unseen, allocate(sizes, measure) if measure else {}, f"{seed}:measure").with_columns(purpose=pl.lit("measure")),
+        draw(of_certificate, {"certified": certify}, f"{seed}:certify").with_columns(purpose=pl.lit("certify")),
+    ]
+    rest = unseen.filter(~pl.col("uid").is_in(pl.concat(drawn)["uid"].to_list()))
+    if find > rest.height:
+        raise MedcalcError(f"{find} labels to find wrong ones among are more than the {rest.height} left: name fewer.")
+    likely = rest.sort("probability_wrong", "uid", descending=[True, False]).head(find).select("uid", "stratum")
+    probability = pl.lit(None, dtype=pl.Float64)
+    drawn.append(
+        likely.with_columns(draw=pl.int_range(1, pl.len() + 1), inclusion_probability=probability, purpose=pl.lit("find"))
+    )
+    return pl.concat(drawn)
+
+
+def estimate_from_plan(measured: pl.DataFrame, known_wrong: int = 0, known: int = 0) -> Rate:
+    """`estimate` from the rows of a plan for `measure`, with `wrong`: what the answer says of the label, null without one.
+
+    In each stratum the answers count up to the first that is missing: whatever part of the draws has been answered in
+    their order is a random sample, and a part that somebody chose is none. Raises as `estimate`.
+    """
+    strata = (
+        measured.sort("stratum", "draw")
+        .with_columns(counts=pl.col("wrong").is_not_null().cum_min().over("stratum"))
+        .group_by("stratum", maintain_order=True)
+        .agg(
+            labels=(pl.len() / pl.col("inclusion_probability").first()).round().cast(pl.Int64),
+            answers=pl.col("counts").sum().cast(pl.Int64),
+            wrong=(pl.col("wrong") & pl.col("counts")).sum().cast(pl.Int64),
+        )
+    )
+    return estimate(strata.select("labels", "answers", "wrong").iter_rows(), known_wrong, known)
+
+
 def estimate(strata: Iterable[tuple[int, int, int]], known_wrong: int = 0, known: int = 0) -> Rate:
     """The number of wrong labels, from a stratified random sample: the expansion estimator with its 95% interval.
 

@@ -5,7 +5,16 @@ import pytest
 
 from medcalc_assets.benchmarks.spec import INSTANCES
 from medcalc_assets.errors import MedcalcError
-from medcalc_assets.statistics.sampling import ANTICIPATED, allocate, answers_for, draw, estimate, margin
+from medcalc_assets.statistics.sampling import (
+    ANTICIPATED,
+    allocate,
+    answers_for,
+    draw,
+    estimate,
+    estimate_from_plan,
+    margin,
+    plan,
+)
 
 UNSEEN = {"A": 53, "B": 90, "C": 14, "D": 45, "E": 34, "F": 601, "G": 45, "H": 115}
 
@@ -69,3 +78,47 @@ def test_what_was_counted_whole_has_no_interval():
 def test_a_stratum_without_an_answer_is_no_estimate():
     with pytest.raises(MedcalcError, match="A stratum of 45 labels has no answer"):
         estimate([(45, 0, 0)])
+
+
+def labels(n):
+    """Of which every other is in stratum A, every tenth is certified, and the first is the most likely wrong."""
+    return pl.DataFrame(
+        {
+            "uid": range(n),
+            "stratum": ["A", "B"] * (n // 2),
+            "probability_wrong": [1 - i / n for i in range(n)],
+            "certified": [i % 10 == 0 for i in range(n)],
+        }
+    )
+
+
+def test_a_plan_mixes_purposes_and_says_how_likely_each_label_was_to_be_drawn():
+    planned = plan(labels(200), "2026", find=20, measure=40, certify=5)
+    assert dict(planned["purpose"].value_counts().iter_rows()) == {"find": 20, "measure": 40, "certify": 5}
+    of = {purpose: planned.filter(purpose=purpose) for purpose in ("find", "measure", "certify")}
+    assert of["find"]["inclusion_probability"].null_count() == 20
+    assert of["certify"]["inclusion_probability"].to_list() == [0.25] * 5
+    assert all(uid % 10 == 0 for uid in of["certify"]["uid"])
+    for _, stratum in of["measure"].group_by("stratum"):
+        assert stratum["inclusion_probability"].to_list() == [stratum.height / 100] * stratum.height
+    drawn = set(of["measure"]["uid"]) | set(of["certify"]["uid"])
+    assert of["find"]["uid"].to_list() == [uid for uid in range(200) if uid not in drawn][:20]
+    assert plan(labels(200).reverse(), "2026", find=20, measure=40, certify=5).equals(planned)
+
+
+def test_a_plan_for_more_labels_than_there_are_is_refused():
+    with pytest.raises(MedcalcError, match="on 2 labels cannot take 3 answers"):
+        plan(labels(20), "2026", certify=3)
+    with pytest.raises(MedcalcError, match="more than the 10 left"):
+        plan(labels(20), "2026", measure=10, find=11)
+
+
+def test_answers_count_up_to_the_first_that_is_missing():
+    """A physician who answers the plain cases and leaves the others out does not make the labels look better."""
+    planned = plan(labels(200), "2026", measure=40).sort("stratum", "draw")
+    whole = estimate_from_plan(planned.with_columns(wrong=pl.col("draw") % 2 == 0))
+    assert (whole.n, whole.answers) == (200, 40)
+    some = planned.with_columns(wrong=pl.when(pl.col("draw") != 5).then(pl.col("draw") % 2 == 0))
+    assert estimate_from_plan(some) == estimate([(100, 4, 2), (100, 4, 2)])
+    with pytest.raises(MedcalcError, match="A stratum of 100 labels has no answer"):
+        estimate_from_plan(planned.with_columns(wrong=pl.when(pl.col("draw") > 1).then(True)))
