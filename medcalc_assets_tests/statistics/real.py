@@ -20,7 +20,7 @@ COMPARED = ("uid", "comparison", "discrepancy", "days", "likely_error", "attribu
 
 
 def instances_of(folder: Path) -> pl.DataFrame:
-    return pl.concat(Source(str(folder / "medcalc_bench_v1_test.csv")).instances())
+    return Source(str(folder / "medcalc_bench_v1_test.csv")).read().instances
 
 
 def evidence_of(folder: Path, instances: pl.DataFrame) -> pl.DataFrame:
