@@ -107,6 +107,63 @@ def draw(unseen: pl.DataFrame, sizes: Mapping[str, int], seed: str) -> pl.DataFr
     )
 
 
+def plan(unseen: pl.DataFrame, seed: str, find: int = 0, measure: int = 0, certify: int = 0) -> pl.DataFrame:
+    """Rows of a sampling plan: `purpose` (`find`, `measure` or `certify`), `uid`, `stratum`, `draw`, and the
+    `inclusion_probability`.
+
+    `unseen` are the labels that no physician has answered: `uid`, `stratum`, `probability_wrong`, and `certified`, whether
+    the certificate is about them. `find` takes the most likely wrong, ties by uid, with certainty; `measure` is allocated
+    over the strata of the rest; `certify` is a simple random sample, which may hold labels of the others, too.
+
+    Raises:
+        MedcalcError: There are not so many labels.
+    """
+    certified = unseen.filter("certified").with_columns(stratum=pl.lit("certified"))
+    if find + measure > unseen.height or certify > certified.height:
+        raise MedcalcError(
+            f"{find} labels to find wrong ones, {measure} to measure and {certify} for a certificate are more than there "
+            f"are without a physician's answer: {unseen.height}, {certified.height} of them to certify. Name fewer."
+        )
+    in_order = unseen.sort("probability_wrong", "uid", descending=[True, False])
+    likely, rest = in_order.head(find), in_order.slice(find)
+    sizes = allocate(dict(rest.group_by("stratum").len().iter_rows()), measure) if measure else {}
+    first = likely.select("uid", "stratum", draw=pl.int_range(1, pl.len() + 1), inclusion_probability=pl.lit(1.0))
+    parts = {
+        "find": first,
+        "measure": draw(rest, sizes, f"{seed}:measure"),
+        "certify": draw(certified, {"certified": certify}, f"{seed}:certify"),
+    }
+    return pl.concat(part.with_columns(purpose=pl.lit(purpose)) for purpose, part in parts.items())
+
+
+def estimate_from_plan(planned: pl.DataFrame, known_wrong: int = 0, known: int = 0) -> Rate:
+    """`estimate` from the rows of a plan for `find` and `measure`, with `wrong`: what the answer says of the label, null
+    without one. What was to be found is a stratum without error.
+
+    In each stratum the answers to `measure` count up to the first that is missing: whatever part of the draws has been
+    answered in their order is a random sample, and a part that somebody chose is none.
+
+    Raises:
+        MedcalcError: A label of `find` or a whole stratum has no answer.
+    """
+    found = planned.filter(purpose="find")
+    if missing := found["wrong"].null_count():
+        raise MedcalcError(f"{missing} labels of the plan's part `find` have no answer: the rate waits for them.")
+    strata = (
+        planned.filter(purpose="measure")
+        .sort("stratum", "draw")
+        .with_columns(counts=pl.col("wrong").is_not_null().cum_min().over("stratum"))
+        .group_by("stratum", maintain_order=True)
+        .agg(
+            labels=(pl.len() / pl.col("inclusion_probability").first()).round().cast(pl.Int64),
+            answers=pl.col("counts").sum().cast(pl.Int64),
+            wrong=(pl.col("wrong") & pl.col("counts")).sum().cast(pl.Int64),
+        )
+    )
+    rows = strata.select("labels", "answers", "wrong").iter_rows()
+    return estimate(rows, known_wrong + int(found["wrong"].sum()), known + found.height)
+
+
 def estimate(strata: Iterable[tuple[int, int, int]], known_wrong: int = 0, known: int = 0) -> Rate:
     """The number of wrong labels, from a stratified random sample: the expansion estimator with its 95% interval.
 

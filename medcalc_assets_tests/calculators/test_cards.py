@@ -1,13 +1,14 @@
-import json
 from datetime import date
 from itertools import combinations
 
+import polars as pl
 import pytest
 
-from medcalc_assets.benchmarks.reader import Source
-from medcalc_assets.calculators import CALCULATORS, audit_derivation
+from medcalc_assets.calculators import CALCULATORS
 from medcalc_assets.calculators.cards import Hanging, hanging, in_order
-from medcalc_assets.labels.value import Label, columns, day, number
+from medcalc_assets.defs.derivation import audited
+from medcalc_assets.labels.value import day, number
+from medcalc_assets_tests.statistics.real import hanging_of, instances_of
 
 CYCLES = "takes every cycle to be of 28 days"
 
@@ -15,16 +16,9 @@ CYCLES = "takes every cycle to be of 28 days"
 @pytest.fixture(scope="module")
 def contradicted(real_data):
     """The labels of the test split that their own entities contradict, with what their rule gives under each defect."""
-    found = []
-    for part in Source(str(real_data / "medcalc_bench_v1_test.csv")).instances():
-        for uid, calculator_id, text, *label in part.select(
-            "uid", "calculator_id", "entities", *columns("label")
-        ).iter_rows():
-            calculator, entities = CALCULATORS[calculator_id], json.loads(text)
-            audit = audit_derivation(calculator, entities, Label(*label))
-            if audit.verdict == "contradicted":
-                found.append(hanging(uid, calculator, entities, audit.label, audit.defects))
-    return found
+    instances = instances_of(real_data)
+    audits = pl.concat(map(audited, instances.partition_by("calculator")))
+    return hanging_of(instances, audits.rename({"likely_error": "contradicted"}))
 
 
 def best(labels, coverage):

@@ -1,0 +1,47 @@
+"""What is known of the real labels, from the functions of the chain, without Dagster."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+
+from medcalc_assets.benchmarks.reader import Source
+from medcalc_assets.calculators import CALCULATORS, KEYS
+from medcalc_assets.calculators.cards import Hanging, hanging
+from medcalc_assets.defs.derivation import audited
+from medcalc_assets.defs.disagreement import attributed
+from medcalc_assets.defs.phase3_adjudication import agreed
+from medcalc_assets.labels.discrepancy import score_disagreement
+from medcalc_assets.labels.value import Label, columns
+from medcalc_assets.physicians.authors import AuthorsFiles
+from medcalc_assets.statistics.strata import stratum
+
+COMPARED = ("uid", "comparison", "discrepancy", "days", "likely_error", "attribution")
+
+
+def instances_of(folder: Path) -> pl.DataFrame:
+    return Source(str(folder / "medcalc_bench_v1_test.csv")).read().instances
+
+
+def evidence_of(folder: Path, instances: pl.DataFrame) -> pl.DataFrame:
+    """Of every instance of the test split, with its `stratum`, the columns that the statistics read."""
+    files = AuthorsFiles(folder / "published")
+    audits = pl.concat(map(audited, instances.partition_by("calculator")))
+    scores = attributed(score_disagreement(audits.drop("calculator_id", "calculator"), files.relabels(instances, KEYS)))
+    physicians = agreed(files.physician_labels(instances, KEYS))
+    return (
+        audits.rename({"likely_error": "contradicted"})
+        .join(scores.select(*COMPARED, *columns("relabel")), on="uid", how="left")
+        .join(physicians.select("uid", *columns("physician")), on="uid", how="left")
+        .with_columns(ruled=pl.lit(None, dtype=pl.String), stratum=stratum())
+    )
+
+
+def hanging_of(instances: pl.DataFrame, evidence: pl.DataFrame) -> list[Hanging]:
+    """The contradicted labels, on their cards."""
+    names = ("uid", "calculator_id", "entities", "defects", *columns("label"))
+    contradicted = evidence.filter("contradicted").join(instances.select("uid", "entities"), on="uid").select(names)
+    return [
+        hanging(uid, CALCULATORS[calculator], json.loads(entities), Label(*label), json.loads(defects))
+        for uid, calculator, entities, defects, *label in contradicted.iter_rows()
+    ]
