@@ -22,7 +22,7 @@ from medcalc_assets.auditors.protocol import votes_frame
 from medcalc_assets.benchmarks import demo as demo
 from medcalc_assets.benchmarks.reader import Source
 from medcalc_assets.calculators import CALCULATORS, KEYS, Calculator, audit_derivation
-from medcalc_assets.defs.derivation import audited
+from medcalc_assets.defs.derivation import audited, checked
 from medcalc_assets.defs.disagreement import attributed
 from medcalc_assets.defs.phase3_adjudication import agreed
 from medcalc_assets.defs.settings import Settings
@@ -57,6 +57,8 @@ def chain_without_dagster() -> None:
     store.write(tables.RAW_MEDCALC, settings.benchmark.instances(), KEYS)
     instances = raw("output_type", "row_sha256", "source", "entities", *LABEL).partition_by("calculator")
     store.write(tables.DERIVATION_AUDIT, map(audited, instances), KEYS)
+    notes = raw("note", "entities", *LABEL).partition_by("calculator")
+    store.write(tables.NOTE_CHECKS, map(checked, notes), KEYS)
     for table in (tables.AUDIT_VOTES, tables.RELABEL_VOTES):
         write(table, votes_frame(table, {}, raw()))
     flags = (
@@ -69,7 +71,8 @@ def chain_without_dagster() -> None:
     write(tables.RELABELS, settings.authors_files.relabels(raw(*LABEL), KEYS))
     audits = store.read(tables.DERIVATION_AUDIT, columns=AUDITED)
     scores = score_disagreement(audits.drop(INSTANCE_KEYS[1:]), store.read(tables.RELABELS))
-    write(tables.DISAGREEMENT_SCORES, scores := attributed(scores))
+    findings = store.read(tables.NOTE_CHECKS, columns=["uid", "kind", "gives"])
+    write(tables.DISAGREEMENT_SCORES, scores := attributed(scores, findings))
     write(tables.ADJUDICATION_QUEUE, review_order(audits, scores).with_columns(auditor=pl.lit("authors")))
     answers = write(tables.PHYSICIAN_LABELS, settings.authors_files.physician_labels(raw("output_type", *LABEL), KEYS))
     physicians = write(tables.PHYSICIAN_CONSENSUS, agreed(answers))
