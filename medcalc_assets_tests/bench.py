@@ -54,10 +54,11 @@ def chain_without_dagster() -> None:
     def raw(*names: str) -> pl.DataFrame:
         return store.read(tables.RAW_MEDCALC, KEYS, [*INSTANCE_KEYS, *names])
 
-    store.write(tables.RAW_MEDCALC, settings.benchmark.instances(), KEYS)
+    store.write(tables.RAW_MEDCALC, [settings.benchmark.read().instances], KEYS)
     instances = raw("output_type", "row_sha256", "source", "entities", *LABEL).partition_by("calculator")
     store.write(tables.DERIVATION_AUDIT, map(audited, instances), KEYS)
-    checks = write(tables.NOTE_CHECKS, checked(raw("entities", "note", *LABEL)))
+    notes = raw("note", "entities", *LABEL).partition_by("calculator")
+    store.write(tables.NOTE_CHECKS, map(checked, notes), KEYS)
     for table in (tables.AUDIT_VOTES, tables.RELABEL_VOTES):
         write(table, votes_frame(table, {}, raw()))
     flags = (
@@ -70,7 +71,8 @@ def chain_without_dagster() -> None:
     write(tables.RELABELS, settings.authors_files.relabels(raw(*LABEL), KEYS))
     audits = store.read(tables.DERIVATION_AUDIT)
     scores = score_disagreement(audits.drop(INSTANCE_KEYS[1:]), store.read(tables.RELABELS))
-    write(tables.DISAGREEMENT_SCORES, scores := attributed(scores))
+    checks = store.read(tables.NOTE_CHECKS)
+    write(tables.DISAGREEMENT_SCORES, scores := attributed(scores, checks))
     answers = write(tables.PHYSICIAN_LABELS, settings.authors_files.physician_labels(raw("output_type", *LABEL), KEYS))
     physicians = write(tables.PHYSICIAN_CONSENSUS, agreed(answers))
     evidence = gather(audits, checks, flags, store.read(tables.RELABELS), scores, physicians, "authors")

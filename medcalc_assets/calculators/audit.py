@@ -15,8 +15,8 @@ from medcalc_assets.labels.value import Label
 Verdict = Literal["reproduced", "contradicted", "not_computable"]
 
 
-class Convention(NamedTuple):
-    """Another published convention, or the published rule with one defect of v1.0, and what it gives here.
+class Outcome(NamedTuple):
+    """What another rule makes of the entities: another published convention, or the published rule with one defect.
 
     `differs`: the limits of the published answer do not accept it.
     """
@@ -41,11 +41,11 @@ class DerivationAudit:
     published: Result
     original: Result
     original_rule_reproduces: bool
-    conventions: tuple[Convention, ...]
+    conventions: tuple[Outcome, ...]
     implausible: tuple[Problem, ...]
 
     @property
-    def alternatives(self) -> tuple[Convention, ...]:
+    def alternatives(self) -> tuple[Outcome, ...]:
         """The conventions that give another answer than the published rule."""
         return tuple(convention for convention in self.conventions if convention.differs)
 
@@ -68,7 +68,7 @@ class DerivationAudit:
         return self.published.working
 
     @property
-    def decisive_defects(self) -> tuple[Convention, ...]:
+    def decisive_defects(self) -> tuple[Outcome, ...]:
         """Each known defect of v1.0 that alone changes the answer, whether or not it explains the label."""
         each = (_convention(self.calculator, self.label, self.published, rule) for rule in self.calculator.defects)
         return tuple(defect for defect in each if defect.differs)
@@ -76,7 +76,7 @@ class DerivationAudit:
     @property
     def defects(self) -> tuple[str, ...]:
         """The known defects of v1.0 that explain a contradicted label, each completing "v1.0 ..."."""
-        if self.verdict != "contradicted" or not self.original_rule_reproduces:
+        if not self.likely_error or not self.original_rule_reproduces:
             return ()
         decisive = tuple(defect.name for defect in self.decisive_defects)
         return decisive or tuple(defect.name for defect in self.calculator.defects)
@@ -127,10 +127,10 @@ def audit_derivation(calculator: Calculator, entities: Mapping[str, object], lab
     )
 
 
-def _convention(calculator: Calculator, label: Label, published: Result, rule: Rule) -> Convention:
+def _convention(calculator: Calculator, label: Label, published: Result, rule: Rule) -> Outcome:
     value = rule.apply(published.reading).value
     reaches_label = value is not None and _same(calculator, label, value)
-    return Convention(rule.name, value, reaches_label, not _same(calculator, published.value, value))
+    return Outcome(rule.name, value, reaches_label, not _same(calculator, published.value, value))
 
 
 def _verdict(calculator: Calculator, label: Label, value: Label | None) -> Verdict:

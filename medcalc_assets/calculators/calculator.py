@@ -34,7 +34,13 @@ class Result:
 
     @property
     def assumptions(self) -> tuple[str, ...]:
-        return self.rule.reader.assumptions(self.reading, self.rule.counted)
+        taken = self.rule.convention.absent if self.rule.convention else {}
+        by_convention = [i for i in self.rule.counted if i.key in taken and i.key not in self.reading.given]
+        others = [i for i in self.rule.counted if i not in by_convention]
+        return (
+            *self.rule.reader.assumptions(self.reading, others),
+            *(f"{i.name}: not given, taken as {i.shown(taken[i.key])}" for i in by_convention),
+        )
 
     @property
     def steps(self) -> list[Step]:
@@ -104,6 +110,32 @@ def _named(reader: Reader, problem: Problem) -> str:
 
 
 @dataclass(frozen=True)
+class Convention:
+    """Another published convention: `changes` are its named differences from the published rule.
+
+    `guideline` and `year` say whose it is, as far as that is known, and `superseded_by` what took its place: a superseded
+    convention loses to a current one, while of several current ones none is wrong. `absent` is what it takes for inputs
+    that are not given. `unless_given` names an input of which the convention knows nothing: it does not hold where the
+    question asks with that input.
+    """
+
+    name: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    guideline: str = ""
+    year: int | None = None
+    superseded_by: str = ""
+    absent: Mapping[str, Any] = field(default_factory=dict)
+    unless_given: str = ""
+
+    @property
+    def cited(self) -> str:
+        """Name, guideline with year, and what superseded it, where these are known and the name does not say them."""
+        known = (self.guideline, str(self.year or ""), self.superseded_by and f"superseded by {self.superseded_by}")
+        told = ", ".join(each for each in known if each and each not in self.name)
+        return f"{self.name} ({told})" if told else self.name
+
+
+@dataclass(frozen=True)
 class Rule:
     """A way to compute the answer from entities. `name`: "published", "original", or the convention's.
 
@@ -118,6 +150,13 @@ class Rule:
     original_units: bool = False
     changes: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Of a defect: in what it differs from the published rule."""
+    convention: Convention | None = None
+    """What is known of it, of another convention."""
+
+    @property
+    def cited(self) -> str:
+        """Its name; of another convention with guideline and year, as far as they are known."""
+        return self.convention.cited if self.convention else self.name
 
     def evaluate(self, entities: Mapping[str, object]) -> Result:
         """The result for the entities of an instance. Never raises: what is missing or wrong is in the result."""
@@ -125,6 +164,11 @@ class Rule:
 
     def apply(self, reading: Reading) -> Result:
         """The same, for entities that are read already."""
+        if self.convention:
+            if (other := self.convention.unless_given) in reading.given:
+                problem = Problem(other, "is given, and the convention is for questions without it")
+                return Result(self, reading, None, problems=(problem,))
+            reading = reading.taking(self.convention.absent)
         if reading.missing or reading.problems:
             return Result(self, reading, None, reading.missing, reading.problems)
         if self.original_units:
@@ -182,6 +226,11 @@ class Calculator:
         return self.published.reader
 
     @property
+    def superseded(self) -> frozenset[str]:
+        """The names of the other conventions that something newer has taken the place of."""
+        return frozenset(rule.name for rule in self.alternatives if rule.convention and rule.convention.superseded_by)
+
+    @property
     def body(self) -> Formula | Score:
         """What it computes, for use inside others."""
         return self.published.body
@@ -203,7 +252,8 @@ def calculator(
     source: str,
     range: tuple[float, float],
     output_type: OutputType,
-    alternatives: Mapping[str, Mapping[str, Any]] | None = None,
+    alternatives: Iterable[Convention] = (),
+    follows: str = "",
     defects: Iterable[Defect] = (),
     conversion_defect: str = ROUNDING,
     inputs: Iterable[Input] = (),
@@ -211,16 +261,17 @@ def calculator(
     """A calculator from one rule and its named differences: of other conventions, and of v1.0.
 
     `inputs`: those whose absence means something else here than elsewhere, and those that v1.0 gives unscored.
+    `follows`: the name of the convention that v1.0 follows, if not the published rule.
     """
     of_its_own = {i.key: i for i in inputs}
     reader = Reader(({i.key: i for i in body.inputs()} | of_its_own).values())
-    defects = tuple(defects)
+    defects, alternatives = tuple(defects), tuple(alternatives)
 
-    def rule(name: str, body: Formula | Score, original_units: bool = False) -> Rule:
+    def rule(name: str, body: Formula | Score, original_units: bool = False, convention: Convention | None = None) -> Rule:
         counted = {i.key: of_its_own.get(i.key, i) for i in body.inputs()}
-        return Rule(name, body, reader, tuple(counted.values()), source, original_units)
+        return Rule(name, body, reader, tuple(counted.values()), source, original_units, convention=convention)
 
-    original = body
+    original = body.but(next(each.changes for each in alternatives if each.name == follows)) if follows else body
     for defect in defects:
         original = original.but(defect.changes)
     return Calculator(
@@ -233,7 +284,7 @@ def calculator(
         range=range,
         inputs=reader.inputs,
         published=rule("published", body),
-        alternatives=tuple(rule(name, body.but(changes)) for name, changes in (alternatives or {}).items()),
+        alternatives=tuple(rule(each.name, body.but(each.changes), convention=each) for each in alternatives),
         original=rule("original", original, original_units=True),
         defects=(
             *(replace(rule(defect.note, body.but(defect.changes)), changes=defect.changes) for defect in defects),

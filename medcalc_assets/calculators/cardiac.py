@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import exp, log, pow
 
-from medcalc_assets.calculators.calculator import IN_MG_PER_DL, Defect, formula, score
+from medcalc_assets.calculators.calculator import IN_MG_PER_DL, Convention, Defect, formula, score
 from medcalc_assets.calculators.inputs import flag
 from medcalc_assets.calculators.measurements import (
     AGE,
@@ -146,6 +146,13 @@ heart_score = score(
         ),
     ],
     inputs=[TRANSIENT_ISCHEMIC_ATTACK],
+    alternatives=[
+        Convention(
+            "an ECG or troponin that is not stated scores 0",
+            guideline="MedCalc-Bench Verified",
+            absent={"Electrocardiogram Test": "Normal", "Initial troponin": "less than or equal to normal limit"},
+        )
+    ],
 )
 
 TREATED = flag("Blood pressure being treated with medicines", "treated")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medcalc_assets.calculators.calculator import IN_MG_PER_DL, MISREAD_CELSIUS, Defect, score
+from medcalc_assets.calculators.calculator import IN_MG_PER_DL, MISREAD_CELSIUS, Convention, Defect, score
 from medcalc_assets.calculators.cardiac import mean_arterial_pressure
 from medcalc_assets.calculators.inputs import Quantity, flag
 from medcalc_assets.calculators.measurements import (
@@ -91,10 +91,15 @@ glasgow_coma_score = score(
     slug="glasgow_coma_score",
     range=(3, 15),
     criteria=TESTABLE.values(),
-    alternatives={
-        "a response that cannot be tested counts 1": responses(1, 1, 1),
-        "a response that cannot be tested counts in full": responses(4, 5, 6),
-    },
+    alternatives=[
+        Convention("a response that cannot be tested counts 1", responses(1, 1, 1)),
+        Convention("a response that cannot be tested counts in full", responses(4, 5, 6)),
+        Convention(
+            "a response that cannot be tested is left out of the sum",
+            responses(0, 0, 0),
+            guideline="MSD Manual; MedCalc-Bench Verified",
+        ),
+    ],
     defects=[
         Defect(
             "adds the verbal response twice",
@@ -180,6 +185,17 @@ apache_ii = score(
         short_of(15, GLASGOW_COMA_SCORE),
     ],
     inputs=[AA_GRADIENT.optional(), PAO2.optional(), CHRONIC_RENAL_FAILURE],
+    alternatives=[
+        Convention(
+            "a mean arterial pressure between two bands counts in the upper",
+            {
+                mean_arterial_pressure.name: bands(
+                    mean_arterial_pressure.body, {"≤49": 4, ">49": 2, ">69": 0, ">109": 2, ">129": 3, ">159": 4}
+                )
+            },
+            guideline="MedCalc-Bench Verified",
+        )
+    ],
     defects=[
         Defect(
             "adds the Glasgow Coma Score instead of 15 minus it", {GLASGOW_COMA_SCORE.name: value_of(GLASGOW_COMA_SCORE)}
@@ -290,11 +306,12 @@ sofa = score(
         GLASGOW_COMA_SCORE.assuming(15),
         HEMODIALYSIS,  # does not score
     ],
-    alternatives={
-        "PaO₂/FiO₂ of 100 to 199 scores 3 also without support": {
-            "respiration": respiration({"<200": 3, "200-299": 2, "300-399": 1, "≥400": 0})
-        }
-    },
+    alternatives=[
+        Convention(
+            "PaO₂/FiO₂ of 100 to 199 scores 3 also without support",
+            {"respiration": respiration({"<200": 3, "200-299": 2, "300-399": 1, "≥400": 0})},
+        )
+    ],
     defects=[
         Defect(
             "takes FiO₂ in percent for a fraction, so that PaO₂/FiO₂ is always below 100",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from medcalc_assets.calculators.calculator import formula, score
+from medcalc_assets.calculators.calculator import Convention, formula, score
 from medcalc_assets.calculators.inputs import Category, Input, Quantity, Unusable, Values, numeral, quoted
 from medcalc_assets.calculators.measurements import ZERO_OR_MORE
 from medcalc_assets.calculators.rules import Criterion
@@ -116,6 +116,8 @@ def fentanyl_patch(all_day: bool = False) -> Criterion:
     return opioid("FentANYL patch", 2.4, "µg/h", miswritten={"mg": "µg/h"}, all_day=all_day)
 
 
+PATCH_PER_DOSE = "the strength of a fentanyl patch counts per dose"
+
 morphine_equivalents = score(
     49,
     "Morphine Milligram Equivalents (MME) Calculator",
@@ -126,7 +128,7 @@ morphine_equivalents = score(
     range=(0, float("inf")),
     criteria=[
         opioid("Codeine", 0.15),
-        fentanyl_patch(),
+        fentanyl_patch(all_day=True),
         opioid("FentaNYL buccal", 0.13, "µg"),
         opioid("HYDROcodone", 1),
         opioid("HYDROmorphone", 5),
@@ -137,12 +139,19 @@ morphine_equivalents = score(
         opioid("Tapentadol", 0.4),
         opioid("TraMADol", 0.2),
     ],
-    alternatives={
-        "CDC 2016 (superseded by CDC 2022)": {
-            "HYDROmorphone": opioid("HYDROmorphone", 4),
-            "Methadone": opioid("Methadone", None),
-            "TraMADol": opioid("TraMADol", 0.1),
-        },
-        "the strength of a fentanyl patch covers the day": {"FentANYL patch": fentanyl_patch(all_day=True)},
-    },
+    alternatives=[
+        Convention(
+            "CDC 2016 (superseded by CDC 2022)",
+            {
+                "HYDROmorphone": opioid("HYDROmorphone", 4),
+                "Methadone": opioid("Methadone", None),
+                "TraMADol": opioid("TraMADol", 0.1),
+            },
+            guideline="CDC",
+            year=2016,
+            superseded_by="CDC 2022",
+        ),
+        Convention(PATCH_PER_DOSE, {"FentANYL patch": fentanyl_patch()}),
+    ],
+    follows=PATCH_PER_DOSE,
 )

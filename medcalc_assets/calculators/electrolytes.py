@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from medcalc_assets.calculators.calculator import formula
+from medcalc_assets.calculators.calculator import Convention, formula
 from medcalc_assets.calculators.inputs import Quantity
 from medcalc_assets.calculators.measurements import (
     AGE,
@@ -44,7 +44,7 @@ def corrected_calcium(calcium: float, albumin: float) -> float:
     SODIUM,
     GLUCOSE,
     unit="mEq/L",
-    alternatives={"Katz MA. N Engl J Med 1973;289:843": {"factor": 0.016}},
+    alternatives=[Convention("Katz MA. N Engl J Med 1973;289:843", {"factor": 0.016}, guideline="Katz MA", year=1973)],
 )
 def corrected_sodium(sodium: float, glucose: float, factor: float = 0.024) -> float:
     """sodium + {factor} · (glucose in mg/dL − 100)"""
@@ -90,12 +90,25 @@ def free_water_deficit(body_water: float, weight: float, sodium: float) -> float
     return body_water * weight * (sodium / 140 - 1)
 
 
+def by_the_day(weight: float) -> float:
+    """(100 mL/kg for the first 10 kg, 50 for the next 10, 20 above 20) a day / 24"""
+    return (100 * min(weight, 10) + 50 * min(max(weight - 10, 0), 10) + 20 * max(weight - 20, 0)) / 24
+
+
 @formula(
     22,
     "Maintenance Fluids Calculations",
     "the hourly (4-2-1) form of Holliday MA, Segar WE. Pediatrics 1957;19:823",
     WEIGHT,
     unit="mL/h",
+    alternatives=[
+        Convention(
+            "100, 50 and 20 mL/kg a day / 24",
+            {"function": by_the_day},
+            guideline="Holliday MA, Segar WE. Pediatrics",
+            year=1957,
+        )
+    ],
 )
 def maintenance_fluids(weight: float) -> float:
     """4 mL/h per kg for the first 10 kg, 2 per kg for the next 10, 1 per kg above 20"""
@@ -136,7 +149,14 @@ def less_bicarbonate_deficit(gap: float, bicarbonate: float) -> float:
     return (gap - 12) - (24 - bicarbonate)
 
 
-WRENN = {"Wrenn K. Ann Emerg Med 1990;19:1310, (gap − 12) − (24 − bicarbonate)": {"function": less_bicarbonate_deficit}}
+WRENN = [
+    Convention(
+        "Wrenn K. Ann Emerg Med 1990;19:1310, (gap − 12) − (24 − bicarbonate)",
+        {"function": less_bicarbonate_deficit},
+        guideline="Wrenn K",
+        year=1990,
+    )
+]
 ACIDOTIC_BICARBONATE = replace(BICARBONATE, applies=(-math.inf, 24, "no acidosis, so that the ratio has no meaning"))
 
 

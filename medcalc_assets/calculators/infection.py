@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from medcalc_assets.calculators.calculator import IN_MG_PER_DL, MISREAD_CELSIUS, Defect, score
+from medcalc_assets.calculators.calculator import IN_MG_PER_DL, MISREAD_CELSIUS, Convention, Defect, score
 from medcalc_assets.calculators.inputs import Quantity, flag
 from medcalc_assets.calculators.measurements import (
     AGE,
@@ -13,7 +13,9 @@ from medcalc_assets.calculators.measurements import (
     HEART_FAILURE,
     HEART_RATE,
     HEMATOCRIT,
+    OXYGEN_SATURATION,
     PAO2,
+    PERCENT,
     PH,
     RESPIRATORY_RATE,
     SEX,
@@ -37,6 +39,8 @@ from medcalc_assets.calculators.rules import (
     value_of,
 )
 
+COUGH_UNMENTIONED = "a cough that is not mentioned is absent"
+
 centor = score(
     20,
     "Centor Score (Modified/McIsaac) for Strep Pharyngitis",
@@ -50,6 +54,7 @@ centor = score(
         above(TEMPERATURE, 38),
         present("Cough Absent", 1, "no_cough", title="Absence of cough"),
     ],
+    alternatives=[Convention(COUGH_UNMENTIONED, guideline="MedCalc-Bench before 2026", absent={"Cough Absent": True})],
     defects=[
         Defect(
             "scores children under 3 years, for whom the rule is not made",
@@ -83,7 +88,9 @@ fever_pain = score(
             "not acting normally per parent or severe mechanism of injury?"
         ),
     ],
-    alternatives={"a cough that is not mentioned is absent": {NO_COUGH.key: not_denied(NO_COUGH)}},
+    alternatives=[
+        Convention(COUGH_UNMENTIONED, {NO_COUGH.key: not_denied(NO_COUGH)}, guideline="MedCalc-Bench before 2026")
+    ],
 )
 
 curb_65 = score(
@@ -98,6 +105,14 @@ curb_65 = score(
         at_least(RESPIRATORY_RATE, 30),
         any_of(below(SYSTOLIC, 90), at_most(DIASTOLIC, 60)),
         at_least(AGE, 65),
+    ],
+    alternatives=[
+        Convention(
+            "BUN above 20 mg/dL",
+            {UREA_NITROGEN.key: above(UREA_NITROGEN, 20, si=7)},
+            guideline="US rendering of urea above 7 mmol/L, as in BMC Pulm Med",
+            year=2014,
+        )
     ],
     conversion_defect=IN_MG_PER_DL,
 )
@@ -130,6 +145,16 @@ pneumonia_severity_index = score(
         below(PAO2, 60, 10),
         present("Pleural effusion on x-ray", 10, "effusion"),
     ],
+    alternatives=[
+        Convention(
+            "an unmeasured pH or PaO₂ counts as normal, and SpO₂ below 90% as PaO₂ below 60 mm Hg",
+            {PAO2.name: any_of(below(PAO2, 60), below(OXYGEN_SATURATION.optional(), 90), points=10, name=PAO2.name)},
+            guideline="Fine MJ et al. N Engl J Med",
+            year=1997,
+            absent={PH.key: 7.4, PAO2.key: 90.0},
+        )
+    ],
+    inputs=[OXYGEN_SATURATION.optional()],
     conversion_defect=MISREAD_CELSIUS,
 )
 
@@ -145,6 +170,8 @@ class WhiteCells(Quantity):
         return self.read(raw) * (1 if raw[1] == "m^3" else 1e9)
 
 
+BANDS = Quantity("Bands", "%", aliases=("immature",), title="Immature (band) forms", possible=PERCENT, default=None)
+
 sirs = score(
     51,
     "SIRS Criteria",
@@ -155,7 +182,7 @@ sirs = score(
         any_of(above(TEMPERATURE, 38), below(TEMPERATURE, 36)),
         above(HEART_RATE, 90),
         any_of(above(RESPIRATORY_RATE, 20), below(PACO2, 32)),
-        any_of(above(WHITE_CELLS, 12000), below(WHITE_CELLS, 4000)),
+        any_of(above(WHITE_CELLS, 12000), below(WHITE_CELLS, 4000), above(BANDS, 10)),
     ],
     inputs=[WhiteCells(**vars(WHITE_CELLS))],
     defects=[Defect("gives the point for heart rate in any case", {HEART_RATE.key: always(1)})],

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -342,6 +342,16 @@ class Reading:
     implausible: tuple[Problem, ...] = ()
     unscored: tuple[str, ...] = ()
     """Names of what no input can be meant by, as all of them are given."""
+    given: Collection[str] = ()
+    """The keys of the inputs that the entities give."""
+
+    def taking(self, absent: Mapping[str, Any]) -> Reading:
+        """The same with these values for what is not given; the reading itself where all of it is."""
+        taken = {key: value for key, value in absent.items() if key not in self.given}
+        if not taken:
+            return self
+        missing = tuple(key for key in self.missing if key not in taken)
+        return replace(self, values=self.values | taken, missing=missing)
 
 
 class Reader:
@@ -389,7 +399,7 @@ class Reader:
                     implausible.append(Problem(key, message))
                 if quantity.si and (amount := quantity.read_in_si(given.get(key))) is not None:
                     values[quantity.in_si.key] = amount
-        return Reading(entities, values, missing, tuple(problems), tuple(implausible), unscored)
+        return Reading(entities, values, missing, tuple(problems), tuple(implausible), unscored, given.keys())
 
     def original(self, reading: Reading) -> Reading:
         """The same instance with the unit conversions of v1.0; the reading itself where they make no difference."""

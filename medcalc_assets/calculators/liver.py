@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 
-from medcalc_assets.calculators.calculator import IN_MG_PER_DL, Defect, formula, score
+from medcalc_assets.calculators.calculator import IN_MG_PER_DL, Convention, Defect, formula, score
 from medcalc_assets.calculators.inputs import Quantity, flag
 from medcalc_assets.calculators.measurements import (
     ADULT_AGE,
+    AGE,
     ALBUMIN,
     BILIRUBIN,
     CREATININE,
     HEMODIALYSIS,
     INR,
     PLATELETS,
+    SEX,
     SODIUM,
 )
-from medcalc_assets.calculators.rules import bands, derived, graded
+from medcalc_assets.calculators.rules import Undefined, bands, derived, graded
 
 ASCITES = {"absent": 1, "slight": 2, "moderate": 3}
 MICROMOLES_OF_BILIRUBIN: dict[str, float | None] = {"<34": 1, "34-50": 2, ">50": 3}
@@ -34,6 +36,13 @@ child_pugh = score(
         bands(INR, {"<1.7": 1, "1.7-2.3": 2, ">2.3": 3}),
         graded("Ascites", ASCITES, unstated=1),
         graded("Encephalopathy", ENCEPHALOPATHY, unstated=1),
+    ],
+    alternatives=[
+        Convention(
+            "bilirubin limits converted, 34.2 and 51.3 µmol/L",
+            {"Bilirubin": bands(BILIRUBIN, {"<2": 1, "2-3": 2, ">3": 3})},
+            guideline="MedCalc-Bench Verified",
+        )
     ],
     defects=[
         Defect(
@@ -108,6 +117,43 @@ def MELD_I(creatinine: float, bilirubin: float, inr: float, nearest: float = 0.1
     return round(log_hazard / nearest) * (10 * nearest)
 
 
+ADULT_UNLESS_GIVEN = AGE.assuming(18)
+
+
+@derived("creatinine for MELD 3.0", "mg/dL", MELD_CREATININE)
+def MELD_3_CREATININE(creatinine: float) -> float:
+    """from 1.0 to 3.0 mg/dL; 3.0 on dialysis"""
+    return min(creatinine, 3.0)
+
+
+@derived("albumin for MELD 3.0", "g/dL", ALBUMIN.optional())
+def MELD_3_ALBUMIN(albumin: float) -> float:
+    """from 1.5 to 3.5 g/dL"""
+    return min(max(albumin, 1.5), 3.5)
+
+
+@derived(
+    "MELD 3.0",
+    "",
+    *(SEX.optional(), ADULT_UNLESS_GIVEN, MELD_3_CREATININE, MELD_BILIRUBIN, MELD_INR, MELD_SODIUM, MELD_3_ALBUMIN),
+)
+def MELD_3(sex: str, age: float, creatinine: float, bilirubin: float, inr: float, sodium: float, albumin: float) -> float:
+    """1.33 for a woman, and from 12 to 17 years, + 4.56 ln bilirubin + 0.82 · (137 − sodium) − 0.24 · (137 − sodium) ·
+    ln bilirubin + 9.09 ln INR + 11.14 ln creatinine + 1.85 · (3.5 − albumin) − 1.83 · (3.5 − albumin) · ln creatinine + 6"""
+    if age < 12:
+        raise Undefined("children under 12 years have a score of their own")
+    low_sodium, low_albumin = 137 - sodium, 3.5 - albumin
+    points = 1.33 if sex == "Female" or age < 18 else 0.0
+    points += 4.56 * math.log(bilirubin) + 0.82 * low_sodium - 0.24 * low_sodium * math.log(bilirubin)
+    points += 9.09 * math.log(inr) + 11.14 * math.log(creatinine)
+    return points + 1.85 * low_albumin - 1.83 * low_albumin * math.log(creatinine) + 6
+
+
+def meld_3(meld: float, sodium: float) -> float:
+    """MELD 3.0, whole, from 6 to 40"""
+    return min(max(round(meld), 6), 40)
+
+
 @formula(
     23,
     "MELD Na (UNOS/OPTN)",
@@ -115,6 +161,8 @@ def MELD_I(creatinine: float, bilirubin: float, inr: float, nearest: float = 0.1
     MELD_I,
     MELD_SODIUM,
     range=(6, 40),
+    alternatives=[Convention("MELD 3.0 (OPTN 2023)", {"MELD(i)": MELD_3, "function": meld_3}, guideline="OPTN", year=2023)],
+    inputs=[ALBUMIN.optional(), SEX.optional(), ADULT_UNLESS_GIVEN],
     defects=[Defect("rounds MELD(i) / 10 to a whole number", {"nearest": 1})],
 )
 def meld_na(meld: float, sodium: float) -> float:

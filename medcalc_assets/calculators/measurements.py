@@ -52,6 +52,7 @@ PAO2 = Quantity(
     "Partial pressure of oxygen (PaO₂) for Apache II", "mm Hg", title="PaO₂", aliases=("pao2",), plausible=(10, 760)
 )
 FIO2 = Quantity("FiO₂", "%", aliases=("fio2",), possible=PERCENT, plausible=(20, 100))
+OXYGEN_SATURATION = Quantity("O₂ saturation percentage", "%", aliases=("spo2",), possible=PERCENT, plausible=(20, 100))
 HEMATOCRIT = Quantity("Hematocrit", "%", aliases=("hct",), possible=PERCENT, plausible=(5, 80))
 PLATELETS = Quantity("Platelet count", "/µL", aliases=("plt", "platelets"), plausible=(500, 5e6))
 WHITE_CELLS = Quantity("White blood cell count", "/µL", aliases=("wbc",), possible=ZERO_OR_MORE, plausible=(10, 1e6))

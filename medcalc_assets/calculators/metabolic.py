@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
-from medcalc_assets.calculators.calculator import formula
+from medcalc_assets.calculators.calculator import Convention, formula
 from medcalc_assets.calculators.inputs import Quantity
 from medcalc_assets.calculators.measurements import GLUCOSE, HDL_CHOLESTEROL, TOTAL_CHOLESTEROL
 from medcalc_assets.calculators.rules import Undefined
@@ -25,6 +25,11 @@ def homa_ir(insulin: float, glucose: float) -> float:
     return insulin * glucose / 405
 
 
+def at_any_triglycerides(total: float, hdl: float, triglycerides: float) -> float:
+    """total cholesterol − HDL cholesterol − triglycerides / 5"""
+    return total - hdl - triglycerides / 5
+
+
 @formula(
     44,
     "LDL Calculated",
@@ -34,9 +39,16 @@ def homa_ir(insulin: float, glucose: float) -> float:
     TRIGLYCERIDES,
     unit="mg/dL",
     range=(-inf, inf),
+    alternatives=[
+        Convention(
+            "Friedewald also above 400 mg/dL of triglycerides",
+            {"function": at_any_triglycerides},
+            guideline="MedCalc-Bench Verified, with a warning",
+        )
+    ],
 )
 def ldl_calculated(total: float, hdl: float, triglycerides: float) -> float:
     """total cholesterol − HDL cholesterol − triglycerides / 5, up to 400 mg/dL of triglycerides"""
     if triglycerides > 400:
         raise Undefined("the rule does not hold above 400 mg/dL of triglycerides")
-    return total - hdl - triglycerides / 5
+    return at_any_triglycerides(total, hdl, triglycerides)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from medcalc_assets.calculators.calculator import Defect, formula
+from medcalc_assets.calculators.calculator import Convention, Defect, formula
 from medcalc_assets.calculators.inputs import Day, Quantity
 from medcalc_assets.calculators.rules import Undefined
 
@@ -33,7 +33,7 @@ def late_whatever_the_cycle(last_menses: date, cycle: float) -> date:
     LAST_MENSES,
     CYCLE,
     output_type="date",
-    alternatives={"Naegele by the calendar: 3 months back, 7 days on": {"function": naegele_by_calendar}},
+    alternatives=[Convention("Naegele by the calendar: 3 months back, 7 days on", {"function": naegele_by_calendar})],
     defects=[Defect("adds the days by which a cycle is shorter than 28", {"function": late_whatever_the_cycle})],
 )
 def estimated_due_date(last_menses: date, cycle: float) -> date:
@@ -51,8 +51,16 @@ def two_weeks_on(last_menses: date, cycle: float) -> date:
     "Estimated of Conception",
     "convention: ovulation 14 days before the next period (luteal phase of 14 days)",
     LAST_MENSES,
-    CYCLE,
+    CYCLE.assuming(28),
     output_type="date",
+    alternatives=[
+        Convention(
+            "LMP + 14 days where the question names no cycle length",
+            {"function": two_weeks_on},
+            guideline="American Pregnancy Association; MedCalc-Bench Verified",
+            unless_given=CYCLE.key,
+        )
+    ],
     defects=[Defect("takes every cycle to be of 28 days", {"function": two_weeks_on})],
 )
 def conception_date(last_menses: date, cycle: float) -> date:

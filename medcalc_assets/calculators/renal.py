@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import pow
 
 from medcalc_assets.calculators.body_size import adjusted_body_weight, body_mass_index, ideal_body_weight
-from medcalc_assets.calculators.calculator import Defect, formula
+from medcalc_assets.calculators.calculator import Convention, Defect, formula
 from medcalc_assets.calculators.inputs import Quantity, category
 from medcalc_assets.calculators.measurements import ADULT_AGE, CREATININE, SEX, SODIUM, WEIGHT
 from medcalc_assets.calculators.rules import derived
@@ -67,7 +67,11 @@ def ckd_epi_gfr(sex: str, age: float, creatinine: float, male_kappa_when_low: fl
     CREATININE,
     RACE,
     unit="mL/min/1.73 m²",
-    alternatives={"without the race coefficient": {"if_black": 1.0}},
+    alternatives=[
+        Convention(
+            "without the race coefficient", {"if_black": 1.0}, guideline="NKF-ASN Task Force on race and kidney", year=2021
+        )
+    ],
 )
 def mdrd_gfr(sex: str, age: float, creatinine: float, race: str, if_black: float = 1.212) -> float:
     """175 · creatinine^−1.154 · age^−0.203 · (0.742 for a woman) · ({if_black:g} if Black)"""

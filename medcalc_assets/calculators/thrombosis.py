@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from medcalc_assets.calculators.calculator import Defect, score
-from medcalc_assets.calculators.inputs import Quantity
+from medcalc_assets.calculators.calculator import Convention, Defect, score
 from medcalc_assets.calculators.measurements import (
     AGE,
     BODY_MASS_INDEX,
     HEART_RATE,
-    PERCENT,
+    OXYGEN_SATURATION,
     PREVIOUS_DVT,
     PREVIOUS_PE,
     SEX,
@@ -77,7 +76,7 @@ perc_rule = score(
     criteria=[
         at_least(AGE, 50),
         at_least(HEART_RATE, 100),
-        below(Quantity("O₂ saturation percentage", "%", aliases=("spo2",), possible=PERCENT, plausible=(20, 100)), 95),
+        below(OXYGEN_SATURATION, 95),
         present("Unilateral Leg Swelling", 1, "leg_swelling", "swelling"),
         HEMOPTYSIS,
         present("Recent surgery or trauma", 1, "surgery", "trauma"),
@@ -139,10 +138,12 @@ caprini = score(
         *CAPRINI_FINDINGS,
     ],
     inputs=[SEX],  # the items for women (pregnancy, hormones) are not in the data
-    alternatives={
-        "DVT and PE counted separately": {
-            "history of DVT or PE": (present(PREVIOUS_DVT, 3), present(PREVIOUS_PE, 3)),
-        }
-    },
+    alternatives=[
+        Convention(
+            "DVT and PE counted separately",
+            {"history of DVT or PE": (present(PREVIOUS_DVT, 3), present(PREVIOUS_PE, 3))},
+            guideline="MedCalc-Bench Verified",
+        )
+    ],
     defects=[Defect("adds none of the yes-or-no items and not the BMI", {c.name: () for c in CAPRINI_FINDINGS})],
 )

@@ -56,16 +56,16 @@ def calc(calculator: "Calculator", inputs: tuple[str, ...], as_json: bool) -> No
         print_json(_about(calculator)) if as_json else _show_inputs(calculator)
         return
     result = answer(calculator, parse_inputs(calculator, inputs))
-    conventions = {rule.name: rule.apply(result.reading).value for rule in calculator.alternatives}
+    conventions = [(rule, rule.apply(result.reading).value) for rule in calculator.alternatives]
     if as_json:
-        print_json(_told(calculator, result) | {"conventions": conventions})
+        print_json(_told(calculator, result) | {"conventions": {rule.name: other for rule, other in conventions}})
     else:
         from rich.markdown import Markdown
 
         console.print(Markdown(result.working))
-        for name, other in conventions.items():
+        for rule, other in conventions:
             if other is not None and other != result.value:
-                console.print(f"By another published convention, {escape(name)}: {escape(str(other))}", soft_wrap=True)
+                console.print(f"By another published convention, {escape(rule.cited)}: {escape(str(other))}", soft_wrap=True)
         console.print(NOT_FOR_CARE, style="dim")
     if result.value is None:
         raise SystemExit(FAILED)

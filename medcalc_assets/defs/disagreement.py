@@ -6,12 +6,14 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from medcalc_assets.calculators import CALCULATORS
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import columns, describe, stage
 from medcalc_assets.labels import value
-from medcalc_assets.labels.attribution import CAUSES, PUBLISHED, Attribution, attribute
+from medcalc_assets.labels.attribution import CAUSES, PUBLISHED, attribute
 from medcalc_assets.labels.discrepancy import score_disagreement
 from medcalc_assets.labels.evidence import gather
+from medcalc_assets.labels.finding import Kind, reading
 from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.labels.value import Label, OutputType
 from medcalc_assets.statistics.strata import stratum
@@ -20,15 +22,19 @@ from medcalc_assets.storage.tables import DISAGREEMENT_SCORES, INSTANCE_KEYS, LA
 
 @stage(
     "disagreement",
-    ins={"derivation_audit": columns("uid", "output_type", "alternatives", *value.columns("label"))},
+    ins={
+        "derivation_audit": columns("uid", "output_type", "alternatives", *value.columns("label")),
+        "note_checks": columns("uid", "kind", "gives"),
+    },
 )
 def disagreement_scores(
     context: dg.AssetExecutionContext,
     derivation_audit: pl.DataFrame,
+    note_checks: pl.DataFrame,
     relabels: pl.DataFrame,
     settings: Settings,
 ) -> pl.DataFrame:
-    scores = attributed(score_disagreement(derivation_audit, relabels))
+    scores = attributed(score_disagreement(derivation_audit, relabels), note_checks)
     scores = scores.select(pl.col(name).cast(dtype) for name, dtype in DISAGREEMENT_SCORES.polars_schema.items())
     counts = settings.auditor_that_counts
     figures = {"likely_errors": pl.col("likely_error")} | {cause: pl.col("attribution") == cause for cause in CAUSES}
@@ -64,21 +70,25 @@ def label_evidence(
     return found.select(LABEL_EVIDENCE.names)
 
 
-def attributed(scores: pl.DataFrame) -> pl.DataFrame:
-    """The scores, which hold `output_type` and `alternatives`, with the `attribution` of every likely error."""
+def attributed(scores: pl.DataFrame, note_checks: pl.DataFrame) -> pl.DataFrame:
+    """The scores, which hold `output_type` and `alternatives`, with the `attribution` of every likely error, and with what
+    the `note_checks` say of those that are no matter of aggregation (`note_reading`)."""
     contested = scores.filter("likely_error")
-    names = ("output_type", "alternatives", *value.columns("label"), *value.columns("relabel"))
-    found = [_attribution(*row) for row in contested.select(names).iter_rows()]
-    causes = contested.select(
-        "uid",
-        "auditor",
-        attribution=pl.Series([cause for cause, _ in found], dtype=pl.String),
-        attribution_evidence=pl.Series([evidence for _, evidence in found], dtype=pl.String),
-    )
-    return scores.join(causes, on=["uid", "auditor"], how="left")
+    found: dict[int, list[tuple[Kind, dict[str, str]]]] = {}
+    for uid, kind, gives in note_checks.join(contested, on="uid", how="semi").select("uid", "kind", "gives").iter_rows():
+        found.setdefault(uid, []).append((kind, json.loads(gives)))
+    names = ("uid", "calculator_id", "output_type", "alternatives", *value.columns("label"), *value.columns("relabel"))
+    rows = [_attribution(found.get(row[0], []), *row[1:]) for row in contested.select(names).iter_rows()]
+    told = ("attribution", "attribution_evidence", "note_reading")
+    causes = pl.DataFrame(rows, schema=dict.fromkeys(told, pl.String), orient="row")
+    return scores.join(contested.select("uid", "auditor").hstack(causes), on=["uid", "auditor"], how="left")
 
 
-def _attribution(output_type: OutputType, rules: str, *labels: Any) -> Attribution:
+def _attribution(
+    found: list[tuple[Kind, dict[str, str]]], calculator_id: int, output_type: OutputType, rules: str, *labels: Any
+) -> tuple[str, str, str | None]:
     values = {name: text and parse_label(text) for name, text in json.loads(rules).items()}
     published = values.pop(PUBLISHED)
-    return attribute(Label(*labels[:3]), Label(*labels[3:]), output_type, published, values)
+    label, relabel = Label(*labels[:3]), Label(*labels[3:])
+    cause, evidence = attribute(label, relabel, output_type, published, values, CALCULATORS[calculator_id].superseded)
+    return cause, evidence, reading(found, relabel, output_type) if cause == "not_aggregation" else None

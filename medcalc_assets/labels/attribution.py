@@ -1,18 +1,20 @@
 """Why an original label and its relabel differ, as far as the label's own entities can tell."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
 from medcalc_assets.labels.limits import accepts
 from medcalc_assets.labels.value import NA, Label, OutputType
 
-Cause = Literal["aggregation", "aggregation_and_more", "convention", "extraction", "incomputable"]
+Cause = Literal["aggregation", "aggregation_and_more", "convention", "superseded", "not_aggregation", "incomputable"]
 
 CAUSES: dict[Cause, str] = {
     "aggregation": "no published rule gives the label from its own entities; the published rule gives the relabel",
     "aggregation_and_more": "no published rule gives the label, and the published rule does not give the relabel either",
-    "convention": "label and relabel each follow a published rule, but not the same one",
-    "extraction": "a published rule gives the label, none gives the relabel: the entities are wrong, or the relabel is",
+    "convention": "label and relabel each follow a published rule, but not the same one, and no newer one decides",
+    "superseded": "the relabel follows a published rule, the label only one that has been superseded",
+    "not_aggregation": "a published rule gives the label, none gives the relabel: the entities differ from the note, the "
+    "note can be read in another way, or the relabel is wrong",
     "incomputable": "the relabel says that the note has no answer",
 }
 PUBLISHED = "the published rule"
@@ -26,12 +28,17 @@ class Attribution(NamedTuple):
 
 
 def attribute(
-    label: Label, relabel: Label, output_type: OutputType, published: Label | None, alternatives: Mapping[str, Label | None]
+    label: Label,
+    relabel: Label,
+    output_type: OutputType,
+    published: Label | None,
+    alternatives: Mapping[str, Label | None],
+    superseded: Collection[str] = (),
 ) -> Attribution:
     """The cause of a likely error, from what the rules make of the benchmark's entities.
 
     `published` is the published rule's value (None: not computable) and `alternatives` those of the other published
-    conventions, by name. A rule gives a label if its value is within the label's limits.
+    conventions, by name, of which some are `superseded`. A rule gives a label if its value is within the label's limits.
     """
     values = {PUBLISHED: published, **alternatives}
 
@@ -50,5 +57,8 @@ def attribute(
         return Attribution("aggregation_and_more", f"{whose_label}; {whose} the relabel {relabel}")
     # A rule that lies between label and relabel, within the limits of both, tells them not apart.
     if others := [rule for rule in for_relabel if rule not in for_label]:
-        return Attribution("convention", f"{whose_label}; {others[0]} gives the relabel {relabel}")
-    return Attribution("extraction", f"{whose_label}; no rule gives the relabel {relabel} from these entities")
+        current = [rule for rule in others if rule not in superseded]
+        loses = bool(current) and all(rule in superseded for rule in for_label)
+        evidence = f"{whose_label}; {(current or others)[0]} gives the relabel {relabel}"
+        return Attribution("superseded" if loses else "convention", evidence)
+    return Attribution("not_aggregation", f"{whose_label}; no rule gives the relabel {relabel} from these entities")

@@ -48,6 +48,7 @@ def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
     continuous = pl.any_horizontal(is_continuous(prefix) for prefix in ("physician", "label", "relabel"))
     confirms = continuous & pl.col("physician_number").is_not_null() & agrees("relabel", "physician", continuous)
     lacks = (pl.col("missing") != "[]") | (pl.col("not_in_note") != "[]")
+    supersedes = pl.col("attribution") == "superseded"
     abstains = (pl.col("relabel_kind") == "na") & lacks
     error, contradicted = pl.col("likely_error"), pl.col("contradicted") & ~pl.col("suspect")
     holds = {
@@ -56,7 +57,7 @@ def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
         "physician": pl.col("physician_kind").is_not_null(),
         "ambiguous": pl.col("attribution") == "convention",
         "confirmed": ~error & ~contradicted,
-        "relabelled": error & (abstains | (accepted("relabel", "published") & ~pl.col("suspect"))),
+        "relabelled": error & (abstains | supersedes | (accepted("relabel", "published") & ~pl.col("suspect"))),
         "contested": error.is_not_null(),
         "contradicted": contradicted,
     }

@@ -140,7 +140,7 @@ def _working(instance: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
         f"### By the published rule: {shown(published.value, instance)}\n\n{published.working}",
     ]
     for rule in calculator.alternatives:
-        blocks.append(_other_rule(f"another published convention, {escaped(rule.name)}", rule, published.value, instance))
+        blocks.append(_other_rule(f"another published convention, {escaped(rule.cited)}", rule, published.value, instance))
     blocks.append(_other_rule("the original rule", calculator.original, published.value, instance))
     stored = from_row(audit, "published"), from_row(audit, "original_rule")
     if stored != (published.value, original.value):

@@ -11,7 +11,7 @@ import polars as pl
 
 from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.decision import REASONS
-from medcalc_assets.labels.finding import KINDS, STATUS
+from medcalc_assets.labels.finding import KINDS, READINGS, STATUS, UNEXPLAINED
 from medcalc_assets.labels.queue import TIERS
 from medcalc_assets.statistics.strata import STRATA
 from medcalc_assets.statistics.track_record import CLASSES
@@ -362,6 +362,13 @@ DISAGREEMENT_SCORES = Table(
         Column("likely_error", "BOOLEAN", "Beyond 5%, another date, or another type of answer."),
         Column("attribution", "VARCHAR", f"Cause of a likely error: {', '.join(CAUSES)}.", nullable=True),
         Column("attribution_evidence", "VARCHAR", "What the rules make of the benchmark's entities.", nullable=True),
+        Column(
+            "note_reading",
+            "VARCHAR",
+            f"Of `not_aggregation`, what the note checks found: {', '.join(dict.fromkeys(READINGS.values()))}, "
+            f"or {UNEXPLAINED}.",
+            nullable=True,
+        ),
         *typed("label", "The original label", nullable=False),
         *typed("relabel", "The relabel", nullable=False),
     ),

@@ -75,7 +75,7 @@ def test_another_number_says_what_the_rule_makes_of_it():
         "70 kg",
         "82 kg",
         "weight was 82 kg",
-        {"the published rule": "122"},
+        {"the published rule": "122", "100, 50 and 20 mL/kg a day / 24": "114.1666667"},
     )
 
 

@@ -64,6 +64,16 @@ def test_about_200_labels_are_contradicted_by_their_own_entities(audits):
     assert verdicts["not_computable"] == 5  # a child too young for Centor, four coma scores with a response not testable
 
 
+def test_the_patch_that_covers_the_day_turns_three_reproduced_labels_into_another_convention(audits):
+    verdicts = Counter(audit.verdict for audit in audits.values())
+    assert verdicts == {"reproduced": 848 - 3, "contradicted": 194 + 3, "not_computable": 5}
+    assert {uid for uid, audit in audits.items() if audit.verdict == "contradicted" and not audit.likely_error} == {
+        *(994, 999, 1004)
+    }
+    conceptions = [audit for audit in audits.values() if audit.calculator.id == 68]
+    assert sum(audit.likely_error for audit in conceptions) == 19  # v1.0's question names the cycle length
+
+
 def test_every_entity_of_the_release_is_understood(audits):
     unusable = {uid: audit.problems for uid, audit in audits.items() if audit.problems or audit.missing}
     assert all("cannot be scored" in str(problem) for problems in unusable.values() for problem in problems)

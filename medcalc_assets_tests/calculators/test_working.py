@@ -65,7 +65,8 @@ def test_the_words_of_a_formula_hold_every_constant_that_can_be_exchanged(calcul
         (23, "cr=2, bili=3, inr=1.5, na=137", "original", "to the nearest 1)", "20"),
         (46, "sex=m, age=55, tc=190, hdl=45, sbp=130", "original", "4.914 mmol/L", "0"),
         (46, "sex=m, age=55, tc=190, hdl=45, sbp=130", "original", "1 − S^exp(x), to one decimal", "0"),
-        (49, "fentanyl_patch=25, fentanyl_patch_per_day=3", "the strength", "whatever the doses per day", "60 MME/day"),
+        (49, "fentanyl_patch=25, fentanyl_patch_per_day=3", "published", "whatever the doses per day", "60 MME/day"),
+        (49, "fentanyl_patch=25, fentanyl_patch_per_day=3", "the strength", "dose · doses per day", "180 MME/day"),
     ],
 )
 def test_a_difference_is_printed_where_it_was_computed(id, entities, rule, words, answer):

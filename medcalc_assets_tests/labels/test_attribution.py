@@ -13,8 +13,8 @@ from medcalc_assets.labels.value import NA, number
         (17, 12, None, 12, "aggregation_and_more"),
         (17, 13, 17, 13, "convention"),
         (17, 13, 13, 17, "convention"),
-        (17, 13, 17, 16, "extraction"),
-        (17, 13, 17, None, "extraction"),
+        (17, 13, 17, 16, "not_aggregation"),
+        (17, 13, 17, None, "not_aggregation"),
         (17, NA, 17, None, "incomputable"),
         (17, NA, 13, None, "incomputable"),
     ],
@@ -31,7 +31,7 @@ def test_the_cause_follows_from_which_rules_give_label_and_relabel(label, relabe
 
 
 def test_a_rule_within_the_limits_of_both_tells_them_not_apart():
-    assert attribute(number(100), number(106), "decimal", number(103), {}).cause == "extraction"
+    assert attribute(number(100), number(106), "decimal", number(103), {}).cause == "not_aggregation"
 
 
 def test_the_evidence_names_the_rule_and_both_labels():
@@ -40,3 +40,18 @@ def test_the_evidence_names_the_rule_and_both_labels():
     assert "no rule gives the label 17 (the published rule finds 13); it gives" in (
         attribute(number(17), number(13), "integer", number(13), {}).evidence
     )
+
+
+@pytest.mark.parametrize(
+    ("label", "relabel", "superseded", "cause"),
+    [
+        (13, 17, {"CDC 2016"}, "superseded"),  # the published rule gives 17
+        (17, 13, {"CDC 2016"}, "convention"),  # the label is the current one: it stays
+        (13, 17, (), "convention"),
+        (13, 21, {"CDC 2016"}, "superseded"),
+        (13, 21, {"CDC 2016", "another"}, "convention"),  # neither is current
+    ],
+)
+def test_a_superseded_convention_loses_to_a_current_one(label, relabel, superseded, cause):
+    rules = {"CDC 2016": number(13), "another": number(21)}
+    assert attribute(number(label), number(relabel), "integer", number(17), rules, superseded).cause == cause

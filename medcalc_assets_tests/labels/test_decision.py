@@ -257,8 +257,8 @@ def test_the_evidence_names_every_label_that_was_compared():
 
 
 def test_the_evidence_of_a_date_is_its_days_and_of_a_deferred_relabel_that_nobody_is_named():
-    evidence = json.loads(maintained(JANUARY, day(dt.date(2024, 1, 9)), attribution="extraction")["evidence"])
-    assert (evidence["days"], evidence["discrepancy"], evidence["attribution"]) == (8, None, "extraction")
+    evidence = json.loads(maintained(JANUARY, day(dt.date(2024, 1, 9)), attribution="not_aggregation")["evidence"])
+    assert (evidence["days"], evidence["discrepancy"], evidence["attribution"]) == (8, None, "not_aggregation")
     nobody = json.loads(maintained(number(5), None)["evidence"])
     assert [nobody[name] for name in ("auditor", "relabel", "reviewer", "physician")] == [None] * 4
     assert nobody["original"] == "5"
