@@ -1,7 +1,9 @@
 import re
 
+import polars as pl
 import pytest
 
+from medcalc_assets.benchmarks.demo import original_rows
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs.stage import tags_of_runs
 from medcalc_assets.release.releases import labels_in
@@ -20,6 +22,21 @@ def test_run_of_two_calculators_shows_progress_the_finding_and_what_to_do_next(t
     assert {each["written"] for each in found["tables"] if each["partitions"] > 1} == {2}
     assert not any(each["stale"] for each in found["tables"])
     assert found["next"] == {"command": "medcalc run", "why": "some calculators have not been run"}
+
+
+def test_strict_refuses_a_source_for_one_row_and_says_which(tmp_path, dagster_in_memory):
+    path, home = tmp_path / "benchmark.csv", {"MEDCALC_HOME": str(tmp_path / "home")}
+    rows = pl.DataFrame(original_rows()[:12])
+    rows[4, "Lower Limit"] = "abc"
+    rows.write_csv(path)
+    refused = medcalc("run", "--strict", "--source", str(path), "-c", KEYS[0], **home)
+    assert refused.exit_code == 1
+    told = f"SourceError {path}, row 6 (uid 5): 'Lower Limit' is 'abc', which is no number, date or N/A. Correct the cell or"
+    assert told in refused.output
+    assert "Traceback" not in refused.output
+    ran = medcalc("run", "--source", str(path), "-c", KEYS[0], MEDCALC_STRICT=None, **home)  # the option had set it
+    assert ran.exit_code == 0, ran.output
+    assert "In quarantine: 1 of the source's rows, which cannot be read" in ran.output
 
 
 def test_the_demo_is_simulated_without_an_auditor_too(tmp_path, dagster_in_memory):
