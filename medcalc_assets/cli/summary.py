@@ -228,7 +228,7 @@ def _show_finding(found: dict[str, Any]) -> None:
         )
     if confident:
         console.print(
-            f"[bold]{errors['labels']:,} likely errors[/] in {errors['calculators']} calculators: "
+            f"[bold]{_counted(errors['labels'], 'likely error')}[/] in {_counted(errors['calculators'], 'calculator')}: "
             f"{share(errors['labels'], everything)} of all {everything:,}, "
             f"{share(errors['labels'], confident)} of the {confident:,} with a high-confidence relabel."
         )
@@ -239,13 +239,18 @@ def _show_finding(found: dict[str, Any]) -> None:
         )
     contradicted = found["derivation"]["contradicted"]
     console.print(
-        f"[bold]{contradicted:,} labels[/] are contradicted by their own entities: {share(contradicted, everything)}."
+        f"[bold]{_counted(contradicted, 'label')}[/] contradicted by the instance's own entities: "
+        f"{share(contradicted, everything)}."
     )
     console.print(
-        f"[bold]{maintained['changed']:,} labels[/] differ from the original one; of the maintained labels "
+        f"[bold]{_counted(maintained['changed'], 'label')}[/] changed; of the maintained labels "
         f"{maintained['not_computable']:,} are N/A, {maintained['ambiguous']:,} ambiguous, {maintained['unresolved']:,} "
         "unresolved."
     )
+
+
+def _counted(count: int, of: str) -> str:
+    return f"{count:,} {of}{'' if count == 1 else 's'}"
 
 
 def _listed(counts: dict[str, int]) -> str:

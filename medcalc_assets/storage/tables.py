@@ -53,6 +53,8 @@ class Table:
     key: tuple[str, ...]
     partitioned: bool = True
     append_only: bool = False
+    also_unique: tuple[str, ...] = ()
+    """Columns that no two rows share, besides those of the key; null counts as a value."""
 
     @property
     def full_name(self) -> str:
@@ -279,6 +281,7 @@ LLM_CALLS = Table(
         Column("run", "VARCHAR", "The run that made the call."),
         Column("requested_at", "TIMESTAMP WITH TIME ZONE", "When; of a batch, when its result was first looked for."),
         Column("latency_seconds", "DOUBLE", "From request to answer."),
+        Column("body_sha256", "VARCHAR", "Hash of the raw answer in the ledger; null where there was none.", nullable=True),
         Column("http_status", "INTEGER", "Null where there was no answer.", nullable=True),
         Column("fault", "VARCHAR", "Why the answer is of no use; null if it is a vote.", nullable=True),
         Column("finish_reason", "VARCHAR", "As reported.", nullable=True),
@@ -436,7 +439,7 @@ MAINTAINED_LABELS = Table(
 LABEL_EVENTS = Table(
     "label_events",
     "What ever happened to a label. Rows are only ever added: materializing again adds what changed, and nothing where "
-    "nothing did.",
+    "nothing did. The events of an instance are a chain of hashes, which `medcalc verify` checks.",
     (
         *INSTANCE,
         Column(
@@ -454,11 +457,16 @@ LABEL_EVENTS = Table(
         Column("prompt_sha256", "VARCHAR", "The hashes of the prompts.", nullable=True),
         Column("rule", "VARCHAR", "The reference of the rule, guideline and year included.", nullable=True),
         Column("code_version", "VARCHAR", "Of the asset that it was read from.", nullable=True),
-        Column("run_id", "VARCHAR", "The Dagster run that made it; null if Dagster does not know it.", nullable=True),
-        Column("happened_at", "TIMESTAMP WITH TIME ZONE", "When that run made it; null as above.", nullable=True),
+        Column("run_id", "VARCHAR", "The run that wrote what it was read from; null if that was not kept.", nullable=True),
+        Column("happened_at", "TIMESTAMP WITH TIME ZONE", "When that was written; null as above.", nullable=True),
+        Column(
+            "previous_sha256", "VARCHAR", "`sha256` of the instance's event before it; null for the first.", nullable=True
+        ),
+        Column("sha256", "VARCHAR", "Hash of `previous_sha256` and of all columns before it."),
     ),
     key=("uid", "event", "actor", "sequence"),
     append_only=True,
+    also_unique=("uid", "previous_sha256"),
 )
 
 LABEL_RELEASES = Table(
