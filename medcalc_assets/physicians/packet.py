@@ -133,10 +133,11 @@ class Packets:
             else:
                 yield packet
 
-    def records(self) -> Iterator[tuple[dict[str, Any], list[Answer]]]:
-        """What was taken over, each record with its answers, in the order in which they count: a later one supersedes."""
+    def records(self, files: Iterable[Path] | None = None) -> Iterator[tuple[dict[str, Any], list[Answer]]]:
+        """What was taken over (in these files, or in all), each record with its answers, in the order in which they count: a
+        later one supersedes."""
         found = []
-        for path in sorted(self.answers.glob("*.json")):
+        for path in sorted(self.answers.glob("*.json") if files is None else files):
             if record := self._record(path):
                 found.append(record)
         yield from sorted(found, key=lambda each: (_counts_from(each[0]), each[0]["ingested_at"]))
@@ -311,9 +312,10 @@ class Packets:
             )
         return {"supersedes": newer, "superseded": older}
 
-    def taken_over(self, instances: pl.DataFrame) -> pl.DataFrame:
-        """Rows of `physician_labels` for these instances: of every reviewer the last answer to each case."""
-        last = {(a.uid, record["reviewer"]): (record, a) for record, answers in self.records() for a in answers}
+    def taken_over(self, instances: pl.DataFrame, files: Iterable[Path] | None = None) -> pl.DataFrame:
+        """Rows of `physician_labels` for these instances: of every reviewer the last answer to each case, in these files or
+        in all that came back."""
+        last = {(a.uid, record["reviewer"]): (record, a) for record, answers in self.records(files) for a in answers}
         labels = [answer.label for _, answer in last.values()]
         cells: dict[str, list[Any]] = {
             "uid": [uid for uid, _ in last],
