@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import openpyxl
@@ -15,7 +14,6 @@ from click.testing import CliRunner
 
 from medcalc_assets.cli import main
 from medcalc_assets.physicians.packet import PacketError, Packets
-from medcalc_assets.storage.files import locked
 from medcalc_assets_tests.physicians.test_packet import filled, issued, packets, put, types
 
 __all__ = ["packets", "types"]
@@ -298,18 +296,6 @@ def test_three_at_once_work_one_after_the_other_and_a_holder_that_died_stops_nob
     outs = [each.communicate()[0] for each in [start(home, "ingest", str(path)) for _ in range(3)]]
     assert sorted("took over 2 answers" in out for out in outs) == [False, False, True]
     assert sum("taken over before" in out for out in outs) == 2
-
-
-def test_who_waits_for_a_lock_says_for_which(tmp_path, caplog):
-    from threading import Thread
-
-    with locked(tmp_path / "a.lock"):
-        thread = Thread(target=lambda: locked(tmp_path / "a.lock").__enter__())
-        thread.start()
-        while "Waiting for another process" not in caplog.text:
-            time.sleep(0.01)
-    thread.join()
-    assert f"Waiting for another process, which holds {tmp_path / 'a.lock'}." in caplog.text
 
 
 def test_a_word_outside_the_columns_and_a_time_of_day_are_refused(demo, packets, types):
