@@ -58,8 +58,12 @@ COMMANDS = {
     "ui": ("ui", "Serve the Dagster UI on this machine, behind a guard."),
 }
 """Of every command: the module that has it, and the first sentence of its help."""
+UMASK = f"{__name__}.umask"
 REMEDIES = {
     errno.ENOSPC: "Free disk space and run again",
+    errno.EFBIG: "Free disk space and run again",
+    errno.EDQUOT: "Free disk space and run again",
+    errno.ENAMETOOLONG: "Give a shorter name",
     errno.EACCES: "Name a place that you may write to, or change its permissions",
     errno.EPERM: "Name a place that you may write to, or change its permissions",
     errno.EROFS: "Name a place that can be written to",
@@ -76,25 +80,26 @@ def setting(name: str) -> Callable[[Any], Any]:
     def with_option(command: Callable[..., None]) -> Callable[..., None]:
         from medcalc_assets.settings import ProjectSettings, meaning, option, variable
 
-        def put(_context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
-            if value is not None:
-                os.environ[variable(name)] = value
+        field = ProjectSettings.model_fields[name]
+
+        def put(_context: click.Context, _parameter: click.Parameter, value: str | bool | None) -> None:
+            if value not in (None, False):
+                os.environ[variable(name)] = str(value)
 
         @wraps(command)
         def checked(**arguments: Any) -> None:
             ProjectSettings.from_environment().require(name)
             command(**arguments)
 
-        field = ProjectSettings.model_fields[name]
         told = f"{meaning(field)} [{variable(name)}]".replace("`", "")
-        flag: dict[str, Any] = {"is_flag": True, "flag_value": "true", "default": None} if field.annotation is bool else {}
-        return click.option(option(name), expose_value=False, callback=put, help=told, **flag)(checked)
+        is_flag = field.annotation is bool
+        return click.option(option(name), expose_value=False, callback=put, help=told, is_flag=is_flag)(checked)
 
     return with_option
 
 
 home, source, strict = setting("home"), setting("source"), setting("strict")
-authors, auditor = setting("authors"), setting("auditor")
+authors, auditor, change = setting("authors"), setting("auditor"), setting("change")
 tools, voting, mode, max_usd = setting("tools"), setting("voting"), setting("mode"), setting("max_usd")
 as_json = click.option("--json", "as_json", is_flag=True, help="Write one JSON document instead; its keys: docs/json.md.")
 
@@ -144,9 +149,12 @@ class Commands(click.Group):
         if command:
             found = vars(import_module(f"{__name__}.{COMMANDS[command.name or ''][0]}")).values()
             command = next(each for each in found if isinstance(each, click.Command) and each.name == command.name)
+            if command.name == "export" and UMASK in ctx.meta:  # its files are for others
+                os.umask(ctx.meta[UMASK])
         return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
+        ctx.meta[UMASK] = os.umask(0o077)  # notes, answers and votes are nobody else's to read
         try:
             with _logged():
                 return super().invoke(ctx)
@@ -163,6 +171,8 @@ class Commands(click.Group):
             number = error.errno or (int(of_polars[1]) if of_polars else 0)
             remedy = REMEDIES.get(number, "Put that right, and run again")
             _fail(error, type(error).__name__, f"{place}{error.strerror or error}. {remedy}.")
+        finally:
+            os.umask(ctx.meta[UMASK])
 
 
 def _fail(error: BaseException, head: str, said: str, code: int = FAILED) -> NoReturn:

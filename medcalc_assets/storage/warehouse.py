@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.storage.chain import LINKS, chained
+from medcalc_assets.storage.files import LONGEST, make_home
 from medcalc_assets.storage.tables import LABEL_EVENTS, PARTITION_COLUMN, SCHEMA, TABLES, TYPES, Table
 
 FILE = "warehouse.duckdb"
@@ -96,7 +97,7 @@ class Warehouse:
         if read_only and not self.path.exists():
             raise WarehouseError(f"{self.path} does not exist yet: run the chain first (`medcalc run`).")
         try:
-            self.home.mkdir(parents=True, exist_ok=True)
+            make_home(self.home)
         except OSError as error:
             raise WarehouseError(f"{self.home} cannot be made: {error}. Let MEDCALC_HOME name a folder.") from error
         with self._opened(self.path, read_only) as connection:
@@ -127,9 +128,7 @@ class Warehouse:
                 break
             except duckdb.Error as error:
                 if "Could not set lock on file" not in str(error):
-                    raise WarehouseError(
-                        f"{path} cannot be opened: {error}. If the file is damaged, move it away and run the chain again."
-                    ) from error
+                    raise _unusable(path, "opened", error) from error
                 waited = time.monotonic() - began
                 if waited > PATIENCE and not told:
                     log.warning("Waiting for %s, which %s has open.", path, _holder(error))
@@ -149,9 +148,7 @@ class Warehouse:
         except duckdb.ProgrammingError:
             raise
         except duckdb.Error as error:
-            raise WarehouseError(
-                f"{path} cannot be used: {error}. If the file is damaged, move it away and run the chain again."
-            ) from error
+            raise _unusable(path, "used", error) from error
         finally:
             connection.close()
 
@@ -319,6 +316,14 @@ def _holder(error: duckdb.Error) -> str:
     return f"process {found[2]} ({found[1]})" if found else "another process"
 
 
+def _unusable(path: Path, done: str, error: duckdb.Error) -> WarehouseError:
+    said = str(error).partition("\n")[0]  # of an error within DuckDB the stack comes below
+    return WarehouseError(
+        f"{path} cannot be {done}: {said}. Free disk space if that is what lacks. If the file is damaged, move its folder "
+        f"away and restore a backup, or the folder itself without {path.name} and {path.name}.wal: `medcalc restore FROM`."
+    )
+
+
 def _new_rows(table: Table) -> str:
     """Of the incoming rows those to insert. In an append-only table that is none which is there already, unchanged:
     one that differs is inserted, and refused as a repeated key."""
@@ -401,6 +406,11 @@ def _chain_history(connection: duckdb.DuckDBPyConnection) -> None:
     connection.unregister("chained")
 
 
+def _longest(texts: pl.Series) -> int:
+    """Bytes of the longest text; 0 without any."""
+    return pl.select(texts.str.len_bytes().max()).item() or 0
+
+
 def _require_declared(frame: pl.DataFrame, table: Table, partitions: Sequence[str] | None) -> None:
     """Raise WarehouseError unless the frame is as the table declares."""
     declared = table.names
@@ -418,5 +428,7 @@ def _require_declared(frame: pl.DataFrame, table: Table, partitions: Sequence[st
         if not column.nullable and (nulls := frame[column.name].null_count()):
             keys = frame.filter(pl.col(column.name).is_null()).select(table.key).row(0)
             _refuse(table, f"column {column.name} is null in {nulls} rows, first in the one with {table.key} = {keys}")
+        if TYPES[column.type] == pl.String and (size := _longest(frame[column.name])) > LONGEST:
+            _refuse(table, f"column {column.name} has a cell of {size:,} bytes, and {LONGEST:,} is the most that is kept")
     if partitions is not None and (foreign := set(frame[PARTITION_COLUMN].unique()) - set(partitions)):
         _refuse(table, f"it has rows of {', '.join(sorted(foreign))}, which is not among the partitions of this run")

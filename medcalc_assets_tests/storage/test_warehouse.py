@@ -429,6 +429,14 @@ def test_two_processes_writing_different_partitions_at_the_same_time_both_succee
     assert warehouse.read(AUDIT_FLAGS)["n_votes"].unique().to_list() == [7]
 
 
+def test_a_cell_without_end_is_refused_and_the_limit_stated(warehouse: Warehouse) -> None:
+    with pytest.raises(
+        WarehouseError, match="column status has a cell of 16,000,001 bytes, and 16,000,000 is the most that"
+    ):
+        warehouse.write(AUDIT_FLAGS, [with_column("status", "x" * 16_000_001)], ["map"])
+    assert not warehouse.has(AUDIT_FLAGS)
+
+
 def write_within(home: str, bytes_free: str) -> None:
     """Replace the table where no file can grow beyond so many bytes, as on a full disk."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
