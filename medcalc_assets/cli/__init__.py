@@ -52,7 +52,7 @@ COMMANDS = {
     "export": ("release", "Write a working copy of the next release."),
     "release": ("release", "Freeze the maintained labels into a version to cite."),
     "diff": ("release", "Show every label that differs between two releases."),
-    "verify": ("release", "Check that history, releases, answers and ledger are as they were written."),
+    "verify": ("release", "Check history, releases, answers and ledger for changes."),
     "packet": ("packets", "Write a blind packet of cases for a physician."),
     "ingest": ("packets", "Take over the answers of a packet that came back."),
     "ui": ("ui", "Serve the Dagster UI on this machine, behind a guard."),
