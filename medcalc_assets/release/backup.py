@@ -141,7 +141,7 @@ def _copy_ledger(ledger: Path, to: Path) -> None:
         found = str(error)
     if found != "ok":
         raise BackupError(
-            f"The ledger {ledger} cannot be copied: {found}. Recover it first: `sqlite3 {ledger} .recover` prints what can "
+            f"The ledger {ledger} cannot be copied: {' '.join(found.split())}. Recover it first: `sqlite3 {ledger} .recover` prints what can "
             "be read of it. Nothing was backed up."
         )
 

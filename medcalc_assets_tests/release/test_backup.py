@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import stat
+import subprocess
 import sys
 import time
 from contextlib import closing
@@ -67,21 +68,21 @@ def test_a_home_comes_back_from_its_backup_as_it_was_and_nobody_else_can_look_in
     assert {stat.S_IMODE(each.stat().st_mode) for each in (again, tmp_path / "backup")} == {0o700}
 
 
-def keep_writing(home: str, stop: "multiprocessing.synchronize.Event") -> None:
-    """A run beside: each of its transactions gives all rows another number."""
+def keep_writing(home: str) -> None:
+    """A run beside: each of its transactions gives all rows another number. Until its folder has a file `stop`."""
     ledger, number = Ledger(f"sqlite:///{home}/ledger.sqlite"), 0
-    while not stop.wait(0.3):
+    while not Path(home, "stop").exists():
+        time.sleep(0.3)
         number += 1
         Warehouse(Path(home)).write(AUDIT_FLAGS, [flags("map", *range(5_000), n_votes=number)], ["map"])
         ledger.write(attempts=[attempt(vote(number))] * 2)
 
 
 def test_a_backup_beside_a_run_is_of_one_moment_of_each_file(home, tmp_path):
-    stop = PROCESSES.Event()
-    beside = PROCESSES.Process(target=keep_writing, args=(str(home), stop))
-    beside.start()
+    call = f"from {__name__} import keep_writing; keep_writing({str(home)!r})"
+    beside = subprocess.Popen([sys.executable, "-c", call])
     try:
-        while Warehouse(home).read(AUDIT_FLAGS).height < 5_000:
+        while Warehouse(home).read(AUDIT_FLAGS).height < 5_000 and beside.poll() is None:
             time.sleep(0.1)
         for number in range(3):
             copy(home, tmp_path / "backup")
@@ -90,9 +91,8 @@ def test_a_backup_beside_a_run_is_of_one_moment_of_each_file(home, tmp_path):
             assert (table.height, table["n_votes"].n_unique()) == (5_000, 1)
             assert (Ledger(f"sqlite:///{tmp_path}/again{number}/ledger.sqlite").count() - 1) % 2 == 0
     finally:
-        stop.set()
-        beside.join()
-    assert beside.exitcode == 0
+        (home / "stop").touch()
+    assert beside.wait() == 0
 
 
 def killed_at(moment: int, function: str, *paths: str) -> None:
