@@ -82,25 +82,26 @@ def setting(name: str) -> Callable[[Any], Any]:
     def with_option(command: Callable[..., None]) -> Callable[..., None]:
         from medcalc_assets.settings import ProjectSettings, meaning, option, variable
 
-        def put(_context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
-            if value is not None:
-                os.environ[variable(name)] = value
+        field = ProjectSettings.model_fields[name]
+
+        def put(_context: click.Context, _parameter: click.Parameter, value: str | bool | None) -> None:
+            if value not in (None, False):
+                os.environ[variable(name)] = str(value)
 
         @wraps(command)
         def checked(**arguments: Any) -> None:
             ProjectSettings.from_environment().require(name)
             command(**arguments)
 
-        field = ProjectSettings.model_fields[name]
         told = f"{meaning(field)} [{variable(name)}]".replace("`", "")
-        flag: dict[str, Any] = {"is_flag": True, "flag_value": "true", "default": None} if field.annotation is bool else {}
-        return click.option(option(name), expose_value=False, callback=put, help=told, **flag)(checked)
+        is_flag = field.annotation is bool
+        return click.option(option(name), expose_value=False, callback=put, help=told, is_flag=is_flag)(checked)
 
     return with_option
 
 
 home, source, strict = setting("home"), setting("source"), setting("strict")
-authors, auditor = setting("authors"), setting("auditor")
+authors, auditor, change = setting("authors"), setting("auditor"), setting("change")
 tools, voting, mode, max_usd = setting("tools"), setting("voting"), setting("mode"), setting("max_usd")
 as_json = click.option("--json", "as_json", is_flag=True, help="Write one JSON document instead; its keys: docs/json.md.")
 

@@ -53,19 +53,22 @@ def export(folder: Path | None) -> None:
 
 @click.command()
 @click.option("--version", required=True, help="Three numbers above 1.0.0; the gates say if it is too low.")
+@click.option("--because", help="A reason for manifest and changelog: needed where fewer labels may grade than before.")
 @home
-def release(version: str) -> None:
+def release(version: str, because: str | None) -> None:
     """Freeze the maintained labels into a version to cite.
 
     Nothing is released unless every gate lets it. After a kill the same command finishes the release.
 
     \b
-    Example:
+    Examples:
       medcalc release --version 1.1.0
+      medcalc release --version 2.0.0 --because "two calculators await rulings"
     """
     from medcalc_assets.cli.instance import QUIET, instance_of_dagster, run_partitions
     from medcalc_assets.definitions import assemble
     from medcalc_assets.defs.settings import Settings
+    from medcalc_assets.release.build import confirmation
     from medcalc_assets.release.released import is_untold
     from medcalc_assets.release.releases import ReleaseError
     from medcalc_assets.release.versions import Version
@@ -80,7 +83,9 @@ def release(version: str) -> None:
         )
         return
     job = definitions.resolve_job_def("release")
-    config = QUIET | {"ops": {"freeze": {"config": {"version": version}}}}
+    asked_for = {"version": version, "because": because}
+    asked_for["confirm"] = confirmation(settings.warehouse, settings.releases, wanted, because)
+    config = QUIET | {"ops": {"freeze": {"config": asked_for}}}
     with instance_of_dagster() as instance:
         result = job.execute_in_process(run_config=config, instance=instance, raise_on_error=False)
         if result.success:

@@ -51,6 +51,7 @@ def status(as_json: bool) -> None:
 
 def state_of(settings: "Settings", specs: Iterable["dg.AssetSpec"]) -> dict[str, Any]:
     """All of it, by the keys of docs/json.md."""
+    from medcalc_assets.settings import remembered
     from medcalc_assets.storage.tables import LABEL_RELEASES, MAINTAINED_LABELS, QUARANTINE, RAW_MEDCALC, RELABELS
 
     contents = settings.warehouse.contents()
@@ -70,6 +71,7 @@ def state_of(settings: "Settings", specs: Iterable["dg.AssetSpec"]) -> dict[str,
     stale = why_stale(made_by_runs, contents, dict.fromkeys(changed, "source changed"))
     found: dict[str, Any] = {
         "home": settings.home,
+        "remembers": remembered(Path(settings.home)) or None,
         "sources": sources,
         "quarantined": contents[QUARANTINE.name].rows if QUARANTINE.name in contents else 0,
         "auditors": auditors,
@@ -269,6 +271,8 @@ def _show(found: dict[str, Any]) -> None:
         simulated = " [bold yellow]SIMULATED[/]" if found["simulated"] else ""
         facts.add_row("auditor", escape(", ".join(found["auditors"])) + simulated)
         facts.add_row("relabels of", escape(", ".join(found["relabels_of"])))
+    if kept := found["remembers"]:
+        facts.add_row("remembers", escape(", ".join(f"{name} {value}" for name, value in kept.items() if value)))
     facts.add_row("releases", ", ".join(found["releases"]) or "none")
     for each in found["packets"]:
         answered = f"{each['answered']} of {each['cases']} cases answered"

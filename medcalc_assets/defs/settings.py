@@ -98,6 +98,7 @@ class Settings(ProjectSettings, dg.ConfigurableResource):  # type: ignore[type-a
         The votes of earlier auditors stay: they are read from the ledger, which asks for nothing. Of the auditor who is
         asked they are on all instances, or on the sample that is asked for. Where nobody votes no note is read.
         """
+        self.require_unchanged()
         asked, earlier = self.casters_of_votes(task.name, asked_for, run)
         instances = (raw_medcalc if asked or earlier else raw_medcalc.clear()).collect()
         seen = as_seen(task.sees, instances)

@@ -15,7 +15,7 @@ from medcalc_assets.storage.warehouse import WarehouseError
 @stage("source")
 def raw_medcalc(context: dg.AssetExecutionContext, settings: Settings) -> dg.Output[pl.DataFrame]:
     """Every instance is checked, whichever partitions are asked for."""
-    benchmark = settings.benchmark.read()
+    benchmark = _read(settings)
     instances = benchmark.instances.filter(pl.col("calculator").is_in(context.partition_keys))
     require_same_benchmark(instances, _held(settings), settings.home)
     describe(context, instances, None)
@@ -25,8 +25,13 @@ def raw_medcalc(context: dg.AssetExecutionContext, settings: Settings) -> dg.Out
 @stage("source")
 def quarantine(settings: Settings) -> dg.Output[pl.DataFrame]:
     """Of the whole source, as a row that cannot be read may be of no calculator."""
-    benchmark = settings.benchmark.read()
+    benchmark = _read(settings)
     return _told(settings, benchmark, benchmark.quarantine)
+
+
+def _read(settings: Settings) -> Benchmark:
+    settings.require_unchanged()
+    return settings.benchmark.read()
 
 
 def _told(settings: Settings, benchmark: Benchmark, rows: pl.DataFrame) -> dg.Output[pl.DataFrame]:

@@ -18,7 +18,7 @@ from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.value import columns
 from medcalc_assets.release import use
 from medcalc_assets.release.formats import IN_CSV, maintained_benchmark
-from medcalc_assets.release.releases import MANIFEST, ReleaseError, Releases, sha256
+from medcalc_assets.release.releases import MANIFEST, ReleaseError, Releases, code_of, sha256
 from medcalc_assets.release.versions import (
     FIRST,
     LEVELS,
@@ -40,16 +40,23 @@ CANDIDATE = "-candidate"
 
 
 def build(
-    warehouse: Warehouse, releases: Releases, version: Version | None, folder: Path, suffix: str = ""
+    warehouse: Warehouse,
+    releases: Releases,
+    version: Version | None,
+    folder: Path,
+    suffix: str = "",
+    because: str | None = None,
 ) -> dict[str, Any]:
     """Write all files of this version into `folder`, which is emptied first, and return the manifest.
 
     None is the lowest version that the changes since the last release permit; `suffix` follows it, in what is no release.
+    `because` is the reason of whoever releases it, which manifest and changelog tell.
 
     The same tables, code and earlier releases give the same bytes: no file holds a time but those of the history, which are
     of its table, and rows are in order.
     Raises WarehouseError if the chain has not been run, ReleaseError for an earlier release that is not as released.
     """
+    because = " ".join((because or "").split()) or None
     raw = warehouse.read(tables.RAW_MEDCALC)
     maintained = warehouse.read(tables.MAINTAINED_LABELS)
     audits = warehouse.read(tables.DERIVATION_AUDIT, columns=["uid", *columns("published")])
@@ -103,7 +110,7 @@ def build(
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
     listed = {name: changed.to_dicts() for name, changed in comparisons.items()}
-    changelog = render("CHANGELOG.md.j2").render(version=title, mark=mark, comparisons=listed)
+    changelog = render("CHANGELOG.md.j2").render(version=title, mark=mark, because=because, comparisons=listed)
     (folder / "CHANGELOG.md").write_text(changelog, encoding="utf-8")
     manifest = {
         "name": "MedCalc-Bench with maintained labels" + (f" ({mark})" if mark else ""),
@@ -111,6 +118,7 @@ def build(
         "history": {"file": names["history"], "events": history.height, "head_sha256": head(history)},
         **facts,
         **figures,
+        "because": because,
         "previous_manifest_sha256": previous and sha256(releases.of(previous) / MANIFEST),
         "changes": {name: dict(sorted(changed["Level"].value_counts().rows())) for name, changed in comparisons.items()},
         **_provenance(warehouse, maintained),
@@ -120,6 +128,13 @@ def build(
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return manifest
+
+
+def confirmation(warehouse: Warehouse, releases: Releases, version: Version, because: str | None = None) -> str:
+    """What confirms the release of the candidate that these tables give: see `code_of`."""
+    with tempfile.TemporaryDirectory() as folder:
+        build(warehouse, releases, version, Path(folder) / "candidate", because=because)
+        return code_of(Path(folder) / "candidate")
 
 
 def export(warehouse: Warehouse, releases: Releases, folder: Path) -> list[Path]:

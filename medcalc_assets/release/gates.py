@@ -198,6 +198,26 @@ def source_is_whole_or_called_unknown(candidate: Candidate) -> Iterator[str]:
     yield from _without_mark(candidate, MARK) if name == UNKNOWN else ()
 
 
+def one_auditor_for_all(candidate: Candidate) -> Iterator[str]:
+    """The labels of a release rest on the relabels of one auditor."""
+    counts = candidate.labels["Auditor"].value_counts().sort("Auditor").rows()
+    if len(counts) > 1:
+        told = ", ".join(f"{count:,} on those of {auditor}" for auditor, count in counts)
+        yield f"labels rest on relabels of {len(counts)} auditors ({told}): `medcalc run` makes them all with one"
+
+
+def evaluation_key_does_not_shrink(candidate: Candidate) -> Iterator[str]:
+    """Labels may grade (not those of a demo), and as many as in the release before, unless it is said why not."""
+    manifest = manifest_of(candidate.folder)
+    now = int(candidate.labels["Evaluation"].sum())
+    if not now and not manifest["demo"]:
+        yield "no label may grade: were the authors' files, or the auditor, forgotten? `medcalc status` shows what was used"
+    previous = candidate.releases.before(candidate.version)
+    before = int(candidate.releases.labels(str(previous))["Evaluation"].sum()) if previous else 0
+    if now < before and not manifest["because"]:
+        yield f"{now:,} labels may grade, and {before:,} in {previous}: state why with --because, or find what was forgotten"
+
+
 def policy_on_every_label(candidate: Candidate) -> Iterator[str]:
     """Every label carries what it may be used for, as the policy says for its reason."""
     for uid, reason, simulated, *said in candidate.labels.select(
@@ -219,7 +239,8 @@ def same_bytes_again(candidate: Candidate) -> Iterator[str]:
     """Made again from the same tables, every file has the same bytes."""
     with tempfile.TemporaryDirectory() as folder:
         again = Path(folder) / "again"
-        build(candidate.warehouse, candidate.releases, candidate.version, again)
+        because = manifest_of(candidate.folder)["because"]
+        build(candidate.warehouse, candidate.releases, candidate.version, again, because=because)
         for name in sorted({path.name for path in (*again.iterdir(), *candidate.folder.iterdir())}):
             pair = [place / name for place in (again, candidate.folder)]
             if not all(path.exists() for path in pair) or sha256(pair[0]) != sha256(pair[1]):
@@ -286,6 +307,8 @@ GATES: dict[str, Callable[[Candidate], Iterator[str]]] = {
         simulated_says_demo,
         no_uid_lost_or_added,
         source_is_whole_or_called_unknown,
+        one_auditor_for_all,
+        evaluation_key_does_not_shrink,
         policy_on_every_label,
         confidence_follows_from_evidence,
         same_bytes_again,

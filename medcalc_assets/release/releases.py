@@ -139,6 +139,11 @@ def manifest_of(folder: Path) -> dict[str, Any]:
     raise ReleaseError(f"{folder / MANIFEST} is no manifest of a release. Give the folder of one, or its version.")
 
 
+def code_of(candidate: Path) -> str:
+    """The confirmation code of a candidate: nobody knows it who has not seen this very candidate, or the tables."""
+    return sha256(candidate / MANIFEST)[:8]
+
+
 def labels_in(folder: Path) -> pl.DataFrame:
     path = folder / manifest_of(folder)["labels"]
     try:

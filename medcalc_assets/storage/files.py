@@ -19,6 +19,7 @@ def write_durably(path: Path, content: bytes) -> None:
 
     Only the user can read it. Raises OSError; then the file is as before.
     """
+    new = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, unfinished = tempfile.mkstemp(prefix=".", suffix=".unfinished", dir=path.parent)
     try:
@@ -30,7 +31,8 @@ def write_durably(path: Path, content: bytes) -> None:
     except BaseException:
         Path(unfinished).unlink(missing_ok=True)
         raise
-    flush(path.parent)
+    for folder in (path.parent, *(each.parent for each in new)):
+        flush(folder)
 
 
 def make_home(home: Path) -> None:

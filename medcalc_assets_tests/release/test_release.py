@@ -28,7 +28,7 @@ from medcalc_assets.release.versions import (
 )
 from medcalc_assets.storage.tables import LABEL_RELEASES, MAINTAINED_LABELS
 from medcalc_assets_tests.cli import process
-from medcalc_assets_tests.release.harm import HARM, copy_of, edited, file, where
+from medcalc_assets_tests.release.harm import HARM, copy_of, earlier, edited, file, where
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +115,69 @@ def test_some_calculators_are_no_release(start_chain, release):
     assert not result.success
     assert release(chain, None).success, "what is not asked for is only warned of"
     assert chain.settings.releases.versions == []
+
+
+def test_labels_that_may_grade_do_not_get_lost_unseen(candidate, copied):
+    """As they do where a setting was forgotten: every label is unresolved then."""
+    gate = GATES["evaluation_key_does_not_shrink"]
+    all_grade = candidate.labels.with_columns(Evaluation=pl.lit(True))
+    earlier(copied, "1.0.9", all_grade)
+    lost = f"0 labels may grade, and {all_grade.height:,} in 1.0.9: state why with --because, or find what was forgotten"
+    assert list(gate(copied)) == [lost]
+
+    def says(**facts):
+        path = copied.folder / MANIFEST
+        path.write_text(json.dumps(json.loads(path.read_text()) | facts))
+
+    says(demo=False)
+    empty, still_lost = gate(copied)
+    assert empty.startswith("no label may grade: were the authors' files, or the auditor, forgotten?")
+    assert still_lost == lost
+    says(demo=True, because="two calculators await rulings")
+    assert list(gate(copied)) == []
+
+
+def test_the_auditors_of_mixed_labels_are_counted(copied):
+    edited(copied, where(pl.col("Row Number") == 7, "Auditor", "none"))
+    others = copied.labels.height - 1
+    (told,) = GATES["one_auditor_for_all"](copied)
+    assert told == (
+        f"labels rest on relabels of 2 auditors (1 on those of none, {others} on those of simulated): `medcalc run` makes "
+        "them all with one"
+    )
+
+
+def test_the_reason_of_a_release_is_in_its_manifest_and_changelog(demo, tmp_path):
+    releases = Releases(tmp_path / "releases")
+    reason = "two\ncalculators | await <rulings>"
+    manifest = build(demo.settings.warehouse, releases, FIRST, releases.candidate, because=reason)
+    assert manifest["because"] == manifest_of(releases.candidate)["because"] == "two calculators | await <rulings>"
+    changelog = (releases.candidate / "CHANGELOG.md").read_text().splitlines()
+    (told,) = [line for line in changelog if line.startswith("Released because: two calculators ")]
+    assert "<rulings>" not in told
+    assert list(GATES["same_bytes_again"](Candidate(demo.settings.warehouse, releases))) == []
+
+
+def test_what_is_not_confirmed_is_not_released(own_demo):
+    """A web page that could launch the job knows no code."""
+    job = assemble(own_demo.settings).resolve_job_def("release")
+
+    def launched(**asked_for):
+        config = {"ops": {"freeze": {"config": {"version": "1.1.0"} | asked_for}}}
+        return job.execute_in_process(run_config=config, instance=own_demo.instance, raise_on_error=False)
+
+    for given in ({}, {"confirm": ""}, {"confirm": "00000000"}):
+        result = launched(**given)
+        assert not result.success
+        (failed,) = result.filter_events(lambda event: event.is_step_failure)
+        assert "does not confirm the candidate of 1.1.0" in failed.step_failure_data.error.cause.message
+        assert own_demo.settings.releases.versions == []
+    (made,) = [event for event in result.get_asset_materialization_events() if event.asset_key.path == ["release_candidate"]]
+    code = made.materialization.metadata["confirmation code"].value
+    assert code == sha256(own_demo.settings.releases.candidate / MANIFEST)[:8]
+    assert code not in failed.step_failure_data.error.cause.message
+    assert not launched(confirm=code, because="another candidate").success
+    assert own_demo.settings.releases.versions == []
 
 
 def test_what_was_changed_after_the_gates_is_not_published(candidate, copied):

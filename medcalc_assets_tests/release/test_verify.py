@@ -16,12 +16,14 @@ import pytest
 
 from medcalc_assets.benchmarks.demo import original_rows
 from medcalc_assets.calculators import KEYS
+from medcalc_assets.cli import instance as cli_instance
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.settings import Votes
+from medcalc_assets.physicians.packet import Packets
 from medcalc_assets.release.formats import IN_CSV
 from medcalc_assets.release.releases import MANIFEST, sha256
-from medcalc_assets.storage.chain import head
-from medcalc_assets.storage.tables import LABEL_EVENTS, LABEL_RELEASES
+from medcalc_assets.storage.chain import CONTENT, chained, head
+from medcalc_assets.storage.tables import LABEL_EVENTS, LABEL_RELEASES, LLM_CALLS, RAW_MEDCALC
 from medcalc_assets.storage.warehouse import Warehouse
 from medcalc_assets_tests.cli import document, medcalc
 from medcalc_assets_tests.gemini_server import KEY, GeminiServer
@@ -171,7 +173,7 @@ def a_changed_file_of_answers(home: Path) -> list[str]:
     answer |= {"value": "4711", "cannot_be_computed": False}
     path.write_text(json.dumps(record))
     uid, name = answer["uid"], f"answers/{path.name}"
-    which = f"Dr Lee, {dt_of(record)}, compared with physician_labels"
+    which = f"Dr Lee, {record['ingested_at'].replace('T', ' ')}, compared with physician_labels"
     return [
         f"{name}: uid {uid}, physician_kind was na, is number: {which}",
         f"{name}: uid {uid}, physician_number was null, is 4711.0: {which}",
@@ -180,15 +182,14 @@ def a_changed_file_of_answers(home: Path) -> list[str]:
     ]
 
 
-def dt_of(record: dict[str, Any]) -> str:
-    return str(record["ingested_at"]).replace("T", " ")
-
-
 def a_changed_answer_in_the_ledger(home: Path) -> list[str]:
     """The answer only: tokens, times and ids of the reply stay."""
     with closing(sqlite3.connect(home / "ledger.sqlite")) as ledger, ledger:
-        id, body, vote, uid = ledger.execute("SELECT id, body, vote, uid FROM attempts ORDER BY id LIMIT 1").fetchone()
-        ledger.execute("UPDATE attempts SET body = ? WHERE id = ?", (other := body.replace("answer", "Answer"), id))
+        relabels = "SELECT id, body, vote, uid FROM attempts WHERE body LIKE '%42%' ORDER BY id LIMIT 1"
+        id, body, vote, uid = ledger.execute(relabels).fetchone()
+        other = body.replace('\\"42\\"', '\\"43\\"')
+        ledger.execute("UPDATE attempts SET body = ? WHERE id = ?", (other, id))
+    assert body != other
     was, now = (hashlib.sha256(text.encode()).hexdigest() for text in (body, other))
     row = f"{vote[:16]}, 1, compared with llm_calls"
     with closing(sqlite3.connect(home / "ledger.sqlite")) as ledger:
@@ -233,3 +234,149 @@ def test_what_was_changed_is_found_and_named(home: Path, tampering: Callable[[Pa
     code, said = verified(home)
     assert said == expected
     assert code == 3
+
+
+def test_diff_refuses_a_release_whose_labels_are_not_those_that_were_released(home):
+    assert "labels differ between v1.0 and 1.1.0" in medcalc("diff", "v1.0", "1.1.0", "--home", str(home)).output
+    was, *_, folder = forged(home)
+    refused = medcalc("diff", "v1.0", "1.1.0", "--home", str(home))
+    assert (refused.exit_code, refused.output) == (
+        1,
+        f"ReleaseError {folder} is not as it was released: {MANIFEST} has another sha256 than in label_releases; uid 1 "
+        f"'{ANSWER}' was {was}, is 4711. Get the release again; `medcalc verify` tells all.\n",
+    )
+
+
+def test_the_history_knows_what_was_released_when_the_row_was_forged_to_fit_as_well(home):
+    was, before, after, folder = forged(home)
+    manifest = (home / FOLDER / MANIFEST).read_text()
+    change(home, "UPDATE label_releases SET manifest_sha256 = ?, manifest = ?", after, manifest)
+    assert verified(home) == (
+        3,
+        [
+            f"label_releases: manifest was {before}, is {after}: the row of 1.1.0, as sha256",
+            f"label_releases: manifest_sha256 was {before}, is {after}: the row of 1.1.0",
+            f"{FOLDER}/{STEM}.parquet: uid 1, {ANSWER} was {was}, is 4711: not what label_events says was released",
+        ],
+    )
+    assert f"{folder} is not as it was released: uid 1 '{ANSWER}' was {was}, is 4711." in (
+        medcalc("diff", "v1.0", "1.1.0", "--home", str(home)).output
+    )
+
+
+def test_a_release_of_unknown_origin_is_told_and_not_compared(home):
+    change(home, "DELETE FROM label_releases")
+    change(home, "DELETE FROM label_events WHERE event = 'released'")
+    assert verified(home) == (3, ["label_releases: no row is of 1.1.0: it was not released from here to the end"])
+    refused = medcalc("diff", "v1.0", "1.1.0", "--home", str(home))
+    assert refused.exit_code == 1
+    assert "is in no row of label_releases: it was not released from here, or not to the end." in refused.output
+
+
+def test_a_whole_chain_that_was_forged_is_found_by_what_was_released(home):
+    """Every hash is computed anew, so that the chain holds: the release still has the history as it was."""
+    events = Warehouse(home).read(LABEL_EVENTS)
+    was = event(home, "derivation_audited")["value"]
+    other = events.with_columns(
+        value=pl.when((pl.col("uid") == 1) & (pl.col("event") == "derivation_audited"))
+        .then(pl.lit("4711"))
+        .otherwise("value")
+    )
+    change(home, "DELETE FROM label_events")
+    Warehouse(home).write(LABEL_EVENTS, [chained(other.select(CONTENT).sort("uid"), {})], KEYS)
+    code, said = verified(home)
+    assert code == 3
+    assert (
+        f"label_events: uid 1, value was {was}, is 4711: derivation_audited, the published rule, 0, compared "
+        f"with {FOLDER}/{STEM}_history.parquet"
+    ) in said
+
+
+def test_answers_that_came_since_the_last_run_differ_from_nothing(home):
+    packets = Packets(home)
+    folder = packets.issue(Warehouse(home), "Dr Roe", 2)
+    filled_in(path := folder / f"{folder.name}.xlsx")
+    types = dict(Warehouse(home).read(RAW_MEDCALC, columns=["uid", "output_type"]).iter_rows())
+    assert packets.ingest(path, types) == 2
+    assert verified(home) == (0, [])
+
+
+def test_a_file_of_answers_that_is_gone_and_one_that_is_no_longer_what_came_back_are_told(home):
+    record, received = (next((home / "answers").glob(f"*.{ending}")) for ending in ("json", "received"))
+    received.write_bytes(received.read_bytes() + b" ")
+    assert verified(home) == (
+        3,
+        [f"answers/{record.name}: the file that came back, {record.stem}.*.received, is not there as it came"],
+    )
+    about = json.loads(record.read_text())
+    record.unlink()
+    at = about["ingested_at"]
+    assert verified(home) == (
+        3,
+        [
+            f"answers: uid {uid}, no file has the answer of Dr Lee of {at}"
+            for uid in sorted(each["uid"] for each in about["answers"])
+        ],
+    )
+
+
+def test_a_ledger_that_is_gone_is_missed_and_not_made_anew(home):
+    (home / "ledger.sqlite").unlink()
+    calls = Warehouse(home).read(LLM_CALLS).height
+    assert verified(home) == (3, [f"ledger: it is gone, and llm_calls has {calls} calls of it"])
+    assert not (home / "ledger.sqlite").exists()
+
+
+def test_a_call_that_was_taken_out_of_the_ledger_is_missed(home):
+    with closing(sqlite3.connect(home / "ledger.sqlite")) as ledger, ledger:
+        id, vote, uid = ledger.execute("SELECT max(id), vote, uid FROM attempts").fetchone()
+        ledger.execute("DELETE FROM attempts WHERE id = ?", (id,))
+    assert verified(home) == (3, [f"ledger: uid {uid}, {vote[:16]}, 1 is gone: llm_calls has it"])
+
+
+def raise_interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("moment", ["before the history is begun", "before its rows are committed"])
+def test_a_release_killed_before_the_history_knows_of_it_is_finished_by_the_same_command(
+    kept, tmp_path, monkeypatch, dagster_in_memory, moment
+):
+    home = tmp_path / "kept"
+    shutil.copytree(kept, home)
+    change(home, "DELETE FROM label_releases")  # as before the first release
+    change(home, "DELETE FROM label_events WHERE event = 'released'")
+    shutil.rmtree(home / FOLDER)
+    before = Warehouse(home).read(LABEL_EVENTS)
+    command = ("release", "--version", "1.1.0", "--home", str(home))
+    written = Warehouse.write
+    with monkeypatch.context() as patch:
+        if moment == "before the history is begun":
+            patch.setattr(cli_instance, "run_partitions", raise_interrupt)
+        else:
+            patch.setattr(
+                Warehouse,
+                "write",
+                lambda self, table, *rest: (raise_interrupt if table == LABEL_EVENTS else written)(self, table, *rest),
+            )
+        assert medcalc(*command).exit_code == 130
+    assert Warehouse(home).read(LABEL_RELEASES)["version"].to_list() == ["1.1.0"]
+    assert Warehouse(home).read(LABEL_EVENTS).equals(before)
+    untold = "the release 1.1.0 is not in the history of every label: `medcalc release --version 1.1.0` writes it down"
+    assert verified(home) == (3, [f"label_events: {untold}"])
+
+    finished = medcalc(*command)
+    assert (finished.exit_code, finished.output) == (
+        0,
+        "1.1.0 was released before; now the history of every label says so.\n",
+    )
+    events = Warehouse(home).read(LABEL_EVENTS)
+    assert events.filter(pl.col("event") != "released").equals(before)
+    row = Warehouse(home).read(LABEL_RELEASES).row(0, named=True)
+    released = events.filter(event="released", actor="1.1.0")
+    assert released.height == len(original_rows())
+    assert set(released["run_id"]) == {row["run_id"]}
+    assert set(released["happened_at"]) == {row["released_at"]}
+    assert set(released["detail"]) == {f"in release 1.1.0, manifest {row['manifest_sha256']}"}
+    assert verified(home) == (0, [])
+    assert medcalc(*command).exit_code == 3  # never overwritten
