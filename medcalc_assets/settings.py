@@ -5,6 +5,7 @@ come the options' help, `docs/settings.md` (`python -m medcalc_assets.settings` 
 Dagster is imported.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,8 +19,11 @@ from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels import simulated
 
 NO_AUDITOR = "none"
-OPTIONS = ("home", "source", "authors", "auditor", "tools", "voting", "mode", "max_usd")
+OPTIONS = ("home", "source", "strict", "authors", "auditor", "change", "tools", "voting", "mode", "max_usd")
 """The settings that change from run to run: the command line has an option for each."""
+MEMORY = "settings.json"
+REMEMBERED = ("source", "authors", "auditor")
+"""What labels are made with. The home remembers it, in MEMORY, so that to forget a setting does not change every label."""
 
 
 class SettingsError(MedcalcError):
@@ -57,11 +61,16 @@ class ProjectSettings(Checked):
     source: str = simulated.DEMO
     """The benchmark: `demo`, `hf` (the test split of MedCalc-Bench v1.0), `hf:train`, or a .csv or .parquet file of its
     layout."""
+    strict: bool = False
+    """Refuse a source that has a row which cannot be read, instead of setting the row aside in the table `quarantine`."""
     authors: str = ""
     """Folder with the authors' `y_new_and_sampled_MD_evals.xlsx`."""
     auditor: str = ""
     """Whose votes count: `simulated` (on the demo only), `authors`, `none`, or a model such as `gemini-2.5-pro`. Without it
     `simulated` on the demo, `authors` where their folder is set, else `none`."""
+    change: bool = False
+    """1 lets the source, the authors' folder or the auditor be others than those that the labels in the home were made with:
+    every label is made anew. Without it those of the home are used, and others are refused."""
     tools: Literal["search,code", "search", "code", "none"] = "search,code"
     """What a model may use. Mind the terms of grounding with Google Search."""
     voting: Literal["adaptive", "full"] = "adaptive"
@@ -87,10 +96,12 @@ class ProjectSettings(Checked):
 
     @classmethod
     def from_environment(cls) -> Self:
-        """What is set; an empty variable counts as unset. Raises SettingsError for the first value that cannot be."""
-        given: dict[str, Any] = {name: os.environ.get(variable(name)) for name in cls.model_fields}
+        """What is set, and else as the home remembers it; an empty variable counts as unset. Raises SettingsError for the
+        first value that cannot be."""
+        given: dict[str, Any] = {name: value for name in cls.model_fields if (value := os.environ.get(variable(name)))}
+        home = given.get("home", cls.model_fields["home"].default)
         try:
-            return cls(**{name: value for name, value in given.items() if value})
+            return cls(**(_to_go_on_with(remembered(Path(home)), given) | given))
         except SettingsError as error:  # the UI shows where an error comes from: not from within pydantic
             raise error.with_traceback(None) from None
 
@@ -116,8 +127,45 @@ class ProjectSettings(Checked):
         return "authors" if self.authors else NO_AUDITOR
 
     @property
+    def labels_made_with(self) -> dict[str, str]:
+        """The settings of REMEMBERED, so that they mean the same in another working directory."""
+        return {
+            "source": _place(self.source) if Path(self.source).suffix else self.source,
+            "authors": _place(self.authors) if self.authors else "",
+            "auditor": self.auditor_that_counts,
+        }
+
+    def require_unchanged(self) -> None:
+        """Raise SettingsError if the labels in the home were made with others, and no change is asked for."""
+        if self.change:
+            return
+        now = self.labels_made_with
+        for name, was in remembered(Path(self.home)).items():
+            if was not in ("", NO_AUDITOR, now[name]):
+                raise SettingsError(
+                    f"{self.called(name)} is {now[name]!r}, and the labels in {self.home} were made with {was!r}: leave it "
+                    f"out to go on with that, or give {option('change')} ({variable('change')}=1) to make every label anew."
+                )
+
+    def remember(self) -> None:
+        """Let the home remember what its labels are made with. Raises SettingsError as `require_unchanged`."""
+        from medcalc_assets.storage.files import write_durably
+
+        self.require_unchanged()
+        write_durably(Path(self.home) / MEMORY, f"{json.dumps(self.labels_made_with, indent=1)}\n".encode())
+
+    @property
     def ledger_url(self) -> str:
-        return self.ledger or f"sqlite:///{Path(self.home) / 'ledger.sqlite'}"
+        return self.ledger or f"sqlite:///{self._ledger_file}"
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether there is a ledger."""
+        return bool(self.ledger) or self._ledger_file.exists()
+
+    @property
+    def _ledger_file(self) -> Path:
+        return Path(self.home) / "ledger.sqlite"
 
     def require(self, name: str) -> None:
         """Raise SettingsError or another MedcalcError if what this setting names is not there, or is something else."""
@@ -172,9 +220,39 @@ class ProjectSettings(Checked):
     def _earlier_auditors(self) -> Iterator[str]:
         from medcalc_assets.auditors.ledger import Ledger
 
-        if self.ledger or (Path(self.home) / "ledger.sqlite").exists():
+        if self.has_calls:
             ledger = Ledger(self.ledger_url)
             yield from (setup.auditor for task in ("audit", "relabel") for setup in ledger.setups(task))
+
+
+def remembered(home: Path) -> dict[str, str]:
+    """What the labels in this home were made with, by setting; nothing where there are none. Raises SettingsError."""
+    try:
+        found = json.loads((home / MEMORY).read_text(encoding="utf-8"))
+        if sorted(found) == sorted(REMEMBERED) and all(isinstance(value, str) for value in found.values()):
+            return {name: found[name] for name in REMEMBERED}
+        why = f"it does not hold {', '.join(REMEMBERED)}"
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (ValueError, TypeError, AttributeError) as error:
+        why = str(error)
+    raise SettingsError(
+        f"{home / MEMORY}, in which the home remembers its settings, cannot be read: {why}. Delete it, and give "
+        f"{', '.join(map(option, REMEMBERED))} again as they were."
+    )
+
+
+def _to_go_on_with(known: dict[str, str], given: dict[str, Any]) -> dict[str, str]:
+    """Of what a home remembers, what holds beside what is given: `none` not beside authors, `simulated` on the demo only."""
+    is_demo = given.get("source", known.get("source")) == simulated.DEMO
+    auditor = known.get("auditor")
+    if (auditor == NO_AUDITOR and "authors" in given) or (auditor == simulated.NAME and not is_demo):
+        known = known | {"auditor": ""}
+    return {name: value for name, value in known.items() if value}
+
+
+def _place(path: str) -> str:
+    return str(Path(path).resolve())
 
 
 def require_auditor(name: str, called: str, source: str = simulated.DEMO) -> None:
@@ -239,6 +317,8 @@ def meaning(field: FieldInfo) -> str:
 def choices(field: FieldInfo) -> str:
     """What the value of a field may be."""
     kinds = get_args(field.annotation) or (field.annotation,)
+    if bool in kinds:
+        return "`true` or `false`"
     if float in kinds:
         return "a number above 0"
     if int in kinds:

@@ -18,6 +18,8 @@ from medcalc_assets.calculators import KEYS
 from medcalc_assets.cli import instance as cli_instance
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.settings import Settings
+from medcalc_assets.release.build import confirmation
+from medcalc_assets.release.versions import Version
 from medcalc_assets.storage.tables import TABLES
 from medcalc_assets_tests.gemini_server import KEY, GeminiServer
 
@@ -61,10 +63,14 @@ def start_chain(tmp_path_factory):
     """A chain in a folder of its own, for a source and, where there are any, authors' files."""
 
     def start(
-        source: str = "demo", authors: str = "", auditor: str = "", instance: dg.DagsterInstance | None = None
+        source: str = "demo",
+        authors: str = "",
+        auditor: str = "",
+        instance: dg.DagsterInstance | None = None,
+        strict: bool = False,
     ) -> Chain:
         home = str(tmp_path_factory.mktemp("chain") / "home")
-        settings = Settings(home=home, source=source, authors=authors, auditor=auditor)
+        settings = Settings(home=home, source=source, authors=authors, auditor=auditor, strict=strict)
         return Chain(settings, instance or dg.DagsterInstance.ephemeral())
 
     return start
@@ -110,9 +116,14 @@ def own_demo(demo_again) -> Chain:
 
 @pytest.fixture(scope="module")
 def release():
-    def run(chain, version: str | None) -> dg.ExecuteInProcessResult:
+    def run(chain, version: str | None, because: str | None = None) -> dg.ExecuteInProcessResult:
         job = assemble(chain.settings).resolve_job_def("release")
-        config = {"ops": {"freeze": {"config": {"version": version}}}}
+        asked_for = {"version": version, "because": because}
+        if version:
+            asked_for["confirm"] = confirmation(
+                chain.settings.warehouse, chain.settings.releases, Version.parse(version), because
+            )
+        config = {"ops": {"freeze": {"config": asked_for}}}
         return job.execute_in_process(run_config=config, instance=chain.instance, raise_on_error=False)
 
     return run

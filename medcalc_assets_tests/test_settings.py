@@ -71,8 +71,8 @@ def refused(monkeypatch, tmp_path):
         ("run --source notes.txt", "(--source) is 'notes.txt': give demo, hf, hf:train, or a .csv or .parquet file."),
         ("run --source folder.csv", "folder.csv is no file"),
         ("run --source no_columns.csv", "no_columns.csv (MEDCALC_SOURCE, --source): column 'Row Number'"),
-        ("run --source no.parquet", "no.parquet is no .parquet file that can be read"),
-        ("run --source latin.csv", "latin.csv is no .csv file that can be read"),
+        ("run --source no.parquet", "no.parquet is no Parquet file that can be read"),
+        ("run --source latin.csv", "latin.csv is not in UTF-8 (byte 0xe4 in line 1)"),
         ("run --authors nowhere", f"nowhere/{FILE} does not exist. MEDCALC_AUTHORS (--authors) names the folder"),
         ("run --authors authors", f"authors/{FILE} is no spreadsheet. MEDCALC_AUTHORS (--authors) names the folder"),
         ("summary --home notes.txt", "MEDCALC_HOME (--home) is 'notes.txt': notes.txt is no folder."),
@@ -159,6 +159,91 @@ def test_a_benchmark_that_is_one_passes_whatever_its_format(tmp_path):
     rows.rename({"Row Number": "Unique ID"}).write_parquet(tmp_path / "v1.PARQUET")
     for source in ("demo", "hf", "hf:train", str(tmp_path / "v1.csv"), str(tmp_path / "v1.PARQUET")):
         ProjectSettings(source=source).require("source")
+
+
+@pytest.fixture
+def labels_made_with(tmp_path, monkeypatch):
+    """A home that remembers these settings, which are given from the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+    def made(**settings: str) -> None:
+        for name, value in settings.items():
+            monkeypatch.setenv(variable(name), value)
+        ProjectSettings.from_environment().remember()
+        for name in settings:
+            monkeypatch.delenv(variable(name))
+
+    return made
+
+
+def test_the_home_goes_on_with_what_its_labels_were_made_with(labels_made_with, monkeypatch, tmp_path):
+    labels_made_with(source="v1.csv", authors="authors")
+    monkeypatch.chdir("/")
+    found = ProjectSettings.from_environment()
+    assert (found.source, found.authors) == (str(tmp_path / "v1.csv"), str(tmp_path / "authors"))
+    assert found.auditor == "authors"
+    found.require_unchanged()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MEDCALC_SOURCE", "./v1.csv")
+    ProjectSettings.from_environment().require_unchanged()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"source": "v2.csv"}, r"^MEDCALC_SOURCE \(--source\) is '.*/v2\.csv', and the labels in .* made with '.*/v1\.csv'"),
+        ({"authors": "others"}, r"^MEDCALC_AUTHORS \(--authors\) is '.*/others', and .* were made with '.*/authors'"),
+        ({"auditor": "none"}, r"^MEDCALC_AUDITOR \(--auditor\) is 'none', .* made with 'authors': .* give --change"),
+        ({"auditor": "gemini-2.5-pro"}, r"is 'gemini-2.5-pro', and .* made with 'authors'"),
+    ],
+)
+def test_others_are_refused_until_a_change_is_asked_for(labels_made_with, monkeypatch, given, told):
+    labels_made_with(source="v1.csv", authors="authors")
+    for name, value in given.items():
+        monkeypatch.setenv(variable(name), value)
+    settings = ProjectSettings.from_environment()
+    for refused in (settings.require_unchanged, settings.remember):
+        with pytest.raises(SettingsError, match=told):
+            refused()
+    monkeypatch.setenv("MEDCALC_CHANGE", "1")
+    ProjectSettings.from_environment().remember()
+    monkeypatch.delenv("MEDCALC_CHANGE")
+    for name in given:
+        monkeypatch.delenv(variable(name))
+    found = ProjectSettings.from_environment()
+    assert all(Path(getattr(found, name)).name == value for name, value in given.items())
+    assert Path(found.authors).name in ("authors", "others"), "what is not changed stays"
+
+
+def test_who_adds_authors_or_an_auditor_where_there_was_none_loses_no_label(labels_made_with, monkeypatch):
+    labels_made_with(source="v1.csv")
+    assert ProjectSettings.from_environment().auditor == "none"
+    labels_made_with(authors="authors")
+    assert ProjectSettings.from_environment().auditor == "authors", "as it is without a memory"
+    monkeypatch.setenv("MEDCALC_HOME", "other")
+    labels_made_with(source="v1.csv", authors="authors", auditor="none")
+    assert ProjectSettings.from_environment().auditor_that_counts == "none"
+    labels_made_with(auditor="gemini-2.5-pro")
+    assert ProjectSettings.from_environment().auditor == "gemini-2.5-pro"
+
+
+def test_the_simulated_auditor_does_not_follow_to_another_source(labels_made_with, monkeypatch):
+    labels_made_with(source="demo")
+    assert ProjectSettings.from_environment().auditor == "simulated"
+    monkeypatch.setenv("MEDCALC_SOURCE", "v1.csv")
+    with pytest.raises(SettingsError, match="MEDCALC_SOURCE"):
+        ProjectSettings.from_environment().require_unchanged()
+    monkeypatch.setenv("MEDCALC_CHANGE", "1")
+    assert ProjectSettings.from_environment().auditor_that_counts == "none"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "null", '{"source": "demo"}', '{"source": 1, "authors": "", "auditor": ""}'])
+def test_a_memory_that_cannot_be_read_is_named(refused, tmp_path, content):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "settings.json").write_text(content)
+    line = refused("run")
+    assert "home/settings.json, in which the home remembers its settings, cannot be read: " in line
+    assert line.endswith("Delete it, and give --source, --authors, --auditor again as they were.")
 
 
 def test_definitions_say_first_which_setting_cannot_be():

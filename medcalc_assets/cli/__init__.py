@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from functools import wraps
@@ -14,11 +14,30 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 import click
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
 
 from medcalc_assets.errors import MedcalcError
 
-console = Console()
+
+class Terminal(Console):
+    """A console on which the text of others does nothing: a sign that would act on a terminal or reorder a line is a �."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(inert(text), **options)  # before its width is measured
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for each in super().render(renderable, options):
+            yield each if each.control or each.text.isprintable() else Segment(inert(each.text), each.style)
+
+
+def inert(text: str, instead: Callable[[str], str] = lambda _: "�", permitted: str = "\n\u00a0\u2009\u202f") -> str:
+    """The text with `instead` in the place of every sign that cannot be printed, but for line ends and narrow spaces."""
+    return "".join(sign if sign.isprintable() or sign in permitted else instead(sign) for sign in text)
+
+
+console = Terminal()
 FAILED, CHECK_FAILED, INTERRUPTED = 1, 3, 130
 COMMANDS = {
     "run": ("run", "Run the chain, from the benchmark to maintained labels."),
@@ -33,13 +52,18 @@ COMMANDS = {
     "export": ("release", "Write a working copy of the next release."),
     "release": ("release", "Freeze the maintained labels into a version to cite."),
     "diff": ("release", "Show every label that differs between two releases."),
+    "verify": ("release", "Check that history, releases, answers and ledger are as they were written."),
     "packet": ("packets", "Write a blind packet of cases for a physician."),
     "ingest": ("packets", "Take over the answers of a packet that came back."),
     "ui": ("ui", "Serve the Dagster UI on this machine, behind a guard."),
 }
 """Of every command: the module that has it, and the first sentence of its help."""
+UMASK = f"{__name__}.umask"
 REMEDIES = {
     errno.ENOSPC: "Free disk space and run again",
+    errno.EFBIG: "Free disk space and run again",
+    errno.EDQUOT: "Free disk space and run again",
+    errno.ENAMETOOLONG: "Give a shorter name",
     errno.EACCES: "Name a place that you may write to, or change its permissions",
     errno.EPERM: "Name a place that you may write to, or change its permissions",
     errno.EROFS: "Name a place that can be written to",
@@ -56,22 +80,26 @@ def setting(name: str) -> Callable[[Any], Any]:
     def with_option(command: Callable[..., None]) -> Callable[..., None]:
         from medcalc_assets.settings import ProjectSettings, meaning, option, variable
 
-        def put(_context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
-            if value is not None:
-                os.environ[variable(name)] = value
+        field = ProjectSettings.model_fields[name]
+
+        def put(_context: click.Context, _parameter: click.Parameter, value: str | bool | None) -> None:
+            if value not in (None, False):
+                os.environ[variable(name)] = str(value)
 
         @wraps(command)
         def checked(**arguments: Any) -> None:
             ProjectSettings.from_environment().require(name)
             command(**arguments)
 
-        told = f"{meaning(ProjectSettings.model_fields[name])} [{variable(name)}]".replace("`", "")
-        return click.option(option(name), expose_value=False, callback=put, help=told)(checked)
+        told = f"{meaning(field)} [{variable(name)}]".replace("`", "")
+        is_flag = field.annotation is bool
+        return click.option(option(name), expose_value=False, callback=put, help=told, is_flag=is_flag)(checked)
 
     return with_option
 
 
-home, source, authors, auditor = setting("home"), setting("source"), setting("authors"), setting("auditor")
+home, source, strict = setting("home"), setting("source"), setting("strict")
+authors, auditor, change = setting("authors"), setting("auditor"), setting("change")
 tools, voting, mode, max_usd = setting("tools"), setting("voting"), setting("mode"), setting("max_usd")
 as_json = click.option("--json", "as_json", is_flag=True, help="Write one JSON document instead; its keys: docs/json.md.")
 
@@ -103,7 +131,8 @@ def print_json(document: object) -> None:
     def plain(value: Any) -> Any:
         return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value.isoformat()
 
-    click.echo(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False, default=plain))
+    told = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False, default=plain)
+    click.echo(inert(told, lambda sign: json.dumps(sign)[1:-1]))
 
 
 class Commands(click.Group):
@@ -120,9 +149,12 @@ class Commands(click.Group):
         if command:
             found = vars(import_module(f"{__name__}.{COMMANDS[command.name or ''][0]}")).values()
             command = next(each for each in found if isinstance(each, click.Command) and each.name == command.name)
+            if command.name == "export" and UMASK in ctx.meta:  # its files are for others
+                os.umask(ctx.meta[UMASK])
         return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
+        ctx.meta[UMASK] = os.umask(0o077)  # notes, answers and votes are nobody else's to read
         try:
             with _logged():
                 return super().invoke(ctx)
@@ -139,11 +171,13 @@ class Commands(click.Group):
             number = error.errno or (int(of_polars[1]) if of_polars else 0)
             remedy = REMEDIES.get(number, "Put that right, and run again")
             _fail(error, type(error).__name__, f"{place}{error.strerror or error}. {remedy}.")
+        finally:
+            os.umask(ctx.meta[UMASK])
 
 
 def _fail(error: BaseException, head: str, said: str, code: int = FAILED) -> NoReturn:
-    line = "".join(sign if sign.isprintable() else " " for sign in said)
-    click.echo(f"{click.style(head, fg='red', bold=True)} {line}", err=True)
+    line = f"{click.style(head, fg='red', bold=True)} {inert(said, lambda _: ' ', permitted='')}"
+    click.echo(line, err=True)
     # Dagster holds the error until Python ends: a connection in its frames would have DuckDB complain of leaks.
     chained = [error]
     for each in chained:
@@ -156,7 +190,7 @@ def _fail(error: BaseException, head: str, said: str, code: int = FAILED) -> NoR
 def _logged() -> Iterator[None]:
     """What the project logs, of calls and of waiting, goes to stderr: above a progress bar, beside a JSON document."""
     handler = logging.Handler()
-    handler.emit = lambda record: click.echo(record.getMessage(), err=True)  # type: ignore[method-assign]
+    handler.emit = lambda record: click.echo(inert(record.getMessage()), err=True)  # type: ignore[method-assign]
     ours = logging.getLogger("medcalc_assets")
     ours.addHandler(handler)
     ours.setLevel(logging.INFO)

@@ -13,11 +13,13 @@ from medcalc_assets.cli import (
     CalculatorName,
     auditor,
     authors,
+    change,
     console,
     home,
     max_usd,
     mode,
     source,
+    strict,
     tools,
     voting,
 )
@@ -29,8 +31,10 @@ if TYPE_CHECKING:
 @click.command()
 @home
 @source
+@strict
 @authors
 @auditor
+@change
 @tools
 @voting
 @mode
@@ -46,7 +50,8 @@ if TYPE_CHECKING:
 def run(chosen: tuple[Any, ...]) -> None:
     """Run the chain, from the benchmark to maintained labels.
 
-    What is missing or stale is made; votes that the ledger has are not asked for again.
+    What is missing or stale is made; votes that the ledger has are not asked for again. Source, authors and auditor are
+    those of the home's labels, where there are any.
 
     \b
     Examples:
@@ -56,7 +61,9 @@ def run(chosen: tuple[Any, ...]) -> None:
     """
     from medcalc_assets.settings import ProjectSettings
 
-    ProjectSettings.from_environment().require_votes()
+    asked_for = ProjectSettings.from_environment()
+    asked_for.require_unchanged()
+    asked_for.require_votes()
     import dagster as dg
 
     from medcalc_assets.calculators import KEYS

@@ -66,6 +66,7 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
 
     from medcalc_assets.labels.attribution import CAUSES
     from medcalc_assets.labels.decision import REASONS
+    from medcalc_assets.release.build import in_quarantine
     from medcalc_assets.statistics.agreement import compare_with_physicians
     from medcalc_assets.statistics.summary import NEEDED, summarise, totals
     from medcalc_assets.storage import tables
@@ -93,6 +94,7 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
         "sources": raw["source"].unique().sort().to_list(),
         "auditor": auditor,
         "instances": total["instances"],
+        "quarantined": in_quarantine(warehouse).height,
         "calculators": by_calculator.height,
         "output_types": _counts(raw["output_type"]),
         "note_types": _counts(raw["note_type"]),
@@ -226,19 +228,29 @@ def _show_finding(found: dict[str, Any]) -> None:
         )
     if confident:
         console.print(
-            f"[bold]{errors['labels']:,} likely errors[/] in {errors['calculators']} calculators: "
+            f"[bold]{_counted(errors['labels'], 'likely error')}[/] in {_counted(errors['calculators'], 'calculator')}: "
             f"{share(errors['labels'], everything)} of all {everything:,}, "
             f"{share(errors['labels'], confident)} of the {confident:,} with a high-confidence relabel."
         )
+    if set_aside := found["quarantined"]:
+        console.print(
+            f"[bold yellow]In quarantine: {set_aside:,}[/] of the source's rows, which cannot be read and are in no figure. "
+            "The table medcalc.quarantine says why, and `medcalc run --strict` refuses them."
+        )
     contradicted = found["derivation"]["contradicted"]
     console.print(
-        f"[bold]{contradicted:,} labels[/] are contradicted by their own entities: {share(contradicted, everything)}."
+        f"[bold]{_counted(contradicted, 'label')}[/] contradicted by the instance's own entities: "
+        f"{share(contradicted, everything)}."
     )
     console.print(
-        f"[bold]{maintained['changed']:,} labels[/] differ from the original one; of the maintained labels "
+        f"[bold]{_counted(maintained['changed'], 'label')}[/] changed; of the maintained labels "
         f"{maintained['not_computable']:,} are N/A, {maintained['ambiguous']:,} ambiguous, {maintained['unresolved']:,} "
         "unresolved."
     )
+
+
+def _counted(count: int, of: str) -> str:
+    return f"{count:,} {of}{'' if count == 1 else 's'}"
 
 
 def _listed(counts: dict[str, int]) -> str:

@@ -24,7 +24,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
-from medcalc_assets.cli import auditor, authors, console, home, source
+from medcalc_assets.cli import auditor, authors, change, console, home, source
 from medcalc_assets.cli.instance import instance_of_dagster
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.settings import ProjectSettings
@@ -90,6 +90,7 @@ def refusal(request: HTTPConnection) -> str | None:
 @source
 @authors
 @auditor
+@change
 @click.option("--port", type=int, default=3000, show_default=True, help="Port on 127.0.0.1.")
 def ui(port: int) -> None:
     """Serve the Dagster UI on this machine, behind a guard.
@@ -100,7 +101,7 @@ def ui(port: int) -> None:
     Example:
       medcalc ui --source hf
     """
-    ProjectSettings.from_environment()
+    ProjectSettings.from_environment().require_unchanged()
     for each in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, lambda number, _frame: sys.exit(128 + number))
     try:

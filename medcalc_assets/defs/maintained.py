@@ -35,6 +35,7 @@ def maintained_labels(
     physician_consensus: pl.DataFrame,
     settings: Settings,
 ) -> pl.DataFrame:
+    settings.remember()
     auditor = settings.auditor_that_counts
     scores = disagreement_scores.filter(auditor=auditor)
     labels = maintain(derivation_audit, scores, physician_consensus, auditor).select(MAINTAINED_LABELS.names)

@@ -14,11 +14,11 @@ from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import facts_of, tags_of_runs
 from medcalc_assets.release.build import build
 from medcalc_assets.release.gates import GATES, Candidate
-from medcalc_assets.release.releases import MANIFEST, sha256
+from medcalc_assets.release.releases import MANIFEST, ReleaseError, code_of, sha256
 from medcalc_assets.release.versions import ORIGINAL, Version
 from medcalc_assets.storage.tables import LABEL_RELEASES, MAINTAINED_LABELS
 
-MADE_FROM = ("raw_medcalc", "audit_votes", "maintained_labels")
+MADE_FROM = ("raw_medcalc", "audit_votes", "maintained_labels", "label_events")
 RELEASE = dg.AssetSelection.assets("release_candidate", "label_releases")
 
 
@@ -29,6 +29,14 @@ class WhichVersion(dg.Config):
         None,
         description="Three numbers above 1.0.0, such as 1.1.0; the gates say if it is too low. Without it nothing is "
         "released: there is a candidate of the lowest version that could be, for you to look at.",
+    )
+    because: str | None = Field(
+        None, description="A reason for manifest and changelog: needed where fewer labels may grade than before."
+    )
+    confirm: str | None = Field(
+        None,
+        description="The confirmation code of the candidate of this version, which the metadata of release_candidate shows. "
+        "Without it there is the candidate, and nothing is released.",
     )
 
 
@@ -58,14 +66,22 @@ def freeze(
     context: dg.AssetExecutionContext, config: WhichVersion, settings: Settings
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult | dg.Output[pl.DataFrame]]:
     """One step, so that nothing is released which the gates have not seen."""
+    with settings.releases.locked():  # until the row is written: Dagster takes one thing after the other
+        yield from _frozen(context, config, settings)
+
+
+def _frozen(
+    context: dg.AssetExecutionContext, config: WhichVersion, settings: Settings
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult | dg.Output[pl.DataFrame]]:
     releases = settings.releases
     version = Version.parse(config.version) if config.version else None
-    manifest = build(settings.warehouse, releases, version, releases.candidate)
+    manifest = build(settings.warehouse, releases, version, releases.candidate, because=config.because)
     digest = sha256(releases.candidate / MANIFEST)
     yield dg.MaterializeResult(
         asset_key="release_candidate",
         metadata={
             "version": manifest["version"],
+            "confirmation code": code_of(releases.candidate),
             "folder": dg.MetadataValue.path(str(releases.candidate)),
             "changelog": dg.MetadataValue.json(manifest["changes"]),
             "files": dg.MetadataValue.json(manifest["files"]),
@@ -85,6 +101,11 @@ def freeze(
         )
     if version and not all(open_gates):
         return
+    if version and config.confirm != code_of(releases.candidate):
+        raise ReleaseError(
+            f"Nothing was released: {config.confirm or 'nothing'!r} does not confirm the candidate of {version}. Look at it "
+            f"in {releases.candidate}, and give `confirm` the code that the metadata of release_candidate shows."
+        )
     rows: list[dict[str, Any]] = []
     if version:
         folder = releases.publish(digest)

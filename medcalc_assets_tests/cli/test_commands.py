@@ -1,17 +1,25 @@
 """What all commands have in common: help, completion, and what they say when something goes wrong."""
 
 import errno
+import json
+import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from io import StringIO
 
 import click
 import duckdb
 import pytest
 from click.testing import CliRunner
+from rich.markdown import Markdown
+from rich.markup import escape
+from rich.table import Table as Grid
 
-from medcalc_assets.cli import COMMANDS, main
+from medcalc_assets.calculators.working import escaped
+from medcalc_assets.cli import COMMANDS, Terminal, main, print_json
 from medcalc_assets.storage.tables import LABEL_EVENTS
 from medcalc_assets.storage.warehouse import Warehouse
 from medcalc_assets_tests.cli import START, medcalc, process
@@ -121,6 +129,8 @@ def test_a_mistake_is_told_on_stderr_without_a_traceback(arguments, message, tmp
             "Name a place that you may write to, or change its permissions.",
         ),
         (IsADirectoryError(errno.EISDIR, "Is a directory", "z"), "z: Is a directory. Name a file: that is a folder."),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "n"), "n: File name too long. Give a shorter name."),
+        (OSError(errno.EFBIG, "File too large", "f"), "f: File too large. Free disk space and run again."),
         (ConnectionResetError(errno.ECONNRESET, "Connection reset"), "Connection reset. Put that right, and run again."),
     ],
     ids=lambda each: type(each).__name__ if isinstance(each, OSError) else "",
@@ -151,6 +161,33 @@ def test_what_an_error_quotes_cannot_steer_the_terminal(monkeypatch):
     assert medcalc("summary").stderr == "FileNotFoundError [bold]name:  [2Jgone second line. Check the path.\n"
 
 
+HOSTILE = "[link=http://evil]x[/link] [a](http://evil)\x1b[2J\x1b]8;;http://evil\x07\x9b31m\r\u202e\u2066drowssap"
+
+
+@pytest.mark.parametrize("as_it_stands", [escape, lambda text: Markdown(escaped(text))], ids=["str", "markdown"])
+def test_the_text_of_others_does_nothing_on_a_terminal(as_it_stands):
+    """On a terminal that takes colours and links: what is ours has them, what is not is shown as it is spelt."""
+    seen = StringIO()
+    terminal = Terminal(file=seen, force_terminal=True, width=150)
+    shown = Grid("[bold]ours[/]")
+    shown.add_row(as_it_stands(HOSTILE))
+    terminal.print(shown)
+    out = seen.getvalue()
+    own = re.sub(r"\x1b\[[\d;]*m", "", out)
+    assert out != own
+    assert not set(own) & set("\x1b\x07\x9b\r\u202e\u2066")
+    assert "[link=http://evil]x[/link] [a](http://evil)" in own
+    assert "[2J" in own
+    assert "drowssap" in own
+
+
+def test_the_text_of_others_in_a_json_document_is_whole_and_does_nothing(capsys):
+    print_json({"note": HOSTILE})
+    out = capsys.readouterr().out
+    assert all(sign.isprintable() or sign == "\n" for sign in out)
+    assert json.loads(out) == {"note": HOSTILE}
+
+
 def an_absent_home(home):
     return "does not exist yet: run the chain first"
 
@@ -174,10 +211,38 @@ def a_damaged_warehouse(home):
     with (home / "warehouse.duckdb").open("r+b") as file:
         file.seek(4096 * 3)
         file.write(b"harm" * 10_000)
-    return "move it away and run the chain again"
+    return "restore a backup, or the folder itself without warehouse.duckdb and warehouse.duckdb.wal"
 
 
-@pytest.mark.parametrize("made", [an_absent_home, an_empty_warehouse, a_file_that_is_none, a_damaged_warehouse])
+def a_folder_in_its_place(home):
+    (home / "warehouse.duckdb").mkdir(parents=True)
+    return "Is a directory. Free disk space if that is what lacks. If the file is damaged, move its folder away"
+
+
+def a_warehouse_cut_short(home):
+    a_damaged_warehouse(home)
+    os.truncate(home / "warehouse.duckdb", 20_000)
+    return "If the file is damaged, move its folder away and restore a backup"
+
+
+def a_log_that_cannot_be_replayed(home):
+    an_empty_warehouse(home)
+    (home / "warehouse.duckdb.wal").mkdir()
+    return "Failure while replaying WAL file"
+
+
+HOMES = [
+    an_absent_home,
+    an_empty_warehouse,
+    a_file_that_is_none,
+    a_damaged_warehouse,
+    a_folder_in_its_place,
+    a_warehouse_cut_short,
+    a_log_that_cannot_be_replayed,
+]
+
+
+@pytest.mark.parametrize("made", HOMES)
 def test_a_home_without_usable_tables_is_told_in_one_line_by_a_process_that_ends_cleanly(made, tmp_path):
     told = made(tmp_path / "home")
     run = process("summary", MEDCALC_HOME=str(tmp_path / "home"))
@@ -224,6 +289,6 @@ def test_ctrl_c_within_a_run_of_dagster_is_the_same(tmp_path):
         time.sleep(0.05)
     run.send_signal(signal.SIGINT)
     _, err = run.communicate()
-    assert run.returncode == 130
+    assert run.returncode == 130, err
     assert err.endswith("Interrupted. What was finished is kept: the same command goes on with what is missing.\n")
     assert "Traceback" not in err

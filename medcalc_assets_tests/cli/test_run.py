@@ -1,10 +1,14 @@
 import re
 
+import polars as pl
 import pytest
 
+from medcalc_assets.benchmarks.demo import original_rows
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs.stage import tags_of_runs
 from medcalc_assets.release.releases import labels_in
+from medcalc_assets.storage.tables import RAW_MEDCALC
+from medcalc_assets.storage.warehouse import Warehouse
 from medcalc_assets_tests.cli import document, medcalc
 
 
@@ -39,6 +43,32 @@ def test_the_demo_is_simulated_without_an_auditor_too(tmp_path, dagster_in_memor
     assert medcalc("pages", **home).exit_code == 0
     for page in ("report.html", "index.html"):
         assert "DEMO: simulated votes and physicians" in (tmp_path / "home" / "report" / page).read_text()
+
+
+def test_a_forgotten_setting_changes_no_label_and_another_is_refused(tmp_path, dagster_in_memory):
+    home = {"MEDCALC_HOME": str(tmp_path / "home")}
+    pl.DataFrame(original_rows()).write_csv(tmp_path / "v1.csv")
+    warehouse = Warehouse(tmp_path / "home")
+    first = medcalc("run", "--auditor", "none", "--source", str(tmp_path / "v1.csv"), "-c", "21", **home)
+    assert first.exit_code == 0, first.output
+    made_with = {"source": str(tmp_path / "v1.csv"), "authors": "", "auditor": "none"}
+    assert document("status", **home)["remembers"] == made_with
+    assert re.search(r"remembers +source /\S+", medcalc("status", **home).output)
+
+    assert medcalc("run", "-c", "body_mass_index", **home).exit_code == 0
+    raw = warehouse.read(RAW_MEDCALC, columns=["calculator", "source"])
+    assert set(raw.unique().iter_rows()) == {("glasgow_coma_score", "v1.csv"), ("body_mass_index", "v1.csv")}
+
+    refused = medcalc("run", "--source", "demo", **home)
+    assert (refused.exit_code, refused.output) == (
+        1,
+        f"SettingsError MEDCALC_SOURCE (--source) is 'demo', and the labels in {tmp_path / 'home'} were made with "
+        f"'{tmp_path / 'v1.csv'}': leave it out to go on with that, or give --change (MEDCALC_CHANGE=1) to make every label "
+        "anew.\n",
+    )
+    assert warehouse.read(RAW_MEDCALC, columns=["calculator", "source"]).equals(raw)
+    assert medcalc("run", "--source", "demo", "--change", "-c", "21", **home).exit_code == 0
+    assert document("status", **home)["remembers"] == made_with | {"source": "demo"}
 
 
 @pytest.mark.parametrize(

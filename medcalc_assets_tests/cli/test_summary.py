@@ -1,5 +1,6 @@
 from medcalc_assets.benchmarks.demo import original_rows
 from medcalc_assets.calculators import KEYS
+from medcalc_assets.cli.summary import _counted
 from medcalc_assets_tests.cli import document, medcalc
 
 
@@ -10,8 +11,8 @@ def test_the_finding_is_the_last_that_a_summary_says(demo):
     assert simulated.startswith("SIMULATED: votes and physicians are invented")
     share = f"44.5% (Wilson 95% 39.3% to 49.9%) of all {len(original_rows())}, 48.4%"
     assert errors.startswith(f"147 likely errors in {len(KEYS)} calculators: {share}")
-    assert "labels are contradicted by their own entities: 16.7%" in contradicted
-    assert changed.startswith("189 labels differ from the original one; of the maintained labels 52 are N/A,")
+    assert "labels contradicted by the instance's own entities: 16.7%" in contradicted
+    assert changed.startswith("189 labels changed; of the maintained labels 52 are N/A,")
 
 
 def test_calculators_have_their_rows_on_request_only(demo):
@@ -42,3 +43,7 @@ def test_the_document_adds_up(demo):
     assert sum(found["maintained"]["by_reason"].values()) == found["instances"]
     assert sum(each["likely_errors"] for each in found["by_calculator"]) == 147
     assert {each["label_set"] for each in found["physicians"]} == {"original", "own entities", "simulated"}
+
+
+def test_one_is_no_plural():
+    assert [_counted(count, "label") for count in (0, 1, 1_047)] == ["0 labels", "1 label", "1,047 labels"]

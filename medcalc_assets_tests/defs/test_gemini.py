@@ -225,7 +225,7 @@ def test_a_new_model_leads_to_one_re_audit_of_all_calculators_within_its_budget(
     assert drifted["calculator"].n_unique() > 50
     assert "gemini-3.1-pro-preview" in metadata(project, "auditor_drift")["all calculators"]
 
-    change(project, auditor="gemini-3.1-pro-preview", tools="none")
+    change(project, auditor="gemini-3.1-pro-preview", tools="none", change=True)
     project.run(KEYS[:1])
     assert set(project.read("maintained_labels").filter(calculator=KEYS[0])["auditor"]) == {"gemini-3.1-pro-preview"}
 
