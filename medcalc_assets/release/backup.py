@@ -141,8 +141,8 @@ def _copy_ledger(ledger: Path, to: Path) -> None:
         found = str(error)
     if found != "ok":
         raise BackupError(
-            f"The ledger {ledger} cannot be copied: {' '.join(found.split())}. Recover it first: `sqlite3 {ledger} .recover` "
-            "prints what can be read of it. Nothing was backed up."
+            f"The ledger {ledger} cannot be copied: {' '.join(found.split())}. Recover it first: `sqlite3 {ledger} "
+            ".recover` prints what can be read of it. Nothing was backed up."
         )
 
 
