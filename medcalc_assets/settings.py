@@ -19,7 +19,7 @@ from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels import simulated
 
 NO_AUDITOR = "none"
-OPTIONS = ("home", "source", "authors", "auditor", "change", "tools", "voting", "mode", "max_usd")
+OPTIONS = ("home", "source", "strict", "authors", "auditor", "change", "tools", "voting", "mode", "max_usd")
 """The settings that change from run to run: the command line has an option for each."""
 MEMORY = "settings.json"
 REMEMBERED = ("source", "authors", "auditor")
@@ -61,6 +61,8 @@ class ProjectSettings(Checked):
     source: str = simulated.DEMO
     """The benchmark: `demo`, `hf` (the test split of MedCalc-Bench v1.0), `hf:train`, or a .csv or .parquet file of its
     layout."""
+    strict: bool = False
+    """Refuse a source that has a row which cannot be read, instead of setting the row aside in the table `quarantine`."""
     authors: str = ""
     """Folder with the authors' `y_new_and_sampled_MD_evals.xlsx`."""
     auditor: str = ""
@@ -156,7 +158,16 @@ class ProjectSettings(Checked):
 
     @property
     def ledger_url(self) -> str:
-        return self.ledger or f"sqlite:///{Path(self.home) / 'ledger.sqlite'}"
+        return self.ledger or f"sqlite:///{self._ledger_file}"
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether there is a ledger."""
+        return bool(self.ledger) or self._ledger_file.exists()
+
+    @property
+    def _ledger_file(self) -> Path:
+        return Path(self.home) / "ledger.sqlite"
 
     def require(self, name: str) -> None:
         """Raise SettingsError or another MedcalcError if what this setting names is not there, or is something else."""
@@ -211,7 +222,7 @@ class ProjectSettings(Checked):
     def _earlier_auditors(self) -> Iterator[str]:
         from medcalc_assets.auditors.ledger import Ledger
 
-        if self.ledger or (Path(self.home) / "ledger.sqlite").exists():
+        if self.has_calls:
             ledger = Ledger(self.ledger_url)
             yield from (setup.auditor for task in ("audit", "relabel") for setup in ledger.setups(task))
 
@@ -309,7 +320,7 @@ def choices(field: FieldInfo) -> str:
     """What the value of a field may be."""
     kinds = get_args(field.annotation) or (field.annotation,)
     if bool in kinds:
-        return "1 or 0"
+        return "`true` or `false`"
     if float in kinds:
         return "a number above 0"
     if int in kinds:

@@ -95,7 +95,7 @@ def rules_over(instances: list[tuple[Calculator, dict[str, object], Label]], tim
 
 
 def rules(real: Path) -> None:
-    original = pl.concat(Source(str(real / "medcalc_bench_v1_test.csv")).instances())
+    original = Source(str(real / "medcalc_bench_v1_test.csv")).read().instances
     names = ("calculator_id", "entities", *LABEL)
     real_ones = [
         (CALCULATORS[number], json.loads(entities), Label(*label))

@@ -63,10 +63,14 @@ def start_chain(tmp_path_factory):
     """A chain in a folder of its own, for a source and, where there are any, authors' files."""
 
     def start(
-        source: str = "demo", authors: str = "", auditor: str = "", instance: dg.DagsterInstance | None = None
+        source: str = "demo",
+        authors: str = "",
+        auditor: str = "",
+        instance: dg.DagsterInstance | None = None,
+        strict: bool = False,
     ) -> Chain:
         home = str(tmp_path_factory.mktemp("chain") / "home")
-        settings = Settings(home=home, source=source, authors=authors, auditor=auditor)
+        settings = Settings(home=home, source=source, authors=authors, auditor=auditor, strict=strict)
         return Chain(settings, instance or dg.DagsterInstance.ephemeral())
 
     return start

@@ -48,7 +48,7 @@ PROCESSES.set_forkserver_preload([__name__])
 @pytest.fixture
 def authors(real_data) -> dict[tuple[str, str], tuple[str | None, bool]]:
     """By note and question: the authors' relabel (None if deferred), and whether Phase 1 is to flag the label."""
-    instances = pl.concat(Source(str(real_data / "medcalc_bench_v1_test.csv")).instances())
+    instances = Source(str(real_data / "medcalc_bench_v1_test.csv")).read().instances
     relabels = AuthorsFiles(real_data / "published").relabels(instances, KEYS)
     rows = instances.join(relabels, on="uid").select("note", "question", as_text("relabel")).iter_rows()
     return {(note, question): (relabel, len(note) % 4 == 0) for note, question, relabel in rows}
@@ -120,7 +120,7 @@ def by_request(authors):
 def test_a_fault_in_ten_requests_changes_no_vote(gemini, real_data, by_request, tmp_path):
     """Every fault alone, and all of them at 2% each, in both phases, on one instance of every sixth calculator."""
     gemini.answer = by_request
-    instances = sample(pl.concat(Source(str(real_data / "medcalc_bench_v1_test.csv")).instances()), 1)[::6]
+    instances = sample(Source(str(real_data / "medcalc_bench_v1_test.csv")).read().instances, 1)[::6]
     derivations, questions = as_seen(Derivation, instances), as_seen(Question, instances)
     limits = replace(IMPATIENT, deadline_seconds=3.0, answers=8)
 

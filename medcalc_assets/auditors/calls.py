@@ -1,28 +1,42 @@
 """What the ledger holds of the calls on some instances, as rows of `llm_calls`; and what further votes would take."""
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
 from medcalc_assets.auditors.ledger import Ledger
 from medcalc_assets.auditors.model import ModelAuditor
 from medcalc_assets.auditors.prices import cost, known_price
-from medcalc_assets.auditors.protocol import Derivation, Question
+from medcalc_assets.auditors.protocol import Derivation, Question, as_seen, columns_of
 from medcalc_assets.auditors.registry import read
 from medcalc_assets.auditors.replies import Reply
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL, Task, instance_sha256
 from medcalc_assets.labels.voting import RUNS
+from medcalc_assets.storage.tables import LLM_CALLS
 
+SEEN = columns_of(Derivation)[1:]
+"""The columns of an instance, besides its keys, that a call may have been about."""
 ASSUMED_OUTPUT_TOKENS = 4_000
 LATELY = 200
 ENOUGH = 20
 """So many replies in the ledger replace the assumption."""
 
 
-def call_rows(ledger: Ledger, instances: Sequence[Derivation | Question]) -> Iterator[dict[str, Any]]:
-    """One row per attempt, whoever made it and whatever became of it, for instances that are still as they were then."""
+def calls_of(ledger: Ledger | None, raw: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `llm_calls`: one per attempt, whoever made it and whatever became of it, on instances that are still as they
+    were then. `raw` has their INSTANCE_KEYS and SEEN."""
+    instances: list[Derivation | Question] = [*as_seen(Derivation, raw), *as_seen(Question, raw)]
+    rows = list(_rows(ledger, instances)) if ledger else []
+    names = rows[0] if rows else ["uid"]
+    return LLM_CALLS.of_instances(raw, {name: [row[name] for row in rows] for name in names})
+
+
+def _rows(ledger: Ledger, instances: Sequence[Derivation | Question]) -> Iterator[dict[str, Any]]:
     present = {instance_sha256(instance) for instance in instances}
     nth: Counter[str] = Counter()
     for task in (AUDIT, RELABEL):
@@ -49,6 +63,7 @@ def _row(reply: Reply, nth: int) -> dict[str, Any]:
         "run": attempt.run,
         "requested_at": attempt.requested_at,
         "latency_seconds": attempt.seconds,
+        "body_sha256": None if attempt.body is None else hashlib.sha256(attempt.body.encode()).hexdigest(),
         "http_status": attempt.status,
         "fault": reply.fault,
         "finish_reason": reply.finish_reason,

@@ -16,11 +16,20 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from medcalc_assets.errors import MedcalcError
+from medcalc_assets.storage.files import LONGEST
 
 VERSION = 1
 REQUEST_ID_LENGTH = 16
 MANY = 500
 """How many keys are looked up at once: all databases take that many parameters."""
+
+UNREADABLE = ("CORRUPT", "NOTADB", "ERROR", "IOERR_READ", "IOERR_SHORT_READ", "IOERR_CORRUPTFS")
+"""What SQLite says of a file that is harmed, or is another's."""
+SAFE = "What was paid for is kept. {}, and run again: only what is missing is asked for."
+LOST = (
+    "It is damaged, or no ledger, and answers may be lost: keep the file. Restore a backup (`medcalc restore`), or what "
+    "`sqlite3 FILE .recover` still reads of it; a new ledger pays for every vote again."
+)
 
 metadata = sa.MetaData()
 VERSIONS = sa.Table("ledger_version", metadata, sa.Column("version", sa.Integer, primary_key=True))
@@ -66,7 +75,7 @@ BATCHES = sa.Table(
 
 
 class LedgerError(MedcalcError):
-    """The ledger cannot be used. The message says why and what to do; what it holds is unharmed."""
+    """The ledger cannot be used. The message says why and what to do, and whether what it holds is safe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +114,7 @@ class VoteKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One request and what came of it: an HTTP status and body, or the error that there was none."""
+    """One request and what came of it: an HTTP status and body, or the error that there was none, or too long a one."""
 
     vote: VoteKey
     run: str
@@ -115,6 +124,12 @@ class Attempt:
     status: int | None = None
     error: str | None = None
     body: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.body and len(self.body) > LONGEST // 4:  # a character takes up to four bytes
+            error = f"an answer of {len(self.body):,} characters, and {LONGEST // 4:,} is the most that is kept"
+            for name, value in (("status", None), ("error", error), ("body", None)):
+                object.__setattr__(self, name, value)
 
     def row(self) -> dict[str, Any]:
         names = ("run", "mode", "requested_at", "seconds", "status", "error", "body")
@@ -187,6 +202,13 @@ class Ledger:
         """How many calls were ever made."""
         with self._reading() as connection:
             return connection.scalar(sa.select(sa.func.count()).select_from(ATTEMPTS)) or 0
+
+    def harms(self) -> list[str]:
+        """What the database finds wrong with itself, if it is SQLite: PostgreSQL has no such check."""
+        if self.engine.dialect.name != "sqlite":
+            return []
+        with self._reading() as connection:
+            return [harm for harm in connection.scalars(sa.text("PRAGMA integrity_check")) if harm != "ok"]
 
     def attempts(self, setup: Setup) -> Iterator[Attempt]:
         """All attempts of this setup in order, streamed."""
@@ -310,10 +332,9 @@ class Ledger:
         try:
             yield
         except sa.exc.DBAPIError as error:
-            raise LedgerError(
-                f"{self._place} cannot be {done}: {error.orig}. Every answer that it holds is safe. Free disk space, or "
-                "repair the database, and run again: only what is missing is asked for."
-            ) from error
+            raise LedgerError(f"{self._place} cannot be {done}: {error.orig}. {_remedy(error.orig)}") from error
+        except ValueError as error:  # a time or a list that is none
+            raise LedgerError(f"{self._place} cannot be {done}: {error}. {LOST}") from error
 
 
 class Writer:
@@ -363,6 +384,16 @@ class Writer:
 def _of_any(row: sa.Row[Any]) -> Attempt:
     setup = Setup(row.task, row.auditor, row.prompt_sha256, row.sampling, row.tools)
     return _attempt(row, VoteKey(setup, row.instance, row.uid, row.vote_index))
+
+
+def _remedy(error: BaseException | None) -> str:
+    """What to do about what the database says. That answers are kept is never said of a file that cannot be read."""
+    code = getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_")
+    if code.startswith(UNREADABLE) or "decode" in str(error):
+        return LOST
+    if code.startswith(("CANTOPEN", "READONLY", "PERM", "AUTH")):
+        return "Let MEDCALC_LEDGER, or the home, name a file that can be read and written."
+    return SAFE.format("Free disk space" if code.startswith(("FULL", "IOERR")) else "See to the database")
 
 
 def _attempt(row: sa.Row[Any], vote: VoteKey) -> Attempt:

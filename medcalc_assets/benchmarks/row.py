@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from medcalc_assets.benchmarks.reader import SourceError, entities_json, label_in
+from medcalc_assets.benchmarks.reader import RowError, SourceError, entities_json, label_in
 from medcalc_assets.benchmarks.spec import COLUMNS, KEY_SPELLINGS
 from medcalc_assets.calculators import DerivationAudit, audit_derivation
 from medcalc_assets.calculators.calc import find
@@ -44,10 +44,13 @@ def audit(row: Mapping[str, object]) -> DerivationAudit:
             f"raw_medcalc {', '.join(COLUMNS[name] for name in NEEDED)}."
         )
     calculator, entities, label = cells.values()
-    return audit_derivation(find(str(calculator)), _mapping(entities, where), label_in(label, NEEDED[-1], where))
+    try:
+        return audit_derivation(find(str(calculator)), _mapping(entities), label_in(label, NEEDED[-1]))
+    except RowError as error:
+        raise SourceError(f"{where}: {error}") from None
 
 
-def _mapping(entities: object, where: str) -> Mapping[str, Any]:
+def _mapping(entities: object) -> Mapping[str, Any]:
     """JSON in `raw_medcalc`, a Python literal in the benchmark."""
     if isinstance(entities, Mapping):
         return entities
@@ -55,4 +58,4 @@ def _mapping(entities: object, where: str) -> Mapping[str, Any]:
         found: Any = json.loads(str(entities))
     except (ValueError, RecursionError):
         found = None
-    return found if isinstance(found, dict) else json.loads(entities_json(str(entities), where))
+    return found if isinstance(found, dict) else json.loads(entities_json(str(entities)))

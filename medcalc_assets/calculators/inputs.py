@@ -340,6 +340,8 @@ class Reading:
     missing: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     implausible: tuple[Problem, ...] = ()
+    unscored: tuple[str, ...] = ()
+    """Names of what no input can be meant by, as all of them are given."""
 
 
 class Reader:
@@ -360,13 +362,14 @@ class Reader:
         values = self._defaults.copy()
         problems: list[Problem] = []
         given: dict[str, Any] = {}
+        unknown: list[str] = []
         if not isinstance(entities, Mapping):
             return Reading({}, values, self._required, (Problem("entities", "are no mapping of names to values"),))
         for name, raw in entities.items():
             source = self._by_name.get(name) if type(name) is str else None
             source = source or self.find(str(name))
             if source is None:
-                problems.append(Problem(str(name), self.unknown(str(name))))
+                unknown.append(str(name))
             elif source.key in given:
                 problems.append(Problem(source.key, "given twice"))
             elif raw is not None:
@@ -376,6 +379,9 @@ class Reader:
                 except ValueError as error:
                     problems.append(Problem(source.key, str(error)))
         missing = tuple(key for key in self._required if key not in given)
+        all_given = len(given) == len(self.inputs)
+        unscored = tuple(name for name in unknown if all_given and not self._close(name))
+        problems += [Problem(name, self.unknown(name)) for name in unknown if name not in unscored]
         implausible: list[Problem] = []
         for key, quantity in self._quantities.items():
             if values[key] is not None:
@@ -383,7 +389,7 @@ class Reader:
                     implausible.append(Problem(key, message))
                 if quantity.si and (amount := quantity.read_in_si(given.get(key))) is not None:
                     values[quantity.in_si.key] = amount
-        return Reading(entities, values, missing, tuple(problems), tuple(implausible))
+        return Reading(entities, values, missing, tuple(problems), tuple(implausible), unscored)
 
     def original(self, reading: Reading) -> Reading:
         """The same instance with the unit conversions of v1.0; the reading itself where they make no difference."""
@@ -414,6 +420,8 @@ class Reader:
             if note:
                 group = source.name if source.key in given else source.among or source.name
                 found.setdefault(note, {})[group] = None
+        if reading.unscored:
+            found["unknown, and not scored"] = dict.fromkeys(reading.unscored)
         return tuple(f"{', '.join(names)}: {note}" for note, names in found.items())
 
     def name(self, key: str) -> str:
@@ -421,6 +429,9 @@ class Reader:
         source = self._by_name.get(key)
         return source.name if source else key
 
+    def _close(self, name: str) -> list[str]:
+        return get_close_matches(name.casefold(), self._by_name, n=1)
+
     def unknown(self, name: str) -> str:
-        close = get_close_matches(name.casefold(), self._by_name, n=1)
+        close = self._close(name)
         return "unknown key" + (f", did you mean '{self._by_name[close[0]].key}'?" if close else "")

@@ -10,7 +10,7 @@ from medcalc_assets.calculators.inputs import Quantity, category
 from medcalc_assets.calculators.measurements import ADULT_AGE, CREATININE, SEX, SODIUM, WEIGHT
 from medcalc_assets.calculators.rules import derived
 
-RACE = category("Race", "Black", "White", "Other", default="not given", absent="no race term")
+RACE = category("Race", "Black", "White", "Other", also={"asian": "Other"}, default="not given", absent="no race term")
 
 
 @derived("weight for clearance", "kg", body_mass_index.body, WEIGHT, ideal_body_weight.body, adjusted_body_weight.body)

@@ -52,13 +52,18 @@ COMMANDS = {
     "export": ("release", "Write a working copy of the next release."),
     "release": ("release", "Freeze the maintained labels into a version to cite."),
     "diff": ("release", "Show every label that differs between two releases."),
+    "verify": ("release", "Check that history, releases, answers and ledger are as they were written."),
     "packet": ("packets", "Write a blind packet of cases for a physician."),
     "ingest": ("packets", "Take over the answers of a packet that came back."),
     "ui": ("ui", "Serve the Dagster UI on this machine, behind a guard."),
 }
 """Of every command: the module that has it, and the first sentence of its help."""
+UMASK = f"{__name__}.umask"
 REMEDIES = {
     errno.ENOSPC: "Free disk space and run again",
+    errno.EFBIG: "Free disk space and run again",
+    errno.EDQUOT: "Free disk space and run again",
+    errno.ENAMETOOLONG: "Give a shorter name",
     errno.EACCES: "Name a place that you may write to, or change its permissions",
     errno.EPERM: "Name a place that you may write to, or change its permissions",
     errno.EROFS: "Name a place that can be written to",
@@ -93,8 +98,8 @@ def setting(name: str) -> Callable[[Any], Any]:
     return with_option
 
 
-home, source, authors, auditor = setting("home"), setting("source"), setting("authors"), setting("auditor")
-change = setting("change")
+home, source, strict = setting("home"), setting("source"), setting("strict")
+authors, auditor, change = setting("authors"), setting("auditor"), setting("change")
 tools, voting, mode, max_usd = setting("tools"), setting("voting"), setting("mode"), setting("max_usd")
 as_json = click.option("--json", "as_json", is_flag=True, help="Write one JSON document instead; its keys: docs/json.md.")
 
@@ -144,9 +149,12 @@ class Commands(click.Group):
         if command:
             found = vars(import_module(f"{__name__}.{COMMANDS[command.name or ''][0]}")).values()
             command = next(each for each in found if isinstance(each, click.Command) and each.name == command.name)
+            if command.name == "export" and UMASK in ctx.meta:  # its files are for others
+                os.umask(ctx.meta[UMASK])
         return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
+        ctx.meta[UMASK] = os.umask(0o077)  # notes, answers and votes are nobody else's to read
         try:
             with _logged():
                 return super().invoke(ctx)
@@ -163,6 +171,8 @@ class Commands(click.Group):
             number = error.errno or (int(of_polars[1]) if of_polars else 0)
             remedy = REMEDIES.get(number, "Put that right, and run again")
             _fail(error, type(error).__name__, f"{place}{error.strerror or error}. {remedy}.")
+        finally:
+            os.umask(ctx.meta[UMASK])
 
 
 def _fail(error: BaseException, head: str, said: str, code: int = FAILED) -> NoReturn:

@@ -30,7 +30,6 @@ def show_estimate(as_json: bool) -> None:
     from medcalc_assets.settings import ProjectSettings
 
     ProjectSettings.from_environment().require_model()
-    import polars as pl
 
     from medcalc_assets.auditors.calls import estimate
     from medcalc_assets.auditors.protocol import as_seen
@@ -39,7 +38,7 @@ def show_estimate(as_json: bool) -> None:
 
     settings = Settings.from_environment()
     model = settings.model(settings.auditor_that_counts)
-    instances = pl.concat(settings.benchmark.instances())
+    instances = settings.benchmark.read().instances
     estimates = {task.name: estimate(model, task, as_seen(task.sees, instances)) for task in (AUDIT, RELABEL)}
     if as_json:
         phases: dict[str, Any] = {name: asdict(found) for name, found in estimates.items()}

@@ -58,7 +58,7 @@ def export(folder: Path | None) -> None:
 def release(version: str, because: str | None) -> None:
     """Freeze the maintained labels into a version to cite.
 
-    Nothing is released unless every gate lets it.
+    Nothing is released unless every gate lets it. After a kill the same command finishes the release.
 
     \b
     Examples:
@@ -69,11 +69,19 @@ def release(version: str, because: str | None) -> None:
     from medcalc_assets.definitions import assemble
     from medcalc_assets.defs.settings import Settings
     from medcalc_assets.release.build import confirmation
+    from medcalc_assets.release.released import is_untold
     from medcalc_assets.release.releases import ReleaseError
     from medcalc_assets.release.versions import Version
 
     settings, wanted = Settings.from_environment(), Version.parse(version)
     definitions = assemble(settings)
+    if is_untold(settings.warehouse, version):  # released, and then killed
+        with instance_of_dagster() as instance:
+            run_partitions(definitions.resolve_job_def("history"), settings, instance)
+        console.print(
+            f"{version} was released before; now the history of every label says so.", markup=False, soft_wrap=True
+        )
+        return
     job = definitions.resolve_job_def("release")
     asked_for = {"version": version, "because": because}
     asked_for["confirm"] = confirmation(settings.warehouse, settings.releases, wanted, because)
@@ -115,17 +123,18 @@ def diff(before: str, after: str, as_json: bool) -> None:
       medcalc diff v1.0 1.1.0
       medcalc diff 1.1.0 1.2.0
     """
+    from medcalc_assets.release.released import as_released
     from medcalc_assets.release.releases import Releases
     from medcalc_assets.release.versions import LEVELS, ORIGINAL, as_original, changes
     from medcalc_assets.storage.tables import RAW_MEDCALC
     from medcalc_assets.storage.warehouse import Warehouse, home_folder
 
-    releases = Releases(home_folder() / "releases")
-    labels = releases.labels(after)
+    warehouse, releases = Warehouse(home_folder()), Releases(home_folder() / "releases")
+    labels = as_released(warehouse, releases, after)
     if before == ORIGINAL:
-        earlier = as_original(labels, Warehouse(home_folder()).read(RAW_MEDCALC))
+        earlier = as_original(labels, warehouse.read(RAW_MEDCALC))
     else:
-        earlier = releases.labels(before)
+        earlier = as_released(warehouse, releases, before)
     changed = changes(earlier, labels)
     levels = {level: changed.filter(Level=level).height for level in LEVELS}
     if as_json:
@@ -139,3 +148,42 @@ def diff(before: str, after: str, as_json: bool) -> None:
     console.print(shown)
     counts = ", ".join(f"{count:,} {level}" for level, count in levels.items())
     console.print(f"{changed.height:,} labels differ between {before} and {after}: {counts}.", soft_wrap=True)
+
+
+@click.command()
+@home
+@as_json
+def verify(as_json: bool) -> None:
+    """Check that history, releases, answers and ledger are as they were written.
+
+    Each is compared with what the others say of it. Exit code 3 where anything differs.
+
+    \b
+    Example:
+      medcalc verify
+    """
+    from medcalc_assets.auditors.ledger import Ledger
+    from medcalc_assets.physicians.packet import Packets
+    from medcalc_assets.release.releases import Releases
+    from medcalc_assets.release.verify import verify as differences_of
+    from medcalc_assets.settings import ProjectSettings
+    from medcalc_assets.storage.chain import head
+    from medcalc_assets.storage.tables import LABEL_EVENTS
+    from medcalc_assets.storage.warehouse import Warehouse, home_folder
+
+    settings, warehouse = ProjectSettings.from_environment(), Warehouse(home_folder())
+    events = warehouse.read(LABEL_EVENTS)
+    ledger = Ledger(settings.ledger_url) if settings.has_calls else None
+    differences = list(differences_of(warehouse, Releases(home_folder() / "releases"), Packets(home_folder()), ledger))
+    said = {"events": events.height, "labels": events["uid"].n_unique(), "head_sha256": head(events)}
+    if as_json:
+        print_json(said | {"differences": differences})
+    else:
+        for difference in differences:
+            console.print(str(difference), markup=False, highlight=False, soft_wrap=True)
+        found = f"{len(differences):,} differences" if differences else "all is as it was written"
+        console.print(
+            f"{events.height:,} events of {said['labels']:,} labels, head {said['head_sha256']}: {found}.", soft_wrap=True
+        )
+    if differences:
+        raise SystemExit(CHECK_FAILED)

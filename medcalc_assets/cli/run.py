@@ -19,6 +19,7 @@ from medcalc_assets.cli import (
     max_usd,
     mode,
     source,
+    strict,
     tools,
     voting,
 )
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @click.command()
 @home
 @source
+@strict
 @authors
 @auditor
 @change

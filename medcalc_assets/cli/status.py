@@ -52,7 +52,7 @@ def status(as_json: bool) -> None:
 def state_of(settings: "Settings", specs: Iterable["dg.AssetSpec"]) -> dict[str, Any]:
     """All of it, by the keys of docs/json.md."""
     from medcalc_assets.settings import remembered
-    from medcalc_assets.storage.tables import LABEL_RELEASES, MAINTAINED_LABELS, RAW_MEDCALC, RELABELS
+    from medcalc_assets.storage.tables import LABEL_RELEASES, MAINTAINED_LABELS, QUARANTINE, RAW_MEDCALC, RELABELS
 
     contents = settings.warehouse.contents()
 
@@ -67,11 +67,13 @@ def state_of(settings: "Settings", specs: Iterable["dg.AssetSpec"]) -> dict[str,
     auditors = [] if maintained is None else maintained["auditor"].unique().sort().to_list()
     # Releases are made on demand: that there is none is no fault of a run.
     made_by_runs = [spec for spec in specs if spec.key.path[-1] != LABEL_RELEASES.name]
-    stale = why_stale(made_by_runs, contents, {} if _is_as_read(settings, sources) else {RAW_MEDCALC.name: "source changed"})
+    changed = [] if _is_as_read(settings, sources) else [RAW_MEDCALC.name, QUARANTINE.name]
+    stale = why_stale(made_by_runs, contents, dict.fromkeys(changed, "source changed"))
     found: dict[str, Any] = {
         "home": settings.home,
         "remembers": remembered(Path(settings.home)) or None,
         "sources": sources,
+        "quarantined": contents[QUARANTINE.name].rows if QUARANTINE.name in contents else 0,
         "auditors": auditors,
         "relabels_of": [] if relabels is None else relabels["auditor"].unique().sort().to_list(),
         "simulated": None if maintained is None else bool(maintained["simulated"].any()),
@@ -263,6 +265,8 @@ def _show(found: dict[str, Any]) -> None:
     facts.add_row("home", escape(found["home"]))
     for each in found["sources"]:
         facts.add_row("source", escape(f"{each['source']} ({each['source_version'][:12]}): {each['instances']:,} instances"))
+    if found["quarantined"]:
+        facts.add_row("quarantine", f"{found['quarantined']:,} of the source's rows, which cannot be read")
     if found["auditors"]:
         simulated = " [bold yellow]SIMULATED[/]" if found["simulated"] else ""
         facts.add_row("auditor", escape(", ".join(found["auditors"])) + simulated)

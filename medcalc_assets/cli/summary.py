@@ -66,6 +66,7 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
 
     from medcalc_assets.labels.attribution import CAUSES
     from medcalc_assets.labels.decision import REASONS
+    from medcalc_assets.release.build import in_quarantine
     from medcalc_assets.statistics.agreement import compare_with_physicians
     from medcalc_assets.statistics.summary import NEEDED, summarise, totals
     from medcalc_assets.storage import tables
@@ -93,6 +94,7 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
         "sources": raw["source"].unique().sort().to_list(),
         "auditor": auditor,
         "instances": total["instances"],
+        "quarantined": in_quarantine(warehouse).height,
         "calculators": by_calculator.height,
         "output_types": _counts(raw["output_type"]),
         "note_types": _counts(raw["note_type"]),
@@ -229,6 +231,11 @@ def _show_finding(found: dict[str, Any]) -> None:
             f"[bold]{_counted(errors['labels'], 'likely error')}[/] in {_counted(errors['calculators'], 'calculator')}: "
             f"{share(errors['labels'], everything)} of all {everything:,}, "
             f"{share(errors['labels'], confident)} of the {confident:,} with a high-confidence relabel."
+        )
+    if set_aside := found["quarantined"]:
+        console.print(
+            f"[bold yellow]In quarantine: {set_aside:,}[/] of the source's rows, which cannot be read and are in no figure. "
+            "The table medcalc.quarantine says why, and `medcalc run --strict` refuses them."
         )
     contradicted = found["derivation"]["contradicted"]
     console.print(

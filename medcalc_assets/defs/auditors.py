@@ -9,14 +9,13 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from medcalc_assets.auditors.calls import call_rows, served_lately
+from medcalc_assets.auditors.calls import SEEN, calls_of, served_lately
 from medcalc_assets.auditors.prices import known_price
-from medcalc_assets.auditors.protocol import Derivation, Question, as_seen, columns_of
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.defs.stage import AFTER_LABELS, WAITS_FOR_LABELS, columns, describe, so_far, stage, tags_of_runs
 from medcalc_assets.statistics.drift import drift, with_kappa
-from medcalc_assets.storage.tables import AUDITOR_DRIFT, INSTANCE_KEYS, LLM_CALLS
+from medcalc_assets.storage.tables import AUDITOR_DRIFT, INSTANCE_KEYS
 
 DAILY = 24 * 3600
 MODELS = dg.AssetKey("gemini_models")
@@ -24,16 +23,13 @@ MODELS = dg.AssetKey("gemini_models")
 
 @stage(
     "auditors",
-    ins={"raw_medcalc": columns(*INSTANCE_KEYS, *columns_of(Derivation)[1:])},
+    ins={"raw_medcalc": columns(*INSTANCE_KEYS, *SEEN)},
     deps=["audit_votes", "relabel_votes"],
 )
 def llm_calls(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
     """Of all auditors and runs, from the ledger; calls on an instance that has changed since are left out."""
     raw = (raw_medcalc if settings.has_calls else raw_medcalc.clear()).collect()  # no calls, no notes to read
-    instances: list[Derivation | Question] = [*as_seen(Derivation, raw), *as_seen(Question, raw)]
-    rows = list(call_rows(settings.calls, instances)) if settings.has_calls else []
-    names = rows[0] if rows else ["uid"]
-    frame = LLM_CALLS.of_instances(raw, {name: [row[name] for row in rows] for name in names})
+    frame = calls_of(settings.calls if settings.has_calls else None, raw)
     describe(
         context, frame, None, faults=pl.col("fault").is_not_null().sum(), **{"served models": _distinct("model_version")}
     )

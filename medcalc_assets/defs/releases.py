@@ -18,7 +18,7 @@ from medcalc_assets.release.releases import MANIFEST, ReleaseError, code_of, sha
 from medcalc_assets.release.versions import ORIGINAL, Version
 from medcalc_assets.storage.tables import LABEL_RELEASES, MAINTAINED_LABELS
 
-MADE_FROM = ("raw_medcalc", "audit_votes", "maintained_labels")
+MADE_FROM = ("raw_medcalc", "audit_votes", "maintained_labels", "label_events")
 RELEASE = dg.AssetSelection.assets("release_candidate", "label_releases")
 
 
@@ -66,6 +66,13 @@ def freeze(
     context: dg.AssetExecutionContext, config: WhichVersion, settings: Settings
 ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult | dg.Output[pl.DataFrame]]:
     """One step, so that nothing is released which the gates have not seen."""
+    with settings.releases.locked():  # until the row is written: Dagster takes one thing after the other
+        yield from _frozen(context, config, settings)
+
+
+def _frozen(
+    context: dg.AssetExecutionContext, config: WhichVersion, settings: Settings
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult | dg.Output[pl.DataFrame]]:
     releases = settings.releases
     version = Version.parse(config.version) if config.version else None
     manifest = build(settings.warehouse, releases, version, releases.candidate, because=config.because)

@@ -22,6 +22,7 @@ from medcalc_assets.physicians.authors import AuthorsFiles
 from medcalc_assets.physicians.packet import Packets
 from medcalc_assets.release.releases import Releases
 from medcalc_assets.settings import Checked, ProjectSettings, require_auditor
+from medcalc_assets.storage.files import make_home
 from medcalc_assets.storage.warehouse import Warehouse
 
 
@@ -54,7 +55,7 @@ class Settings(ProjectSettings, dg.ConfigurableResource):  # type: ignore[type-a
 
     @property
     def benchmark(self) -> Source:
-        return Source(self.source)
+        return Source(self.source, self.strict)
 
     @property
     def warehouse(self) -> Warehouse:
@@ -133,16 +134,8 @@ class Settings(ProjectSettings, dg.ConfigurableResource):  # type: ignore[type-a
     def calls(self) -> Ledger:
         """The ledger of all calls that were ever made."""
         if not self.ledger:
-            Path(self.home).mkdir(parents=True, exist_ok=True)
+            make_home(Path(self.home))
         return Ledger(self.ledger_url)
-
-    @property
-    def has_calls(self) -> bool:
-        return bool(self.ledger) or self._ledger_file.exists()
-
-    @property
-    def _ledger_file(self) -> Path:
-        return Path(self.home) / "ledger.sqlite"
 
     def _setups(self, task: str) -> list[Setup]:
         return self.calls.setups(task) if self.has_calls else []

@@ -1,41 +1,43 @@
-"""The original benchmark."""
+"""The original benchmark, and what of it cannot be read."""
 
-from collections import Counter
-from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from medcalc_assets.benchmarks.reader import SourceError
+from medcalc_assets.benchmarks.reader import Benchmark, SourceError
 from medcalc_assets.defs.settings import Settings
-from medcalc_assets.defs.stage import stage
+from medcalc_assets.defs.stage import describe, stage
 from medcalc_assets.storage.tables import INSTANCE_KEYS, RAW_MEDCALC
 from medcalc_assets.storage.warehouse import WarehouseError
 
 
 @stage("source")
-def raw_medcalc(context: dg.AssetExecutionContext, settings: Settings) -> dg.Output[Iterator]:  # type: ignore[type-arg]
-    """Every instance is checked, whichever partitions are asked for; batch after batch, to keep memory flat."""
+def raw_medcalc(context: dg.AssetExecutionContext, settings: Settings) -> dg.Output[pl.DataFrame]:
+    """Every instance is checked, whichever partitions are asked for."""
+    benchmark = _read(settings)
+    instances = benchmark.instances.filter(pl.col("calculator").is_in(context.partition_keys))
+    require_same_benchmark(instances, _held(settings), settings.home)
+    describe(context, instances, None)
+    return _told(settings, benchmark, instances)
+
+
+@stage("source")
+def quarantine(settings: Settings) -> dg.Output[pl.DataFrame]:
+    """Of the whole source, as a row that cannot be read may be of no calculator."""
+    benchmark = _read(settings)
+    return _told(settings, benchmark, benchmark.quarantine)
+
+
+def _read(settings: Settings) -> Benchmark:
     settings.require_unchanged()
-    keys = context.partition_keys
-    held = _held(settings)
+    return settings.benchmark.read()
 
-    def chosen() -> Iterator[pl.DataFrame]:
-        rows: Counter[str] = Counter()
-        for batch in settings.benchmark.instances():
-            batch = batch.filter(pl.col("calculator").is_in(keys))
-            require_same_benchmark(batch, held, settings.home)
-            rows.update(batch["calculator"])
-            yield batch
-        for key in keys:
-            context.add_asset_metadata({"dagster/partition_row_count": rows[key]}, partition_key=key)
 
-    version = settings.benchmark.version
-    return dg.Output(
-        chosen(),
-        data_version=dg.DataVersion(version),
-        metadata={"source": settings.source, "source_version": version},
-    )
+def _told(settings: Settings, benchmark: Benchmark, rows: pl.DataFrame) -> dg.Output[pl.DataFrame]:
+    told: dict[str, Any] = {"source": settings.source, "source_version": benchmark.version}
+    told["in quarantine"] = benchmark.quarantine.height
+    return dg.Output(rows, data_version=dg.DataVersion(benchmark.version), metadata=told)
 
 
 def instances_of(context: dg.AssetExecutionContext, settings: Settings, *names: str) -> pl.DataFrame:

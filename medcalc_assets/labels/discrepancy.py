@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from medcalc_assets.labels.limits import TOLERANCE
+from medcalc_assets.labels.limits import SLACK, TOLERANCE
 
 COMPARISONS = ("abstention", "type", "days", "relative")
 """In the order in which contested labels are reviewed: ratios are never sorted among days."""
@@ -11,10 +11,11 @@ COMPARISONS = ("abstention", "type", "days", "relative")
 def discrepancy(a: pl.Expr, b: pl.Expr) -> pl.Expr:
     """Relative difference |a - b| / max(|a|, |b|) of two numeric labels.
 
-    A lower bound of the true relative error if either label were the truth. 0 for equal values, two zeros included;
-    1 when exactly one is zero; up to 2 for opposite signs. Source: arXiv:2512.19691, section 3.2.
+    A lower bound of the true relative error if either label were the truth. 0 for equal values, two zeros included, and for
+    what only floating point tells apart; 1 when exactly one is zero; up to 2 for opposite signs. Source: arXiv:2512.19691,
+    section 3.2.
     """
-    return pl.when((a == 0) & (b == 0)).then(0.0).otherwise((a - b).abs() / pl.max_horizontal(a.abs(), b.abs()))
+    return pl.when((a - b).abs() <= SLACK).then(0.0).otherwise((a - b).abs() / pl.max_horizontal(a.abs(), b.abs()))
 
 
 def score_disagreement(labels: pl.DataFrame, relabels: pl.DataFrame) -> pl.DataFrame:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 TOLERANCE = 0.05
+SLACK = 1e-9
+"""What floating point may add: absolute up to 1, so that 6.6e-16 is 0, and relative beyond."""
 
 
 def limits(label: Label, output_type: OutputType) -> tuple[float, float] | None:
@@ -53,5 +55,5 @@ def accepts(label: Label, answer: Label, output_type: OutputType) -> bool:
     bounds = limits(label, output_type)
     if bounds is None or answer.number is None:
         return answer == label
-    slack = 1e-9 * abs(bounds[1])
+    slack = SLACK * max(1.0, abs(bounds[1]))
     return bounds[0] - slack <= answer.number <= bounds[1] + slack

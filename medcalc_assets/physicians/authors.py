@@ -12,6 +12,7 @@ from medcalc_assets.calculators import CALCULATORS
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.value import NA, Label, as_columns, columns
+from medcalc_assets.physicians.spreadsheet import SheetError, Spreadsheet, content_of
 from medcalc_assets.storage.tables import PHYSICIAN_LABELS, RELABELS
 
 NAME = "authors"
@@ -81,9 +82,10 @@ class AuthorsFiles:
     def _rows(self, instances: pl.DataFrame, calculators: Collection[str]) -> Iterator[dict[str, Any]]:
         """The rows about these calculators, each checked against its instance.
 
-        Raises AuthorsFileError for a file that is absent or unreadable, a missing column, a uid that is no integer, occurs
-        twice or is not among the instances, an unknown calculator, or a row about another label than the original one
-        (another version or split of the benchmark).
+        Raises AuthorsFileError for a file that is absent or unreadable, a column that is missing or there twice, a formula
+        without a stored value, a uid that is no integer, occurs twice or is not among the instances, an unknown calculator,
+        an answer of another type than the original label, or a row about another label than the original one (another
+        version or split of the benchmark).
         """
         slugs = {calculator.name: calculator.slug for calculator in CALCULATORS.values()}
         original = {uid: Label(*label) for uid, *label in instances.select("uid", *columns("label")).iter_rows()}
@@ -101,26 +103,23 @@ class AuthorsFiles:
                 self._refuse(row, f"uid {uid} is not among the source's instances of {row[CALCULATOR]!r}")
             if self._label(row, ORIGINAL) != original[uid]:
                 self._refuse(row, f"{ORIGINAL} is {row[ORIGINAL]}, but the source's label of uid {uid} is {original[uid]}")
+            for column in (RELABEL, PHYSICIAN):  # a program that takes 5.1 for a date changes an answer's type
+                answer = self._label(row, column)
+                if answer and NA not in (answer, original[uid]) and answer.kind != original[uid].kind:
+                    self._refuse(
+                        row, f"{column!r} is the {answer.kind} {answer}; the original label is a {original[uid].kind}"
+                    )
             yield row
 
     def _read(self) -> Iterator[dict[str, Any]]:
         """The rows of the sheet. Its columns mix numbers, dates and text: each cell keeps the type it has there."""
-        import openpyxl
-
         try:
-            workbook = openpyxl.load_workbook(self.path, read_only=True, data_only=True)
-            lines = workbook.worksheets[0].iter_rows(values_only=True)
-            header = next(lines, ())
-            if missing := [name for name in REQUIRED if name not in header]:
-                raise AuthorsFileError(
-                    f"{self.path}: column {', '.join(map(repr, missing))} is missing. Get the file again."
-                )
-            for number, cells in enumerate(lines, start=2):
-                row = dict.fromkeys(REQUIRED) | dict(zip(header, cells, strict=False))  # empty cells at the end are left out
-                if row[UID] is not None:  # the sheet has empty rows at its end
-                    yield {**{name: row[name] for name in REQUIRED}, "row": number}
-        except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
-            raise AuthorsFileError(f"{self.path} cannot be read: {error}. {REMEDY}") from error
+            for number, cells, _ in Spreadsheet(content_of(self.path)).table(REQUIRED):
+                values = {name: cell.value for name, cell in cells.items()}
+                if any(value is not None for value in values.values()):  # the sheet has empty rows at its end
+                    yield values | {"row": number}
+        except SheetError as error:
+            raise AuthorsFileError(f"{self.path}: {error} {REMEDY}") from error
 
     def _label(self, row: dict[str, Any], column: str) -> Label | None:
         cell = row[column]

@@ -2,29 +2,35 @@
 tasks, and back.
 
 A packet holds note and question, and nothing that was ever computed from them. What comes back is kept as it came, below
-`$MEDCALC_HOME/answers/`, with what was read from it beside it: the warehouse can always be made again.
+`$MEDCALC_HOME/answers/`, with what was read from it beside it: the warehouse can always be made again. No record is changed
+or taken away; a later answer supersedes an earlier one.
 """
 
 import datetime as dt
 import hashlib
+import io
 import json
+import logging
 import random
 import re
+import secrets
 import shutil
-import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
-from xml.etree.ElementTree import ParseError
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import polars as pl
 
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.value import NA, Label, as_columns
+from medcalc_assets.physicians.spreadsheet import LENGTH, SheetError, Spreadsheet, content_of
 from medcalc_assets.storage import tables
+from medcalc_assets.storage.files import flush, locked, write_durably
 from medcalc_assets.storage.warehouse import Warehouse
 from medcalc_assets.templates import templates
 
@@ -39,6 +45,8 @@ HIGHEST = 409
 """Points: the highest row of a spreadsheet. What a note has beyond it is read in the formula bar, or in the form."""
 CHOICES = {"cannot_be_computed": ("yes", "no"), "confidence": ("high", "medium", "low")}
 CASES, ABOUT = "cases", "about"
+PACKET = ("packet", "reviewer", "secret")
+"""What every form of a packet holds of it. Without the secret, whoever has seen one packet could answer another."""
 HOW_TO = (
     "Read each note and question, and answer by yourself, with any calculator or guideline that you trust.",
     "value: one number, or one date as MM/DD/YYYY; a gestational age as '33 weeks 4 days'.",
@@ -47,6 +55,9 @@ HOW_TO = (
     "confidence: high, medium or low. A case without value and without 'yes' counts as not answered.",
     "Leave uid, question and note as they are. The cases are in no particular order.",
 )
+
+
+log = logging.getLogger(__name__)
 
 
 class PacketError(MedcalcError):
@@ -78,6 +89,18 @@ class Answer:
         return NA if self.cannot_be_computed else parse_label(self.value)
 
 
+class Returned(NamedTuple):
+    """What a file that came back says."""
+
+    packet: str
+    reviewer: str
+    secret: str | None
+    saved_at: dt.datetime | None
+    """By the clock of the reviewer's machine; None if the file does not say."""
+    rows: list[dict[str, Any]]
+    """What was given and answered, each with its place in the file."""
+
+
 @dataclass(frozen=True)
 class Packets:
     """The packets that were issued below `home`, and the answers that came back."""
@@ -93,9 +116,52 @@ class Packets:
         return self.home / "answers"
 
     def issued(self) -> Iterator[dict[str, Any]]:
-        """What is known of every packet: id, reviewer, time, and the hash of each case."""
-        for path in sorted(self.folder.glob("*/packet.json")):
-            yield json.loads(path.read_text(encoding="utf-8"))
+        """What is known of every packet: id, reviewer, secret, time, and the hash of each case."""
+        for path in sorted(self.folder.glob("[!.]*/packet.json")):  # with a dot begins what a kill left unfinished
+            try:
+                packet = json.loads(path.read_bytes())
+                known = all(isinstance(packet[name], str) for name in ("packet", "reviewer", "issued_at"))
+                if not known or any(int(uid) < 0 or not isinstance(case, str) for uid, case in packet["cases"].items()):
+                    raise ValueError("it is not as it was written")
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                log.warning(
+                    "%s is set aside, as it is damaged (%r): no answer to this packet can be taken over, and its cases are "
+                    "asked again. Restore the file from a backup.",
+                    path,
+                    error,
+                )
+            else:
+                yield packet
+
+    def records(self, files: Iterable[Path] | None = None) -> Iterator[tuple[dict[str, Any], list[Answer]]]:
+        """What was taken over (in these files, or in all), each record with its answers, in the order in which they count: a
+        later one supersedes."""
+        found = []
+        for path in sorted(self.answers.glob("*.json") if files is None else files):
+            if record := self._record(path):
+                found.append(record)
+        yield from sorted(found, key=lambda each: (_counts_from(each[0]), each[0]["ingested_at"]))
+
+    def _record(self, path: Path) -> tuple[dict[str, Any], list[Answer]] | None:
+        try:
+            record = json.loads(path.read_bytes())
+            answers = [Answer(**answer) for answer in record["answers"]]
+            known = all(isinstance(record[name], str) for name in ("packet", "reviewer"))
+            if not (known and answers and all(type(answer.uid) is int and answer.label for answer in answers)):
+                raise ValueError("it is not as it was written")
+            _counts_from(record)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            received = ", ".join(str(each) for each in path.parent.glob(f"{path.stem}.*.received"))
+            remedy = f"medcalc ingest {received}" if received else "ingest the reviewer's file again"
+            log.warning(
+                "%s is set aside, as it is damaged (%r): its answers do not count. To restore it: %s", path, error, remedy
+            )
+            return None
+        return record, answers
+
+    def lock(self) -> AbstractContextManager[None]:
+        """One process at a time issues a packet or takes over answers."""
+        return locked(self.home / "packets.lock")
 
     def out_for_review(self, answered: Iterable[tuple[int, str]]) -> dict[int, list[str]]:
         """By uid the reviewers who have the case, and are not among the uids and reviewers that have `answered`."""
@@ -112,10 +178,22 @@ class Packets:
 
         Raises PacketError if there is none left, or for a name that is none.
         """
-        slug = re.sub(r"\W+", "-", reviewer.casefold()).strip("-")
+        slug = _slug(reviewer)
         if not slug or not reviewer.isprintable() or len(reviewer) > 80:
             raise PacketError(f"{reviewer!r} is no name of a reviewer: give letters, such as 'Dr Lee'.")
-        sent = [packet for packet in self.issued() if packet["reviewer"] == reviewer]
+        with self.lock():
+            return self._issue(warehouse, reviewer, slug, n, per_case)
+
+    def _issue(self, warehouse: Warehouse, reviewer: str, slug: str, n: int, per_case: int) -> Path:
+        issued = list(self.issued())
+        if other := next(
+            (each for each in issued if _slug(each["reviewer"]) == slug and each["reviewer"] != reviewer), None
+        ):
+            raise PacketError(
+                f"{self.folder / other['packet']} exists, for {other['reviewer']!r}, nearly the same name: spell "
+                "the name otherwise."
+            )
+        sent = [packet for packet in issued if packet["reviewer"] == reviewer]
         had = {int(uid) for packet in sent for uid in packet["cases"]}
         had |= set(warehouse.read(tables.PHYSICIAN_LABELS, columns=["uid", "reviewer"]).filter(reviewer=reviewer)["uid"])
         settled = warehouse.read(tables.PHYSICIAN_CONSENSUS, columns=["uid", "n_answers"])
@@ -129,72 +207,115 @@ class Packets:
             pl.col("uid").is_in(head.implode())
         )
         cases = [Case(*row) for row in raw.select("uid", "question", "note").sort("uid").iter_rows()]
-        name = f"{slug}-{len(sent) + 1}"
+        # A folder may be there that holds no readable record.
+        name = next(name for i in count(len(sent) + 1) if not (self.folder / (name := f"{slug}-{i}")).exists())
         random.Random(name).shuffle(cases)
         folder = self.folder / name
-        if folder.exists():
-            raise PacketError(f"{folder} exists, for another reviewer of nearly the same name: spell the name otherwise.")
         unfinished = self.folder / f".{name}"
         shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
+        packet = dict(zip(PACKET, (name, reviewer, secrets.token_urlsafe(16)), strict=True))
         about = {
-            "packet": name,
-            "reviewer": reviewer,
+            **packet,
             "issued_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             "cases": {case.uid: fingerprint(case.question, case.note) for case in cases},
         }
-        (unfinished / f"{name}.html").write_text(form_of(name, reviewer, cases), encoding="utf-8")
-        workbook_of(name, reviewer, cases).save(unfinished / f"{name}.xlsx")
-        write_json(unfinished / f"{name}_label_studio.json", label_studio_tasks(name, reviewer, cases))
-        (unfinished / "label_studio_config.xml").write_text(label_studio_config(), encoding="utf-8")
-        write_json(unfinished / "packet.json", about)
+        workbook_of(packet, cases).save(workbook := io.BytesIO())
+        for file, content in {
+            f"{name}.html": form_of(packet, cases).encode(),
+            f"{name}.xlsx": workbook.getvalue(),
+            f"{name}_label_studio.json": as_json(label_studio_tasks(packet, cases)),
+            "label_studio_config.xml": label_studio_config().encode(),
+            "packet.json": as_json(about),
+        }.items():
+            write_durably(unfinished / file, content)
         unfinished.rename(folder)
+        flush(self.folder)
         return folder
 
     def ingest(self, path: Path, output_types: Mapping[int, str]) -> int | None:
         """Take over the answers in a file that came back, and return how many they are; None for a file taken before.
 
-        `output_types` says of every uid what its question asks for. Raises PacketError naming cell and remedy if
-        anything in the file cannot be used; then nothing of it is taken over.
+        `output_types` says of every uid what its question asks for. An answer that was saved before the one that is known is
+        kept, and does not count. Raises PacketError naming cell and remedy if anything in the file cannot be used; then
+        nothing of it is taken over.
         """
         try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise PacketError(f"{path} cannot be read: {error}. Give the file that the reviewer sent back.") from error
+            content = content_of(path)
+            name = path.name.removesuffix(".received")
+            with self.lock():
+                return self._ingest(path, Path(name).suffix, content, output_types)
+        except SheetError as error:
+            raise PacketError(f"{path}: {error} Nothing was taken over.") from error
+
+    def _ingest(self, path: Path, suffix: str, content: bytes, output_types: Mapping[int, str]) -> int | None:
         kept = self.answers / hashlib.sha256(content).hexdigest()[:16]
-        if (record := kept.with_suffix(".json")).exists():
+        record = kept.with_suffix(".json")
+        if record.exists() and self._record(record):
             return None
-        name, reviewer, rows = read_json(path) if path.suffix.lower() == ".json" else read_workbook(path)
-        packet = next((packet for packet in self.issued() if packet["packet"] == name), None)
+        said = read_json(path, content) if suffix.lower() == ".json" else read_workbook(path, content)
+        packet = next((packet for packet in self.issued() if packet["packet"] == said.packet), None)
         if packet is None:
-            raise PacketError(f"{path}: no packet {name!r} was issued from {self.home}. Is MEDCALC_HOME the right one?")
-        if packet["reviewer"] != reviewer:
-            raise PacketError(f"{path}: the reviewer {reviewer!r} is unknown: {name} was issued for {packet['reviewer']!r}.")
-        answers = list(_checked(path, rows, packet["cases"], output_types))
+            raise PacketError(
+                f"{path}: no packet {said.packet!r:.80} was issued from {self.home}. Is MEDCALC_HOME the right one?"
+            )
+        if packet["reviewer"] != said.reviewer:
+            raise PacketError(
+                f"{path}: the reviewer {said.reviewer!r:.60} is unknown: {said.packet} is for {packet['reviewer']!r}."
+            )
+        if (secret := packet.get("secret")) is None:
+            log.warning("%s was issued without a secret, by an earlier version: who answered is not proven.", said.packet)
+        elif not secrets.compare_digest(secret.encode(), (said.secret or "").encode(errors="replace")):
+            raise PacketError(
+                f"{path} does not hold the secret of {said.packet}. Use the file that was issued; nothing was taken over."
+            )
+        answers = list(_checked(path, said.rows, packet["cases"], output_types))
         if not answers:
             raise PacketError(f"{path}: no case is answered. Fill in value, or 'yes' in cannot_be_computed.")
-        self.answers.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, kept.with_suffix(f"{path.suffix}.received"))
-        about = {
-            "packet": name,
-            "reviewer": reviewer,
+        now = dt.datetime.now(dt.UTC)
+        about: dict[str, Any] = {
+            "packet": said.packet,
+            "reviewer": said.reviewer,
             "file": path.name,
-            "ingested_at": dt.datetime.now(dt.UTC).isoformat(timespec="microseconds"),
+            # A clock that runs ahead must not make its answers the last for ever.
+            "saved_at": said.saved_at and min(said.saved_at, now).isoformat(),
+            "ingested_at": now.isoformat(timespec="microseconds"),
             "answers": [asdict(answer) for answer in answers],
         }
-        unfinished = kept.with_suffix(".unfinished")
-        write_json(unfinished, about)
-        unfinished.rename(record)
+        about |= self._superseding(about, answers)
+        write_durably(kept.with_suffix(f"{suffix}.received"), content)
+        write_durably(record, as_json(about))
         return len(answers)
 
-    def taken_over(self, instances: pl.DataFrame) -> pl.DataFrame:
-        """Rows of `physician_labels` for these instances: of every reviewer the last answer to each case."""
-        records = [json.loads(path.read_text(encoding="utf-8")) for path in self.answers.glob("*.json")]
-        last = {
-            (answer["uid"], record["reviewer"]): (record, Answer(**answer))
-            for record in sorted(records, key=lambda record: str(record["ingested_at"]))
-            for answer in record["answers"]
+    def _superseding(self, about: Mapping[str, Any], answers: Iterable[Answer]) -> dict[str, list[int]]:
+        """The uids to which the reviewer answered otherwise before: where these answers supersede, and where they come too
+        late. Both are said."""
+        known = {
+            answer.uid: (record, answer)
+            for record, of_record in self.records()
+            if record["reviewer"] == about["reviewer"]
+            for answer in of_record
         }
+        differ = [answer.uid for answer in answers if answer.uid in known and known[answer.uid][1] != answer]
+        older = [uid for uid in differ if _counts_from(about) < _counts_from(known[uid][0])]
+        newer = [uid for uid in differ if uid not in older]
+        if newer:
+            log.warning(
+                "%s supersedes the earlier answers of %s to uid %s.", about["file"], about["reviewer"], _listed(newer)
+            )
+        if older:
+            log.warning(
+                "%s was saved before the answers of %s that are known to uid %s, which still count. If these are to count, "
+                "save the file again.",
+                about["file"],
+                about["reviewer"],
+                _listed(older),
+            )
+        return {"supersedes": newer, "superseded": older}
+
+    def taken_over(self, instances: pl.DataFrame, files: Iterable[Path] | None = None) -> pl.DataFrame:
+        """Rows of `physician_labels` for these instances: of every reviewer the last answer to each case, in these files or
+        in all that came back."""
+        last = {(a.uid, record["reviewer"]): (record, a) for record, answers in self.records(files) for a in answers}
         labels = [answer.label for _, answer in last.values()]
         cells: dict[str, list[Any]] = {
             "uid": [uid for uid, _ in last],
@@ -212,6 +333,26 @@ class Packets:
         return tables.PHYSICIAN_LABELS.of_instances(instances, cells)
 
 
+def _slug(reviewer: str) -> str:
+    return re.sub(r"\W+", "-", reviewer.casefold()).strip("-")
+
+
+def _counts_from(record: Mapping[str, Any]) -> dt.datetime:
+    """When the reviewer saved the answers; when they were taken over, if the file did not say. Raises ValueError."""
+    taken = _time(record["ingested_at"])
+    return _time(record["saved_at"]) if record.get("saved_at") else taken
+
+
+def _time(text: str) -> dt.datetime:
+    """Raises ValueError."""
+    time = dt.datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=dt.UTC)
+
+
+def _listed(uids: list[int]) -> str:
+    return ", ".join(map(str, sorted(uids)))
+
+
 def fingerprint(question: str, note: str) -> str:
     """Of a case, whatever an editor did to line ends and spaces."""
     return hashlib.sha256(" ".join(f"{printable(question)} {printable(note)}".split()).encode()).hexdigest()[:16]
@@ -222,15 +363,15 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() or sign in "\n\t" else " " for sign in text)
 
 
-def form_of(name: str, reviewer: str, cases: list[Case]) -> str:
+def form_of(packet: Mapping[str, str], cases: list[Case]) -> str:
     """A page on which the cases are read and answered, and which saves the answers as JSON. It asks nobody for anything."""
     form = templates().get_template("form.html.j2")
     asked = {"asked": ASKED, "choices": {field: CHOICES.get(field) for field in ASKED}, "how_to": HOW_TO}
-    drafts = f"medcalc {name} {fingerprint('', ''.join(f'{case.uid} {case.note}' for case in cases))}"
-    return form.render(packet=name, reviewer=reviewer, cases=cases, printable=printable, drafts=drafts, **asked)
+    drafts = f"medcalc {packet['packet']} {fingerprint('', ''.join(f'{case.uid} {case.note}' for case in cases))}"
+    return form.render(packet=packet, cases=cases, printable=printable, drafts=drafts, **asked)
 
 
-def workbook_of(name: str, reviewer: str, cases: Iterable[Case]) -> "openpyxl.Workbook":
+def workbook_of(packet: Mapping[str, str], cases: Iterable[Case]) -> "openpyxl.Workbook":
     """The spreadsheet. Text that begins with `=` stays text, and answers stay as typed; the rest is protected."""
     import openpyxl  # here, as it is slow to import, and a trace does without
     from openpyxl.styles import Alignment, Font, Protection
@@ -240,7 +381,7 @@ def workbook_of(name: str, reviewer: str, cases: Iterable[Case]) -> "openpyxl.Wo
     workbook = openpyxl.Workbook()
     about, sheet = workbook.worksheets[0], workbook.create_sheet(CASES)
     about.title = ABOUT
-    for line in (("packet", name), ("reviewer", reviewer), (), *((text,) for text in HOW_TO)):
+    for line in (*packet.items(), (), *((text,) for text in HOW_TO)):
         about.append(line)
     about.column_dimensions["A"].width = 100
     sheet.append([*GIVEN, *ASKED])
@@ -270,37 +411,34 @@ def workbook_of(name: str, reviewer: str, cases: Iterable[Case]) -> "openpyxl.Wo
     return workbook
 
 
-def read_workbook(path: Path) -> tuple[str, str, list[dict[str, Any]]]:
-    """Packet, reviewer and rows of a spreadsheet, each row with its place. Raises PacketError."""
-    import openpyxl
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        workbook = openpyxl.load_workbook(path)
-        cases, about = workbook[CASES], workbook[ABOUT]
-    except (OSError, zipfile.BadZipFile, InvalidFileException, ParseError, KeyError, ValueError, TypeError) as error:
-        raise PacketError(
-            f"{path} is no packet: {error}. It has to be .xlsx with the sheets {CASES} and {ABOUT}, or "
-            "the JSON of the form or of Label Studio."
-        ) from error
-    head = [cell.value for cell in cases[1]][: len(GIVEN) + len(ASKED)]
-    if head != [*GIVEN, *ASKED]:
-        raise PacketError(f"{path}: row 1 of {CASES} is {head}. Restore the columns: {', '.join((*GIVEN, *ASKED))}.")
+def read_workbook(path: Path, content: bytes) -> Returned:
+    """What a spreadsheet says. Raises PacketError, or SheetError for a file that is none."""
+    workbook = Spreadsheet(content)
+    about = {cells[0][1].value: str(cells[1][1].value) for cells in workbook.rows(ABOUT).values() if len(cells) > 1}
     rows: list[dict[str, Any]] = []
-    for cells in cases.iter_rows(min_row=2, max_col=len(head)):
-        for cell in cells[len(GIVEN) :]:
-            if cell.data_type == "f" or str(cell.value or "").startswith("="):
-                _refuse(path, cell.coordinate, "begins with '=', a formula", "Type the value itself")
+    for number, cells, others in workbook.table((*GIVEN, *ASKED), CASES):
+        for cell in others:
+            _refuse(path, cell.place, f"{str(cell.value)!r:.80} is in no column of the packet", "Move it to rationale")
+        for cell in (cells[name] for name in ASKED):
+            if str(cell.value or "").startswith("="):
+                _refuse(path, cell.place, "begins with '=', a formula", "Type the value itself")
             if "%" in cell.number_format and cell.value is not None:
-                _refuse(path, cell.coordinate, f"is a percentage, which is kept as {cell.value}", "Format the cell as text")
-        row: dict[str, Any] = {name: cell.value for name, cell in zip((*GIVEN, *ASKED), cells, strict=True)}
+                _refuse(path, cell.place, f"is a percentage, which is kept as {cell.value}", "Format the cell as text")
+        row: dict[str, Any] = {name: cell.value for name, cell in cells.items()}
         if any(value is not None for value in row.values()):
-            rows.append(row | {"place": f"row {cells[0].row}"})
-    return str(about["B1"].value), str(about["B2"].value), rows
+            rows.append(row | {"place": f"row {number}"})
+    saved_at = workbook.saved_at
+    return Returned(
+        about.get("packet", ""),
+        about.get("reviewer", ""),
+        about.get("secret"),
+        saved_at and (saved_at if saved_at.tzinfo else saved_at.replace(tzinfo=dt.UTC)),
+        rows,
+    )
 
 
-def label_studio_tasks(name: str, reviewer: str, cases: Iterable[Case]) -> list[dict[str, Any]]:
-    return [{"data": {"packet": name, "reviewer": reviewer, **asdict(case)}} for case in cases]
+def label_studio_tasks(packet: Mapping[str, str], cases: Iterable[Case]) -> list[dict[str, Any]]:
+    return [{"data": {**packet, **asdict(case)}} for case in cases]
 
 
 def label_studio_config() -> str:
@@ -316,31 +454,58 @@ def label_studio_config() -> str:
     return "\n".join(["<View>", *(f"  {line}" for line in lines), "</View>", ""])
 
 
-def read_json(path: Path) -> tuple[str, str, list[dict[str, Any]]]:
-    """The same of what the form saves, or of Label Studio's JSON export: of each task its last annotation that was not
-    cancelled."""
+def read_json(path: Path, content: bytes) -> Returned:
+    """What the form saves says, or Label Studio's JSON export: of each task its last annotation that was not cancelled."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(content, dict):
-            filled = ({name: answer[name] for name in (*GIVEN, *ASKED)} for answer in content["answers"])
-            return content["packet"], content["reviewer"], [row | {"place": f"case {row['uid']}"} for row in filled]
-        rows = []
-        for number, task in enumerate(content, start=1):
+        said = json.loads(content, object_pairs_hook=_once_each, parse_constant=_no_number)
+        if isinstance(said, dict):
+            rows = [{name: answer[name] for name in (*GIVEN, *ASKED)} for answer in said["answers"]]
+            return _returned(said, said.get("saved_at"), [row | {"place": f"case {row['uid']}"} for row in rows])
+        rows, saved = [], []
+        for number, task in enumerate(said, start=1):
             done = [each for each in task.get("annotations", []) if not each.get("was_cancelled")]
-            results = done[-1]["result"] if done else []
-            answers = {each["from_name"]: _only(each["value"]) for each in results}
+            last = done[-1] if done else {"result": []}
+            answers = _once_each((each["from_name"], _only(each["value"])) for each in last["result"])
+            saved.append(last.get("updated_at") or last.get("created_at"))
             rows.append(
                 dict.fromkeys(ASKED)
                 | {name: task["data"][name] for name in GIVEN}
                 | {name: answers.get(name) for name in ASKED}
                 | {"place": f"task {number}"}
             )
-        (about,) = {(task["data"]["packet"], task["data"]["reviewer"]) for task in content}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        (about,) = {tuple(task["data"].get(name) for name in PACKET) for task in said}
+        return _returned(dict(zip(PACKET, about, strict=True)), max(filter(None, saved), default=None), rows)
+    except UnicodeDecodeError as error:
         raise PacketError(
-            f"{path} is neither what the form of a packet saves nor Label Studio's export of one: {error!r}. Save it again."
+            f"{path} is not encoded as UTF-8 (byte {error.start + 1}), but as cp1252 of Windows, or damaged. Save it as "
+            "UTF-8; nothing was taken over."
         ) from error
-    return *about, rows
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise PacketError(
+            f"{path} is neither what the form of a packet saves nor Label Studio's export of one: {error!r:.200}. Save it "
+            "again; nothing was taken over."
+        ) from error
+
+
+def _returned(about: Mapping[str, Any], saved_at: str | None, rows: list[dict[str, Any]]) -> Returned:
+    packet, reviewer, secret = (about.get(name) for name in PACKET)
+    if not (isinstance(packet, str) and isinstance(reviewer, str) and isinstance(secret, str | None)):
+        raise ValueError("packet, reviewer and secret are texts")
+    return Returned(packet, reviewer, secret, _time(saved_at) if saved_at else None, rows)
+
+
+def _once_each(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, in which no key may occur twice."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"{key} is there twice")
+        found[key] = value
+    return found
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number of JSON")
 
 
 def _only(value: Mapping[str, Any]) -> str:
@@ -350,8 +515,8 @@ def _only(value: Mapping[str, Any]) -> str:
     return str(answer)
 
 
-def write_json(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+def as_json(content: object) -> bytes:
+    return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 def _checked(
@@ -359,6 +524,8 @@ def _checked(
 ) -> Iterator[Answer]:
     seen = set()
     for row in rows:
+        for name in (*GIVEN, *ASKED):
+            _require_plain(path, row["place"], name, row[name])
         place, uid = row["place"], str(row["uid"])
         if uid not in cases or int(uid) not in output_types:
             _refuse(path, place, f"uid {uid} is not in the packet, or no longer in the benchmark", "Restore the uid")
@@ -385,6 +552,8 @@ def _answer(path: Path, place: str, uid: int, said: Mapping[str, Any], output_ty
     if not_computable and said["value"] is not None:
         _refuse(path, place, "has both a value and 'cannot be computed'", "Give one of them")
     value = said["value"]
+    if isinstance(value, dt.datetime) and value.time() != dt.time():
+        _refuse(path, place, f"value is {value}, a date with a time", "Give the date as MM/DD/YYYY")
     text = "" if value is None else f"{value:%m/%d/%Y}" if isinstance(value, dt.date) else str(value)
     if not not_computable:
         try:
@@ -395,6 +564,17 @@ def _answer(path: Path, place: str, uid: int, said: Mapping[str, Any], output_ty
             _refuse(path, place, f"value is {text!r}, and the question asks for a {output_type}", "Correct it")
     free = {name: None if said[name] is None else str(said[name]) for name in ASKED if name not in (*CHOICES, "value")}
     return Answer(uid, text, not_computable, confidence=chosen["confidence"], **free)
+
+
+def _require_plain(path: Path, place: str, name: str, value: object) -> None:
+    """A text, a number, or what a spreadsheet makes of a date or time."""
+    if isinstance(value, bool | list | dict):
+        _refuse(path, place, f"{name} is {value!r:.80}, no text or number", "Correct it")
+    text = str(value)
+    if len(text) > LENGTH:
+        _refuse(path, place, f"{name} has {len(text):,} characters; {LENGTH:,} is the limit", "Shorten it")
+    if not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
+        _refuse(path, place, f"{name} holds half a character, {text!r:.80}", "Type it again")
 
 
 def _refuse(path: Path, place: str, problem: str, remedy: str) -> NoReturn:

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from medcalc_assets.auditors.tasks import PACKAGE, PROMPTS
+from medcalc_assets.benchmarks.known import MARK, UNKNOWN, Identity, identify
 from medcalc_assets.calculators import CALCULATORS
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.value import columns
@@ -29,6 +30,7 @@ from medcalc_assets.release.versions import (
     lowest_after,
 )
 from medcalc_assets.storage import tables
+from medcalc_assets.storage.chain import head
 from medcalc_assets.storage.warehouse import Warehouse
 from medcalc_assets.templates import templates
 from medcalc_assets.version import __version__
@@ -50,7 +52,8 @@ def build(
     None is the lowest version that the changes since the last release permit; `suffix` follows it, in what is no release.
     `because` is the reason of whoever releases it, which manifest and changelog tell.
 
-    The same tables, code and earlier releases give the same bytes: no file holds a time, and rows are in order.
+    The same tables, code and earlier releases give the same bytes: no file holds a time but those of the history, which are
+    of its table, and rows are in order.
     Raises WarehouseError if the chain has not been run, ReleaseError for an earlier release that is not as released.
     """
     because = " ".join((because or "").split()) or None
@@ -66,13 +69,17 @@ def build(
     lowest = lowest_after(previous, comparisons[str(previous)]) if previous else FIRST
     title = f"{version or lowest}{suffix}"
 
-    stem = f"{'DEMO_' if demo else ''}medcalc_bench_{title}"
-    names = {"csv": f"{stem}.csv", "parquet": f"{stem}.parquet"}
+    benchmark, differences = identity_of(warehouse)
+    mark = "DEMO" if demo else MARK if benchmark == UNKNOWN else ""
+    stem = f"{mark.replace(' ', '_')}{'_' if mark else ''}medcalc_bench_{title}"
+    names = {"csv": f"{stem}.csv", "parquet": f"{stem}.parquet", "history": f"{stem}_history.parquet"}
     since = {name: f"{stem}_changes_since_{name}.csv" for name in comparisons}
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     labels.select(IN_CSV).write_csv(folder / names["csv"])
     labels.write_parquet(folder / names["parquet"], compression="zstd", statistics=False)
+    history = warehouse.read(tables.LABEL_EVENTS)
+    history.write_parquet(folder / names["history"], compression="zstd", statistics=False)
     for name, changed in comparisons.items():
         changed.write_csv(folder / since[name])
     figures = _figures(labels)
@@ -83,20 +90,32 @@ def build(
         "previous": previous and str(previous),
         "source": source,
         "source_version": source_version,
+        "benchmark": benchmark,
+        "differences": differences,
+        "quarantined": in_quarantine(warehouse).height,
         "calculators": labels["Calculator ID"].n_unique(),
         "split": "train" if source == "hf:train" else "test",
     }
     render = templates().get_template
     card = render("README.md.j2").render(
-        **facts, **figures, **_tables(labels), files=names, since=since, levels=LEVELS, is_release=not suffix
+        **facts,
+        **figures,
+        **_tables(labels),
+        mark=mark,
+        files=names,
+        since=since,
+        levels=LEVELS,
+        is_release=not suffix,
+        head=head(history),
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
     listed = {name: changed.to_dicts() for name, changed in comparisons.items()}
-    changelog = render("CHANGELOG.md.j2").render(version=title, demo=demo, because=because, comparisons=listed)
+    changelog = render("CHANGELOG.md.j2").render(version=title, mark=mark, because=because, comparisons=listed)
     (folder / "CHANGELOG.md").write_text(changelog, encoding="utf-8")
     manifest = {
-        "name": "MedCalc-Bench with maintained labels" + (" (DEMO)" if demo else ""),
+        "name": "MedCalc-Bench with maintained labels" + (f" ({mark})" if mark else ""),
         "labels": names["parquet"],
+        "history": {"file": names["history"], "events": history.height, "head_sha256": head(history)},
         **facts,
         **figures,
         "because": because,
@@ -126,14 +145,29 @@ def export(warehouse: Warehouse, releases: Releases, folder: Path) -> list[Path]
     no earlier working copy.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    is_copy = any(folder.glob(f"*{CANDIDATE}.parquet"))
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished") as unfinished:
+    with releases.locked(), tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished") as unfinished:
         copy = Path(unfinished) / "copy"
         build(warehouse, releases, None, copy, CANDIDATE)
         made = sorted(copy.iterdir())
+        is_copy = any(folder.glob(f"*{CANDIDATE}.parquet"))
         if not is_copy and (others := [path.name for path in made if (folder / path.name).exists()]):
             raise ReleaseError(f"{folder} has a {others[0]} that is not ours to replace: give a folder of its own.")
         return [path.replace(folder / path.name) for path in made]
+
+
+def in_quarantine(warehouse: Warehouse) -> pl.DataFrame:
+    """Uid as text and hash of the rows of the source that could not be read; none in a home from before there were any."""
+    columns = ["uid_text", "row_sha256"]
+    if warehouse.has(tables.QUARANTINE):
+        return warehouse.read(tables.QUARANTINE, columns=columns)
+    return pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+
+
+def identity_of(warehouse: Warehouse) -> Identity:
+    """Which benchmark the home is of, by all rows of its source."""
+    raw = warehouse.read(tables.RAW_MEDCALC, columns=["uid", "row_sha256", "source", "source_version"])
+    read = raw.select(pl.col("uid").cast(pl.String), "row_sha256")
+    return identify([*read.iter_rows(), *in_quarantine(warehouse).iter_rows()], *raw.row(0)[2:])
 
 
 def with_grounds(raw: pl.DataFrame, maintained: pl.DataFrame, audits: pl.DataFrame) -> pl.DataFrame:

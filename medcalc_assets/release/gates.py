@@ -9,18 +9,21 @@ from pathlib import Path
 
 import polars as pl
 
+from medcalc_assets.benchmarks.known import MARK, UNKNOWN
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.limits import accepts, limits
 from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.simulated import is_simulated
 from medcalc_assets.labels.value import Label, OutputType
-from medcalc_assets.release.build import build
+from medcalc_assets.release.build import build, identity_of
 from medcalc_assets.release.formats import IN_CSV, SIMULATED
+from medcalc_assets.release.released import behind
 from medcalc_assets.release.releases import MANIFEST, Releases, labels_in, manifest_of, sha256, tampered
 from medcalc_assets.release.use import use_of
 from medcalc_assets.release.versions import Version, changes, require_version
 from medcalc_assets.storage import tables
+from medcalc_assets.storage.chain import breaks, place
 from medcalc_assets.storage.warehouse import Warehouse
 
 CHANGING = ("physician", "physician_confirms", "relabelled")
@@ -156,9 +159,7 @@ def simulated_says_demo(candidate: Candidate) -> Iterator[str]:
     labels = labels.filter(is_simulated() | pl.col("Simulated"))
     if labels.is_empty():
         return
-    for path in sorted(candidate.folder.iterdir()):
-        if "DEMO" not in path.name and b"DEMO" not in path.read_bytes()[:200]:
-            yield f"{path.name} does not say DEMO"
+    yield from _without_mark(candidate, "DEMO")
     if usable := labels.filter(pl.col("Evaluation") | pl.col("Reward")).height:
         yield f"{usable} labels of simulated evidence may grade or train"
 
@@ -184,6 +185,17 @@ def no_uid_lost_or_added(candidate: Candidate) -> Iterator[str]:
             yield f"{name}: a uid occurs twice"
     if not labels.select(IN_CSV).cast(pl.String).equals(table.select(IN_CSV)):
         yield "CSV and Parquet file differ"
+
+
+def source_is_whole_or_called_unknown(candidate: Candidate) -> Iterator[str]:
+    """Of a known benchmark no row is missing, edited or added; of an unknown one every file says that it is unknown."""
+    if set(KEYS) - candidate.warehouse.written(tables.RAW_MEDCALC):  # which no_uid_lost_or_added tells
+        return
+    name, differences = identity_of(candidate.warehouse)
+    yield from (f"the source is not the whole of {name}: {difference}" for difference in differences)
+    if (said := manifest_of(candidate.folder)["benchmark"]) != name:
+        yield f"the benchmark is {name}, and the manifest says that it is {said}"
+    yield from _without_mark(candidate, MARK) if name == UNKNOWN else ()
 
 
 def one_auditor_for_all(candidate: Candidate) -> Iterator[str]:
@@ -260,6 +272,17 @@ def released_is_untouched(candidate: Candidate) -> Iterator[str]:
             yield from (f"{version}: {harm}" for harm in tampered(folder))
 
 
+def history_tells_the_labels(candidate: Candidate) -> Iterator[str]:
+    """The history is unbroken, and the last event of each maintained label gives that label."""
+    history = candidate.warehouse.read(tables.LABEL_EVENTS)
+    for event, why in breaks(history):
+        yield f"uid {event['uid']}, {place(event)}: {why}. `medcalc verify` says all"
+    yield from (
+        f"uid {uid} is {now}, and its history ends with {was}: materialize label_events"
+        for uid, was, now in behind(history, candidate.warehouse)
+    )
+
+
 def version_tells_the_change(candidate: Candidate) -> Iterator[str]:
     """The version number is as high as the gravest change since the release before it asks for."""
     version = candidate.version
@@ -283,15 +306,24 @@ GATES: dict[str, Callable[[Candidate], Iterator[str]]] = {
         limits_by_type,
         simulated_says_demo,
         no_uid_lost_or_added,
+        source_is_whole_or_called_unknown,
         one_auditor_for_all,
         evaluation_key_does_not_shrink,
         policy_on_every_label,
         confidence_follows_from_evidence,
         same_bytes_again,
         released_is_untouched,
+        history_tells_the_labels,
         version_tells_the_change,
     )
 }
+
+
+def _without_mark(candidate: Candidate, mark: str) -> Iterator[str]:
+    """The files that do not say so, neither in their name nor in their first lines."""
+    for path in sorted(candidate.folder.iterdir()):
+        if mark.replace(" ", "_") not in path.name and mark.encode() not in path.read_bytes()[:200]:
+            yield f"{path.name} does not say {mark}"
 
 
 def _label(text: object) -> Label | None:

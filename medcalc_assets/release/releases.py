@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import polars as pl
 
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.release.versions import Version
+from medcalc_assets.storage.files import flush, locked
 from medcalc_assets.storage.warehouse import home_folder
 
 MANIFEST = "manifest.json"
@@ -31,6 +34,12 @@ class Releases:
     def candidate(self) -> Path:
         return self.folder / ".candidate"
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """One process at a time makes a candidate, a release or a working copy: the others wait for it."""
+        with locked(self.folder.parent / ".releases.lock"):
+            yield
+
     def of(self, version: Version) -> Path:
         return self.folder / str(version)
 
@@ -44,7 +53,7 @@ class Releases:
         return max((each for each in self.versions if version is None or each < version), default=None)
 
     def publish(self, manifest_sha256: str) -> Path:
-        """Let the candidate of that manifest become the release, in one step.
+        """Let the candidate of that manifest become the release, in one step; on return it is on the disk.
 
         Raises ReleaseError if the candidate is another by now, if another release has that version, or if no label changed
         since the release before it.
@@ -57,11 +66,16 @@ class Releases:
             raise ReleaseError(f"No label changed since {manifest['previous']}: cite that.")
         if target.exists():
             if self.is_released:
+                flush(self.folder)  # the process that was killed may not have come to it
                 return target
             raise ReleaseError(f"{target} is there already, and a released version is never overwritten.")
         for path in self.candidate.iterdir():
             path.chmod(0o444)
+            flush(path)
+        flush(self.candidate)
         os.rename(self.candidate, target)
+        flush(self.folder)
+        flush(self.folder.parent)
         return target
 
     @property
@@ -131,22 +145,27 @@ def code_of(candidate: Path) -> str:
 
 
 def labels_in(folder: Path) -> pl.DataFrame:
-    return pl.read_parquet(folder / manifest_of(folder)["labels"])
+    path = folder / manifest_of(folder)["labels"]
+    try:
+        return pl.read_parquet(path)
+    except pl.exceptions.PolarsError as error:
+        raise ReleaseError(f"{path} cannot be read: {error}. Get the release again.") from error
 
 
 def tampered(folder: Path) -> list[str]:
     """How the files of a release differ from what its manifest says of them."""
+    return [f"{name} {why}" for name, why in harms(folder)]
+
+
+def harms(folder: Path) -> Iterator[tuple[str, str]]:
+    """Each file of a release that is not as its manifest says, and what is wrong with it."""
     listed = manifest_of(folder)["files"]
     present = {path.name for path in folder.iterdir()} - {MANIFEST}
-    return [
-        *(f"{name} is missing" for name in sorted(listed.keys() - present)),
-        *(f"{name} is not of the release" for name in sorted(present - listed.keys())),
-        *(
-            f"{name} was changed"
-            for name in sorted(present & listed.keys())
-            if sha256(folder / name) != listed[name]["sha256"]
-        ),
-    ]
+    yield from ((name, "is missing") for name in sorted(listed.keys() - present))
+    yield from ((name, "is not of the release") for name in sorted(present - listed.keys()))
+    for name in sorted(present & listed.keys()):
+        if sha256(folder / name) != listed[name]["sha256"]:
+            yield name, "was changed"
 
 
 def sha256(path: Path) -> str:

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import polars as pl
 
+from medcalc_assets.labels.limits import SLACK
+
 
 class Use(NamedTuple):
     """Whether a label may grade a model (`evaluation`) or train one (`reward`), and why."""
@@ -51,7 +53,7 @@ def uses() -> list[pl.Expr]:
 
 def confidence() -> pl.Expr:
     """A key of CONFIDENCE for the labels in a frame that has `reason`, `final_*`, limits and `published_*`."""
-    slack = 1e-9 * pl.col("upper_number").abs()  # as of `accepts`
+    slack = SLACK * pl.max_horizontal(1.0, pl.col("upper_number").abs())  # as of `accepts`
     number = pl.col("published_number").is_between(pl.col("lower_number") - slack, pl.col("upper_number") + slack)
     same = (
         pl.when(final_kind="number").then(number).otherwise(pl.col("published_date").eq_missing(pl.col("final_date")))

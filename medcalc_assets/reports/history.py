@@ -6,6 +6,7 @@ import polars as pl
 
 from medcalc_assets.calculators import CALCULATORS
 from medcalc_assets.labels.value import as_text, columns
+from medcalc_assets.storage.chain import CONTENT
 from medcalc_assets.storage.tables import INSTANCE_KEYS, LABEL_EVENTS
 
 SOURCES = {
@@ -50,7 +51,7 @@ WITHDRAWN = "withdrawn: it no longer holds"
 def facts(tables: Mapping[str, pl.DataFrame], releases: pl.DataFrame) -> pl.DataFrame:
     """What holds of every label now, one row a fact, in the columns of FACT.
 
-    `tables` are those of NEEDED; `releases` has uid, version and answer of every label ever released.
+    `tables` are those of NEEDED; `releases` has uid, answer, version and manifest_sha256 of every label to tell as released.
     """
     rules = {number: rule.source for number, rule in CALCULATORS.items()}
     audits, relabels = tables["derivation_audit"], tables["relabels"]
@@ -119,7 +120,7 @@ def facts(tables: Mapping[str, pl.DataFrame], releases: pl.DataFrame) -> pl.Data
             releases.join(audits.select(INSTANCE_KEYS), on="uid"),
             pl.col("version"),
             pl.col("answer"),
-            pl.format("in release {}", "version"),
+            pl.format("in release {}, manifest {}", "version", "manifest_sha256"),
         ),
     ]
     return pl.concat(found)
@@ -155,7 +156,8 @@ def new_events(now: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
 
 
 def stamped(events: pl.DataFrame, stamps: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `label_events`: each event with run, time and code version of the table that it was read from.
+    """The content of rows of `label_events`, in the order of the chain: each event with run, time and code version of the
+    table that it was read from.
 
     `stamps` has `event`, `calculator`, `run_id`, `code_version`, `happened_at`, and for releases `actor`.
     """
@@ -170,7 +172,9 @@ def stamped(events: pl.DataFrame, stamps: pl.DataFrame) -> pl.DataFrame:
             events.filter(released).join(of_releases.drop("calculator"), on=["event", "actor"], how="left"),
         ]
     )
-    return rows.select(LABEL_EVENTS.names).cast(LABEL_EVENTS.polars_schema).sort("uid", "event", "actor", "sequence")
+    in_order = pl.col("event").cast(pl.Enum([*SOURCES, "released"]))
+    schema = pl.Schema({name: LABEL_EVENTS.polars_schema[name] for name in CONTENT})
+    return rows.select(CONTENT).cast(schema).sort("uid", in_order, "actor", "sequence")
 
 
 def _fact(event: str, frame: pl.DataFrame, by: pl.Expr, value: pl.Expr, detail: pl.Expr) -> pl.DataFrame:

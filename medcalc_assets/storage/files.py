@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LONGEST = 16_000_000
+"""Bytes of the longest text that is kept, in a cell of a table or as an answer: what is longer is no data of ours."""
+
 log = logging.getLogger(__name__)
 
 
@@ -16,6 +19,7 @@ def write_durably(path: Path, content: bytes) -> None:
 
     Only the user can read it. Raises OSError; then the file is as before.
     """
+    new = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, unfinished = tempfile.mkstemp(prefix=".", suffix=".unfinished", dir=path.parent)
     try:
@@ -27,7 +31,14 @@ def write_durably(path: Path, content: bytes) -> None:
     except BaseException:
         Path(unfinished).unlink(missing_ok=True)
         raise
-    flush(path.parent)
+    for folder in (path.parent, *(each.parent for each in new)):
+        flush(folder)
+
+
+def make_home(home: Path) -> None:
+    """Make the folder, if there is none, so that only its owner can look into it. Raises OSError."""
+    home.parent.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, exist_ok=True)
 
 
 def flush(path: Path) -> None:
@@ -42,11 +53,15 @@ def flush(path: Path) -> None:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Wait until no other process holds this lock file, and hold it. The system frees it when its holder ends, however."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    make_home(path.parent)
+    with path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            log.warning("Waiting for another process, which holds %s.", path)
+            file.seek(0)
+            log.warning("Waiting for process %s, which holds %s.", file.read() or "(unknown)", path)
             fcntl.flock(file, fcntl.LOCK_EX)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
         yield

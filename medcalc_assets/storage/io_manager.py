@@ -29,7 +29,7 @@ class DuckDBIOManager(dg.ConfigurableIOManager):
         table = TABLES[context.asset_key.path[-1]]
         frames = [obj] if isinstance(obj, pl.DataFrame) else obj
         partitions = context.asset_partition_keys if context.has_asset_partitions else None
-        rows = self.warehouse.write(table, frames, partitions, context.asset_spec.code_version)
+        rows = self.warehouse.write(table, frames, partitions, context.asset_spec.code_version, context.run_id)
         context.add_output_metadata({"dagster/row_count": rows, "dagster/table_name": table.full_name})
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame | pl.LazyFrame:

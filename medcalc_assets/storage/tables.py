@@ -53,6 +53,8 @@ class Table:
     key: tuple[str, ...]
     partitioned: bool = True
     append_only: bool = False
+    also_unique: tuple[str, ...] = ()
+    """Columns that no two rows share, besides those of the key; null counts as a value."""
 
     @property
     def full_name(self) -> str:
@@ -133,6 +135,12 @@ LIMITS = (
     Column("upper_number", "DOUBLE", "Highest accepted number.", nullable=True),
 )
 
+ORIGIN = (
+    Column("row_sha256", "VARCHAR", "Hash of the original row, all columns."),
+    Column("source", "VARCHAR", "`demo`, `hf`, `hf:train` or the name of the file that the row was read from."),
+    Column("source_version", "VARCHAR", "Revision and split, or sha256 of the file (of the demo: of its rows)."),
+)
+
 RAW_MEDCALC = Table(
     "raw_medcalc",
     "MedCalc-Bench v1.0 as its authors ship it, one instance per row: note, question, entities, label, limits, explanation.",
@@ -140,7 +148,7 @@ RAW_MEDCALC = Table(
         *INSTANCE,
         Column("calculator_name", "VARCHAR", "`Calculator Name` of v1.0."),
         Column("category", "VARCHAR", "`Category`: lab, risk, physical, severity, diagnosis, date or dosage."),
-        Column("output_type", "VARCHAR", "`Output Type`: decimal, integer or date. It sets the limits."),
+        Column("output_type", "VARCHAR", "Of the calculator: decimal, integer or date. It sets the limits."),
         Column("note_id", "VARCHAR", "`Note ID`: several instances may share a note."),
         Column("note_type", "VARCHAR", "`Note Type`: Extracted, Template or Synthetic."),
         Column("note", "VARCHAR", "The patient note: other people's text, data only."),
@@ -152,11 +160,24 @@ RAW_MEDCALC = Table(
         Column("upper_text", "VARCHAR", "`Upper Limit` as spelt in v1.0."),
         *LIMITS,
         Column("explanation", "VARCHAR", "`Ground Truth Explanation`: how v1.0 derived its label."),
-        Column("row_sha256", "VARCHAR", "Hash of the original row, all columns."),
-        Column("source", "VARCHAR", "`demo`, `hf`, `hf:train` or the name of the file that the row was read from."),
-        Column("source_version", "VARCHAR", "Revision and split, or sha256 of the file (of the demo: of its rows)."),
+        *ORIGIN,
     ),
     key=("uid",),
+)
+
+QUARANTINE = Table(
+    "quarantine",
+    "The rows of the source that cannot be read, and why: they are in no other table. It holds nothing of a note.",
+    (
+        Column("row", "INTEGER", "Row of the file, of which 1 is the header."),
+        Column("uid_text", "VARCHAR", "`Row Number` (or `Unique ID`) as spelt there, shortened.", nullable=True),
+        Column("calculator_name", "VARCHAR", "`Calculator Name` as spelt there, shortened.", nullable=True),
+        Column("why", "VARCHAR", "What is wrong with the row."),
+        Column("remedy", "VARCHAR", "What to do about it."),
+        *ORIGIN,
+    ),
+    key=("row",),
+    partitioned=False,
 )
 
 DERIVATION_AUDIT = Table(
@@ -260,6 +281,7 @@ LLM_CALLS = Table(
         Column("run", "VARCHAR", "The run that made the call."),
         Column("requested_at", "TIMESTAMP WITH TIME ZONE", "When; of a batch, when its result was first looked for."),
         Column("latency_seconds", "DOUBLE", "From request to answer."),
+        Column("body_sha256", "VARCHAR", "Hash of the raw answer in the ledger; null where there was none.", nullable=True),
         Column("http_status", "INTEGER", "Null where there was no answer.", nullable=True),
         Column("fault", "VARCHAR", "Why the answer is of no use; null if it is a vote.", nullable=True),
         Column("finish_reason", "VARCHAR", "As reported.", nullable=True),
@@ -417,7 +439,7 @@ MAINTAINED_LABELS = Table(
 LABEL_EVENTS = Table(
     "label_events",
     "What ever happened to a label. Rows are only ever added: materializing again adds what changed, and nothing where "
-    "nothing did.",
+    "nothing did. The events of an instance are a chain of hashes, which `medcalc verify` checks.",
     (
         *INSTANCE,
         Column(
@@ -435,11 +457,16 @@ LABEL_EVENTS = Table(
         Column("prompt_sha256", "VARCHAR", "The hashes of the prompts.", nullable=True),
         Column("rule", "VARCHAR", "The reference of the rule, guideline and year included.", nullable=True),
         Column("code_version", "VARCHAR", "Of the asset that it was read from.", nullable=True),
-        Column("run_id", "VARCHAR", "The Dagster run that made it; null if Dagster does not know it.", nullable=True),
-        Column("happened_at", "TIMESTAMP WITH TIME ZONE", "When that run made it; null as above.", nullable=True),
+        Column("run_id", "VARCHAR", "The run that wrote what it was read from; null if that was not kept.", nullable=True),
+        Column("happened_at", "TIMESTAMP WITH TIME ZONE", "When that was written; null as above.", nullable=True),
+        Column(
+            "previous_sha256", "VARCHAR", "`sha256` of the instance's event before it; null for the first.", nullable=True
+        ),
+        Column("sha256", "VARCHAR", "Hash of `previous_sha256` and of all columns before it."),
     ),
     key=("uid", "event", "actor", "sequence"),
     append_only=True,
+    also_unique=("uid", "previous_sha256"),
 )
 
 LABEL_RELEASES = Table(
@@ -494,6 +521,7 @@ TABLES = {
     table.name: table
     for table in (
         RAW_MEDCALC,
+        QUARANTINE,
         DERIVATION_AUDIT,
         AUDIT_VOTES,
         AUDIT_FLAGS,

@@ -18,6 +18,8 @@ import polars as pl
 import pyarrow as pa
 
 from medcalc_assets.errors import MedcalcError
+from medcalc_assets.storage.chain import LINKS, chained
+from medcalc_assets.storage.files import LONGEST, make_home
 from medcalc_assets.storage.tables import LABEL_EVENTS, PARTITION_COLUMN, SCHEMA, TABLES, TYPES, Table
 
 FILE = "warehouse.duckdb"
@@ -34,8 +36,8 @@ FORMER_WORDS = (
 ROWS = 8_192
 """How many rows are read at once."""
 WRITTEN = f"{SCHEMA}.written_partitions"
-"""Which partitions of which table have been written, so that an empty partition is told from a missing one; by which code,
-and when."""
+"""Which partitions of which table have been written, so that an empty partition is told from a missing one; by which code
+and run, and when."""
 INTERRUPTED = re.compile("KeyboardInterrupt|DagsterExecutionInterruptedError")
 """How DuckDB tells of a Ctrl-C in Python that it called, without and within a run of Dagster."""
 PATIENCE = 2.0
@@ -54,10 +56,12 @@ class WarehouseError(MedcalcError):
 
 
 class Written(NamedTuple):
-    """That a partition was written: by code of this version, at this time; None where an earlier medcalc_assets did."""
+    """That a partition was written: by code of this version, at this time, in this run; None where an earlier
+    medcalc_assets did, or no run."""
 
     code_version: str | None
     at: dt.datetime | None
+    run_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +97,20 @@ class Warehouse:
         if read_only and not self.path.exists():
             raise WarehouseError(f"{self.path} does not exist yet: run the chain first (`medcalc run`).")
         try:
-            self.home.mkdir(parents=True, exist_ok=True)
+            make_home(self.home)
         except OSError as error:
             raise WarehouseError(f"{self.home} cannot be made: {error}. Let MEDCALC_HOME name a folder.") from error
         with self._opened(self.path, read_only) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+            unchained = _is_unchained(connection)
+            if not unchained or not read_only:
+                connection.execute("SET TimeZone = 'UTC'")
+                if unchained:
+                    _chain_history(connection)
+                yield connection
+                return
+        with self.connect():  # which can write
+            pass
+        with self.connect(read_only=True) as connection:
             yield connection
 
     @contextmanager
@@ -115,9 +128,7 @@ class Warehouse:
                 break
             except duckdb.Error as error:
                 if "Could not set lock on file" not in str(error):
-                    raise WarehouseError(
-                        f"{path} cannot be opened: {error}. If the file is damaged, move it away and run the chain again."
-                    ) from error
+                    raise _unusable(path, "opened", error) from error
                 waited = time.monotonic() - began
                 if waited > PATIENCE and not told:
                     log.warning("Waiting for %s, which %s has open.", path, _holder(error))
@@ -137,9 +148,7 @@ class Warehouse:
         except duckdb.ProgrammingError:
             raise
         except duckdb.Error as error:
-            raise WarehouseError(
-                f"{path} cannot be used: {error}. If the file is damaged, move it away and run the chain again."
-            ) from error
+            raise _unusable(path, "used", error) from error
         finally:
             connection.close()
 
@@ -163,12 +172,14 @@ class Warehouse:
         frames: Iterable[pl.DataFrame],
         partitions: Sequence[str] | None = None,
         code_version: str | None = None,
+        run_id: str | None = None,
     ) -> int:
         """Replace these partitions (the whole table, for None) with the frames, and return the table's row count.
 
-        `code_version` says which code made them. To an append-only table the rows that it does not have are added; nothing
-        is replaced. Any other table that was made by another version of the project is made anew, and its other partitions
-        have to be written again. One transaction: after any failure the table is what it was before.
+        `code_version` and `run_id` say which code and run made them, and are stored in the same transaction: after any
+        failure the table is what it was before. To an append-only table the rows that it does not have are added; nothing is
+        replaced. Any other table that was made by another version of the project is made anew, and its other partitions have
+        to be written again.
 
         Raises WarehouseError if a frame is not as the table declares: a column missing, unknown or of another type, null
         where an answer is required, a repeated key, a row of a partition that is not being written, or in an append-only
@@ -196,7 +207,8 @@ class Warehouse:
             try:
                 connection.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
                 connection.execute(f"CREATE TABLE IF NOT EXISTS {WRITTEN} (table_name VARCHAR, {PARTITION_COLUMN} VARCHAR)")
-                for since in ("code_version VARCHAR", "written_at TIMESTAMP WITH TIME ZONE"):  # version 0.1 is without
+                # Version 0.1 had none of them, 0.2 no run.
+                for since in ("code_version VARCHAR", "written_at TIMESTAMP WITH TIME ZONE", "run_id VARCHAR"):
                     connection.execute(f"ALTER TABLE {WRITTEN} ADD COLUMN IF NOT EXISTS {since}")
                 if not table.append_only and _differing_columns(connection, table):
                     connection.execute(f"DROP TABLE {table.full_name}")
@@ -211,8 +223,8 @@ class Warehouse:
                 _require_unique_keys(connection, table)
                 known = f"table_name = ? AND {PARTITION_COLUMN} IN (SELECT unnest(?))"
                 connection.execute(f"DELETE FROM {WRITTEN} WHERE {known}", [table.name, keys])
-                made = [table.name, keys, code_version]
-                connection.execute(f"INSERT INTO {WRITTEN} SELECT ?, unnest(?), ?, get_current_timestamp()", made)
+                made = [table.name, keys, code_version, run_id]
+                connection.execute(f"INSERT INTO {WRITTEN} SELECT ?, unnest(?), ?, get_current_timestamp(), ?", made)
                 rows = connection.execute(f"SELECT count(*) FROM {table.full_name}").fetchall()[0][0]
                 connection.commit()
             except duckdb.Error as error:
@@ -246,7 +258,7 @@ class Warehouse:
             written: dict[str, dict[str, Written]] = {table.name: {} for table in there}
             for row in connection.sql(f"SELECT * FROM {WRITTEN}").pl().to_dicts() if there else ():
                 if row["table_name"] in written:
-                    made = Written(row.get("code_version"), row.get("written_at"))
+                    made = Written(row.get("code_version"), row.get("written_at"), row.get("run_id"))
                     written[row["table_name"]][row[PARTITION_COLUMN]] = made
             return {
                 table.name: Contents(
@@ -304,6 +316,14 @@ def _holder(error: duckdb.Error) -> str:
     return f"process {found[2]} ({found[1]})" if found else "another process"
 
 
+def _unusable(path: Path, done: str, error: duckdb.Error) -> WarehouseError:
+    said = str(error).partition("\n")[0]  # of an error within DuckDB the stack comes below
+    return WarehouseError(
+        f"{path} cannot be {done}: {said}. Free disk space if that is what lacks. If the file is damaged, move its folder "
+        f"away and restore a backup, or the folder itself without {path.name} and {path.name}.wal: `medcalc restore FROM`."
+    )
+
+
 def _new_rows(table: Table) -> str:
     """Of the incoming rows those to insert. In an append-only table that is none which is there already, unchanged:
     one that differs is inserted, and refused as a repeated key."""
@@ -352,17 +372,43 @@ def _refuse(table: Table, problem: str) -> NoReturn:
 
 
 def _require_unique_keys(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    key = ", ".join(table.key)
-    repeated = connection.execute(
-        f"SELECT {key} FROM {table.full_name} GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL LIMIT 1"
-    ).fetchone()
-    if repeated:
-        remedy = (
-            "What it holds is never changed"
-            if table.append_only
-            else "If the source was changed, materialize all partitions"
-        )
-        _refuse(table, f"two rows have {key} = {', '.join(map(str, repeated))}. {remedy}")
+    remedy = (
+        "What it holds is never changed" if table.append_only else "If the source was changed, materialize all partitions"
+    )
+    for columns, told in ((table.key, remedy), (table.also_unique, "Another run has added to it meanwhile: run again")):
+        key = ", ".join(columns)
+        found = f"SELECT {key} FROM {table.full_name} GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL LIMIT 1"
+        if key and (repeated := connection.execute(found).fetchone()):
+            _refuse(table, f"two rows have {key} = {', '.join(map(str, repeated))}. {told}")
+
+
+def _is_unchained(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether there is a history that a version before 0.3 made: without hashes, and otherwise as declared."""
+    try:
+        connection.execute(f"SELECT sha256 FROM {LABEL_EVENTS.full_name} LIMIT 0")
+    except duckdb.BinderException:
+        return _differing_columns(connection, LABEL_EVENTS) == sorted(LINKS)
+    except duckdb.CatalogException:
+        pass
+    return False
+
+
+def _chain_history(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give every event of a former version its hashes, in the order in which they happened; nothing else of it changes."""
+    connection.begin()
+    order = "uid, happened_at NULLS FIRST, sequence, event, actor"
+    events = connection.sql(f"SELECT * FROM {LABEL_EVENTS.full_name} ORDER BY {order}").pl()
+    connection.register("chained", chained(events, {}).to_arrow())
+    connection.execute(f"DROP TABLE {LABEL_EVENTS.full_name}")
+    connection.execute(LABEL_EVENTS.ddl)
+    connection.execute(f"INSERT INTO {LABEL_EVENTS.full_name} BY NAME SELECT * FROM chained")
+    connection.commit()
+    connection.unregister("chained")
+
+
+def _longest(texts: pl.Series) -> int:
+    """Bytes of the longest text; 0 without any."""
+    return pl.select(texts.str.len_bytes().max()).item() or 0
 
 
 def _require_declared(frame: pl.DataFrame, table: Table, partitions: Sequence[str] | None) -> None:
@@ -382,5 +428,7 @@ def _require_declared(frame: pl.DataFrame, table: Table, partitions: Sequence[st
         if not column.nullable and (nulls := frame[column.name].null_count()):
             keys = frame.filter(pl.col(column.name).is_null()).select(table.key).row(0)
             _refuse(table, f"column {column.name} is null in {nulls} rows, first in the one with {table.key} = {keys}")
+        if TYPES[column.type] == pl.String and (size := _longest(frame[column.name])) > LONGEST:
+            _refuse(table, f"column {column.name} has a cell of {size:,} bytes, and {LONGEST:,} is the most that is kept")
     if partitions is not None and (foreign := set(frame[PARTITION_COLUMN].unique()) - set(partitions)):
         _refuse(table, f"it has rows of {', '.join(sorted(foreign))}, which is not among the partitions of this run")

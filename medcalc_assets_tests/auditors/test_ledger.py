@@ -1,6 +1,13 @@
 import asyncio
 import datetime as dt
+import random
 import re
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
@@ -213,6 +220,91 @@ def test_a_ledger_that_cannot_be_used_says_which_and_what_failed(ledger):
             LedgerError, match=rf"^The ledger sqlite:///{path} cannot be {failed}: no such table: attempts\."
         ):
             use()
+
+
+def cut_short(path):
+    path.write_bytes(path.read_bytes()[:20_000])
+
+
+def garbage(path):
+    path.write_bytes(random.Random(1).randbytes(60_000))
+
+
+def flipped(path):
+    content = bytearray(path.read_bytes())
+    for place in range(101, 4096, 7):  # the first page, which says what tables there are
+        content[place] ^= 0xA5
+    path.write_bytes(content)
+
+
+def of_another_program(path):
+    path.unlink()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE ledger_version (number TEXT)")
+
+
+def a_time_that_is_none(path):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE attempts SET requested_at = 'yesterday'")
+        connection.commit()
+
+
+def a_text_that_is_none(path):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE attempts SET body = CAST(x'fffe' AS TEXT)")
+        connection.commit()
+
+
+@pytest.mark.parametrize("harm", [cut_short, garbage, flipped, of_another_program, a_time_that_is_none, a_text_that_is_none])
+def test_of_a_ledger_that_cannot_be_read_nobody_says_that_its_answers_are_safe(tmp_path, harm):
+    path = tmp_path / "ledger.sqlite"
+    before = Ledger(f"sqlite:///{path}")
+    before.write([Claim(vote(), "me", {})], [attempt(vote(), body="answer" * 5_000)])
+    before.engine.dispose()
+    harm(path)
+    with pytest.raises(LedgerError) as caught:
+        list(Ledger(f"sqlite:///{path}").attempts(SETUP))
+    told = str(caught.value)
+    assert told.startswith(f"The ledger sqlite:///{path} cannot be ")
+    assert "answers may be lost: keep the file. Restore a backup" in told
+    assert "is kept" not in told
+    assert "safe" not in told
+
+
+def test_a_folder_in_the_place_of_the_ledger_is_told_with_the_remedy(tmp_path):
+    with pytest.raises(
+        LedgerError, match=r"unable to open database file\. Let MEDCALC_LEDGER, or the home, name a file that"
+    ):
+        Ledger(f"sqlite:///{tmp_path}")
+
+
+def test_an_answer_without_end_is_not_kept_and_its_attempt_says_why(ledger):
+    ledger.write([Claim(vote(), "me", {})], [attempt(vote(), body="x" * 4_000_001), attempt(vote(1), body="y" * 4_000_000)])
+    endless, long = ledger.attempts(SETUP)
+    assert (endless.status, endless.body) == (None, None)
+    assert endless.error == "an answer of 4,000,001 characters, and 4,000,000 is the most that is kept"
+    assert len(long.body) == 4_000_000
+
+
+def append_on_a_full_disk(path):
+    """A call's answer, where no file can grow."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    ledger = Ledger(f"sqlite:///{path}")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+    try:
+        ledger.write(attempts=[attempt(vote(), body="answer" * 5_000)])
+    except LedgerError as error:
+        print(error)
+
+
+def test_a_full_disk_loses_nothing_that_was_paid_for_and_says_so(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    ledger = Ledger(f"sqlite:///{path}")
+    ledger.write([Claim(vote(), "me", {})], [attempt(vote())])
+    call = f"from {__name__} import append_on_a_full_disk; append_on_a_full_disk({str(path)!r})"
+    said = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, check=True).stdout
+    assert "What was paid for is kept. Free disk space, and run again: only what is missing is asked for." in said
+    assert [each.body for each in Ledger(f"sqlite:///{path}").attempts(SETUP)] == ["answer"]
 
 
 def test_who_waits_for_the_ledger_is_told_what_became_of_theirs(ledger):

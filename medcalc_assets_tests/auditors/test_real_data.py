@@ -18,7 +18,7 @@ pytestmark = pytest.mark.real_data
 
 @pytest.fixture(scope="module")
 def original(real_data):
-    return pl.concat(Source(str(real_data / "medcalc_bench_v1_test.csv")).instances())
+    return Source(str(real_data / "medcalc_bench_v1_test.csv")).read().instances
 
 
 def sent(task, instance):

@@ -164,7 +164,7 @@ def read_both_splits(folder: str) -> None:
     time.sleep = lambda _seconds: None  # huggingface_hub tries for half a minute
     try:
         for setting, split in (("hf", "test"), ("hf:train", "train")):
-            pl.concat(Source(setting).instances()).write_parquet(f"{folder}/{split}.parquet")
+            Source(setting).read().instances.write_parquet(f"{folder}/{split}.parquet")
     except SourceError as error:
         print(error, flush=True)
     os._exit(0)  # a reader that datasets leaves behind on an error now and then aborts the interpreter's own exit
@@ -199,7 +199,7 @@ def as_text(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]
     folder = tmp_path_factory.mktemp("text")
     for split, rows in SPLITS.items():
         (folder / f"{split}.csv").write_bytes(as_csv(rows))
-    return {split: pl.concat(Source(str(folder / f"{split}.csv")).instances()) for split in SPLITS}
+    return {split: Source(str(folder / f"{split}.csv")).read().instances for split in SPLITS}
 
 
 def test_the_pinned_revision_of_the_release_is_asked_for_and_nothing_else(loaded: tuple[Hub, Path, Path]) -> None:

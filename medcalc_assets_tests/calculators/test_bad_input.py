@@ -33,7 +33,6 @@ def test_a_missing_required_input_is_named(id, entities, missing):
     ("id", "change", "entity", "words"),
     [
         (3, {"creatnine": [1, "mg/dL"]}, "creatnine", "did you mean 'creatinine'"),
-        (3, {"shoe size": 43}, "shoe size", "unknown key"),
         (3, {"sex": "X"}, "sex", "none of Male, Female"),
         (3, {"sex": True}, "sex", "none of Male, Female"),
         (3, {"creatinine": [1.0, "kg"]}, "creatinine", "'kg' cannot be converted to mg/dL"),
@@ -62,6 +61,21 @@ def test_an_unusable_entity_is_named_with_what_is_wrong(id, change, entity, word
     assert [p.entity for p in result.problems] == [entity]
     assert words in result.problems[0].message
     assert "not computable" in result.working
+
+
+def test_an_unknown_key_is_ignored_with_a_note_where_no_input_can_be_meant():
+    scored = CALCULATORS[3].published.evaluate({**CREATININE, "shoe size": 43})
+    assert scored.value == CALCULATORS[3].published.evaluate(CREATININE).value
+    assert "shoe size: unknown, and not scored" in scored.assumptions
+    assert "shoe size: unknown, and not scored" in scored.working
+    not_given = CALCULATORS[9].published.evaluate({**CREATININE, "colour": "Black"})
+    assert [str(problem) for problem in not_given.problems] == ["colour: unknown key"], "it may be the race, which lacks"
+
+
+def test_asian_is_not_black_in_the_mdrd_equation():
+    races = ({"Race": "Asian"}, {"Race": "White"}, {})
+    asian, white, none = (CALCULATORS[9].published.evaluate(CREATININE | race).value for race in races)
+    assert asian == white == none
 
 
 @pytest.mark.parametrize("finding", ["maybe", 1, None.__class__, [True]])

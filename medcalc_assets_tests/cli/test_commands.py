@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import re
 import signal
 import subprocess
@@ -128,6 +129,8 @@ def test_a_mistake_is_told_on_stderr_without_a_traceback(arguments, message, tmp
             "Name a place that you may write to, or change its permissions.",
         ),
         (IsADirectoryError(errno.EISDIR, "Is a directory", "z"), "z: Is a directory. Name a file: that is a folder."),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "n"), "n: File name too long. Give a shorter name."),
+        (OSError(errno.EFBIG, "File too large", "f"), "f: File too large. Free disk space and run again."),
         (ConnectionResetError(errno.ECONNRESET, "Connection reset"), "Connection reset. Put that right, and run again."),
     ],
     ids=lambda each: type(each).__name__ if isinstance(each, OSError) else "",
@@ -208,10 +211,38 @@ def a_damaged_warehouse(home):
     with (home / "warehouse.duckdb").open("r+b") as file:
         file.seek(4096 * 3)
         file.write(b"harm" * 10_000)
-    return "move it away and run the chain again"
+    return "restore a backup, or the folder itself without warehouse.duckdb and warehouse.duckdb.wal"
 
 
-@pytest.mark.parametrize("made", [an_absent_home, an_empty_warehouse, a_file_that_is_none, a_damaged_warehouse])
+def a_folder_in_its_place(home):
+    (home / "warehouse.duckdb").mkdir(parents=True)
+    return "Is a directory. Free disk space if that is what lacks. If the file is damaged, move its folder away"
+
+
+def a_warehouse_cut_short(home):
+    a_damaged_warehouse(home)
+    os.truncate(home / "warehouse.duckdb", 20_000)
+    return "If the file is damaged, move its folder away and restore a backup"
+
+
+def a_log_that_cannot_be_replayed(home):
+    an_empty_warehouse(home)
+    (home / "warehouse.duckdb.wal").mkdir()
+    return "Failure while replaying WAL file"
+
+
+HOMES = [
+    an_absent_home,
+    an_empty_warehouse,
+    a_file_that_is_none,
+    a_damaged_warehouse,
+    a_folder_in_its_place,
+    a_warehouse_cut_short,
+    a_log_that_cannot_be_replayed,
+]
+
+
+@pytest.mark.parametrize("made", HOMES)
 def test_a_home_without_usable_tables_is_told_in_one_line_by_a_process_that_ends_cleanly(made, tmp_path):
     told = made(tmp_path / "home")
     run = process("summary", MEDCALC_HOME=str(tmp_path / "home"))

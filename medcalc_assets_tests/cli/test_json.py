@@ -16,6 +16,7 @@ COMMANDS = {
     "calculators": ["calculators"],
     "estimate": ["estimate", "--auditor", "gemini-2.5-pro"],
     "diff": ["diff", "v1.0", "1.1.0"],
+    "verify": ["verify"],
     "status": ["status"],
 }
 

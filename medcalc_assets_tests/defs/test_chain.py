@@ -16,10 +16,12 @@ from medcalc_assets.labels.limits import accepts
 from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.labels.value import Label, columns
 from medcalc_assets.storage.tables import TABLES
+from medcalc_assets_tests.cli import document, medcalc
 from medcalc_assets_tests.conftest import Chain
 
 CHAIN = [
     "raw_medcalc",
+    "quarantine",
     "derivation_audit",
     "audit_votes",
     "audit_flags",
@@ -169,7 +171,8 @@ def test_tables_of_instances_have_a_partition_for_each_calculator_and_one_run_fo
 def test_figures_wait_for_the_labels(specs):
     """Dagster starts an asset of a backfill in a run of its own as soon as its inputs are written: on a busy machine the
     figures that read only relabels were another run, beside the one that was still making labels."""
-    figures = {name for name, spec in specs.items() if spec.partitions_def is None} - {"gemini_models", "label_releases"}
+    others = {"gemini_models", "label_releases", "quarantine"}
+    figures = {name for name, spec in specs.items() if spec.partitions_def is None} - others
     assert {"auditor_drift", "benchmark_summary", "label_pages", "physician_agreement", "release_candidate"} == figures
     graph = definitions.resolve_asset_graph()
     for name in figures:
@@ -250,11 +253,31 @@ def test_one_partition_leaves_the_others_as_they_are(start_chain):
     assert chain.read("maintained_labels")["calculator"].n_unique() == 2
 
 
+def test_a_row_that_cannot_be_read_is_set_aside_and_every_count_says_so(start_chain, tmp_path):
+    path = tmp_path / "benchmark.csv"
+    rows = pl.DataFrame(original_rows()[:12])
+    rows[4, "Lower Limit"] = "abc"
+    rows.write_csv(path)
+    chain = start_chain(str(path))
+    chain.run(KEYS[:2])
+    assert set(chain.read("maintained_labels")["uid"]) == set(range(1, 13)) - {5}
+    (aside,) = chain.read("quarantine").to_dicts()
+    assert (aside["row"], aside["uid_text"], aside["calculator_name"]) == (6, "5", rows[4, "Calculator Name"])
+    assert aside["why"] == "'Lower Limit' holds a value which is no number, date or N/A"
+    assert aside["remedy"] == "Correct the cell or drop the row"
+    event = chain.instance.fetch_materializations(dg.AssetKey("raw_medcalc"), limit=1).records[0].asset_materialization
+    assert event.metadata["in quarantine"].value == 1
+    home = {"MEDCALC_HOME": chain.settings.home}
+    assert document("summary", **home)["quarantined"] == document("status", **home)["quarantined"] == 1
+    assert "In quarantine: 1 of the source's rows" in " ".join(medcalc("summary", **home).output.split())
+    assert "1 of the source's rows, which cannot be read" in medcalc("status", **home).output
+
+
 def test_a_bad_source_fails_the_run_and_leaves_every_table_as_it_was(start_chain, tmp_path):
     path = tmp_path / "benchmark.csv"
     good = pl.DataFrame(original_rows()[:12])
     good.write_csv(path)
-    chain = start_chain(str(path))
+    chain = start_chain(str(path), strict=True)
     chain.run(KEYS[:2])
     before = {name: chain.read(name) for name in CHAIN}
     pl.concat([good, good.tail(1)]).write_csv(path)

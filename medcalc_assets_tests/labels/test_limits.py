@@ -1,6 +1,7 @@
 import polars as pl
 import pytest
 
+from medcalc_assets.labels.discrepancy import discrepancy
 from medcalc_assets.labels.limits import accepts, limit_columns, limits
 from medcalc_assets.labels.value import NA, number
 
@@ -31,3 +32,12 @@ def test_not_applicable_has_no_limits_and_accepts_itself_alone():
 @pytest.mark.parametrize(("answer", "right"), [(9.5, True), (10.5, True), (9.49, False), (10.51, False)])
 def test_a_decimal_accepts_five_percent_to_either_side_edges_included(answer, right):
     assert accepts(number(10), number(answer), "decimal") is right
+
+
+@pytest.mark.parametrize(
+    ("label", "answer", "right"), [(0, 6.6e-16, True), (6.6e-16, 0, True), (0, 1e-6, False), (0, -0.0, True)]
+)
+def test_what_only_floating_point_tells_from_zero_is_zero(label, answer, right):
+    assert accepts(number(label), number(answer), "decimal") is right
+    frame = pl.DataFrame({"a": [float(label)], "b": [float(answer)]})
+    assert (frame.select(discrepancy(pl.col("a"), pl.col("b"))).item() == 0) is right

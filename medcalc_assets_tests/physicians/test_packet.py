@@ -10,6 +10,8 @@ from medcalc_assets.cli import main
 from medcalc_assets.physicians.packet import ASKED, GIVEN, Case, PacketError, Packets, form_of, read_json, workbook_of
 from medcalc_assets.storage.tables import RAW_MEDCALC
 
+A = {"packet": "a-1", "reviewer": "A", "secret": "s"}
+
 
 @pytest.fixture
 def packets(demo, tmp_path):
@@ -56,7 +58,7 @@ def test_a_packet_is_blind(demo, packets):
     assert not [word for word in ("relabel", 'limit"', "entities", "tier", "queue", "ground truth") if word in form]
     tasks = json.loads((path.parent / f"{path.stem}_label_studio.json").read_text())
     assert {key for task in tasks for key in task} == {"data"}
-    assert {key for task in tasks for key in task["data"]} == {"packet", "reviewer", *GIVEN}
+    assert {key for task in tasks for key in task["data"]} == {"packet", "reviewer", "secret", *GIVEN}
     assert not {"label", "relabel", "limit", "entities", "tier", "queue"} & set(about.casefold().split())
 
 
@@ -88,7 +90,7 @@ def test_a_packet_is_the_head_of_the_queue_and_the_next_one_goes_on(demo, packet
 
 
 def test_a_note_that_looks_like_a_formula_stays_text(tmp_path):
-    workbook_of("a-1", "A", [Case(1, "=1+1", '=HYPERLINK("http://evil")\x1b')]).save(tmp_path / "a.xlsx")
+    workbook_of(A, [Case(1, "=1+1", '=HYPERLINK("http://evil")\x1b')]).save(tmp_path / "a.xlsx")
     cells = openpyxl.load_workbook(tmp_path / "a.xlsx")["cases"][2]
     assert [cell.data_type for cell in cells[:3]] == ["n", "s", "s"]
 
@@ -147,10 +149,10 @@ def put(cell, value):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (put("D2", "=1+1"), "D2: begins with '=', a formula"),
-        (put("D2", ArrayFormula("D2", "=1+1")), "D2: begins with '=', a formula"),
+        (put("D2", "=1+1"), "cell D2 (value) is a formula without a stored value"),
+        (put("D2", ArrayFormula("D2", "=1+1")), "cell D2 (value) is a formula without a stored value"),
         (lambda sheet: (put("I3", "=1+1")(sheet), setattr(sheet["I3"], "data_type", "s")), "I3: begins with '=', a formula"),
-        (put("I3", "=cmd|' /C calc'!A0"), "I3: begins with '='"),
+        (put("I3", "=cmd|' /C calc'!A0"), "cell I3 (rationale) is a formula without"),
         (put("D1", "answer"), "Restore the columns"),
         (put("A2", 99999), "uid 99999 is not in the packet"),
         (put("C2", "another note"), "is not what was sent"),
@@ -230,7 +232,7 @@ def test_the_form_is_filled_in_a_browser_kept_over_a_reload_and_comes_back(demo,
 
 
 def test_a_form_escapes_what_others_wrote():
-    page = form_of("a-1", "</script><script>alert(1)", [Case(1, "<b>?", "<script>alert(2)</script>\x1b")])
+    page = form_of(A | {"reviewer": "</script><script>alert(1)"}, [Case(1, "<b>?", "<script>alert(2)</script>\x1b")])
     assert "<script>alert" not in page
     assert "\x1b" not in page
 
@@ -253,7 +255,7 @@ def test_label_studio_comes_back_as_well(demo, packets, types, text):
         ]
     export = path.with_name("export.json")
     export.write_text(json.dumps(tasks))
-    assert read_json(export)[:2] == ("dr-lee-1", "Dr Lee")
+    assert read_json(export, export.read_bytes())[:2] == ("dr-lee-1", "Dr Lee")
     assert packets.ingest(export, types) == 6
     rows = packets.taken_over(demo.read("raw_medcalc"))
     assert set(rows["answer_text"]) <= {"7", "03/04/2024"}

@@ -9,6 +9,8 @@ from medcalc_assets.release.formats import IN_CSV
 from medcalc_assets.release.gates import Candidate
 from medcalc_assets.release.releases import MANIFEST, Releases, manifest_of, sha256
 from medcalc_assets.release.versions import FIRST, Version
+from medcalc_assets.storage.tables import LABEL_EVENTS
+from medcalc_assets.storage.warehouse import Warehouse
 
 
 def copy_of(candidate, folder):
@@ -25,7 +27,7 @@ def file(candidate, ending):
 def edited(candidate, *expressions):
     """The candidate with other labels, in Parquet and CSV alike."""
     labels = candidate.labels.with_columns(*expressions)
-    labels.write_parquet(file(candidate, ".parquet"))
+    labels.write_parquet(file(candidate, "1.1.0.parquet"))
     labels.select(IN_CSV).write_csv(file(candidate, "1.1.0.csv"))
 
 
@@ -44,6 +46,16 @@ def where(condition, column, value):
     return pl.when(condition).then(pl.lit(value)).otherwise(pl.col(column)).alias(column)
 
 
+def with_another_history(candidate):
+    """In a warehouse of its own, somebody has corrected what an event says."""
+    home = candidate.releases.folder / "home"
+    home.mkdir()
+    shutil.copy(candidate.warehouse.path, home)
+    object.__setattr__(candidate, "warehouse", Warehouse(home))
+    with candidate.warehouse.connect() as connection:
+        connection.execute(f"UPDATE {LABEL_EVENTS.full_name} SET value = '4711' WHERE uid = 1 AND event = 'maintained'")
+
+
 CONFIRMED = pl.col("Reason") == "confirmed"
 NUMBERS = pl.col("Output Type") == "decimal"
 HARM = {
@@ -59,6 +71,9 @@ HARM = {
         (c.folder / "README.md").write_text("# Labels"),
     ),
     "no_uid_lost_or_added": lambda c: edited(c, where(pl.col("Row Number") == 7, "Row Number", 8)),
+    "source_is_whole_or_called_unknown": lambda c: (c.folder / MANIFEST).write_text(
+        json.dumps(manifest_of(c.folder) | {"benchmark": "unknown"})
+    ),
     "one_auditor_for_all": lambda c: edited(c, where(CONFIRMED, "Auditor", "authors")),
     "evaluation_key_does_not_shrink": lambda c: earlier(c, "1.0.9", c.labels.with_columns(Evaluation=pl.lit(True))),
     "policy_on_every_label": lambda c: edited(
@@ -70,5 +85,6 @@ HARM = {
         shutil.copytree(c.folder, c.releases.of(FIRST)),
         (c.releases.of(FIRST) / "README.md").write_text("DEMO, otherwise"),
     ),
+    "history_tells_the_labels": with_another_history,
     "version_tells_the_change": lambda c: earlier(c, "1.0.9", c.labels.head(-1)),
 }

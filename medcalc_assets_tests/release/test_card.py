@@ -37,12 +37,12 @@ def test_the_invented_patients_of_the_demo_are_ours_to_license(card):
 
 def test_labels_derived_from_the_benchmark_keep_its_license_and_name_its_authors(start_chain, tmp_path):
     rows = original_rows()[:12]
-    path = tmp_path / "<b> `a` ~_.csv"
+    path = tmp_path / "[a](x) <b> `?.csv"
     pl.DataFrame(rows).write_csv(path)
     chain = start_chain(str(path), auditor="none")
     chain.run(KEYS[:2])
     text = card_of(chain, tmp_path / "release").read_text()
-    assert "from \\<b\\> \\`a\\` \\~\\_.csv (" in text
+    assert "from \\[a\\](x) \\<b\\> \\`?.csv (" in text
     assert front_matter(text)["license"] == "cc-by-sa-4.0"
     assert "MedCalc-Bench, by Khandekar et al. (NeurIPS 2024, arXiv:2406.12036)" in text
     assert "derived from it, under the same licence" in text

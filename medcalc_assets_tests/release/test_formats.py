@@ -64,7 +64,7 @@ def test_a_working_copy_replaces_an_earlier_one_and_no_file_of_anybody_else(demo
 def test_the_csv_begins_with_the_columns_of_v1_and_is_read_by_the_same_reader(files):
     with files[".csv"].open(newline="", encoding="utf-8") as file:
         assert next(csv.reader(file)) == [*COLUMNS, "Evaluation", "Reward", "Use Because"]
-    assert pl.concat(Source(str(files[".csv"])).instances()).height == len(original_rows())
+    assert Source(str(files[".csv"])).read().instances.height == len(original_rows())
 
 
 def explanations(labels, raw):
@@ -126,7 +126,7 @@ def test_a_changed_gestational_age_keeps_its_spelling(demo):
 
 
 def test_labels_survive_the_way_through_a_file(demo, files):
-    again = pl.concat(Source(str(files[".csv"])).instances()).sort("uid")
+    again = Source(str(files[".csv"])).read().instances.sort("uid")
     maintained = demo.read("maintained_labels").sort("uid")
     for written, label in zip(columns("label"), columns("final"), strict=True):
         if label.endswith("number"):

@@ -1,5 +1,8 @@
 import csv
 import json
+import os
+import shutil
+from pathlib import Path
 
 import dagster as dg
 import datasets
@@ -13,6 +16,8 @@ from medcalc_assets.calculators import KEYS
 from medcalc_assets.cli import main
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.releases import history_of_releases
+from medcalc_assets.labels.value import as_text
+from medcalc_assets.release import releases as releases_module
 from medcalc_assets.release.build import build
 from medcalc_assets.release.gates import GATES, Candidate
 from medcalc_assets.release.releases import MANIFEST, ReleaseError, Releases, labels_in, manifest_of, sha256, tampered
@@ -22,6 +27,7 @@ from medcalc_assets.release.versions import (
     Version,
 )
 from medcalc_assets.storage.tables import LABEL_RELEASES, MAINTAINED_LABELS
+from medcalc_assets_tests.cli import process
 from medcalc_assets_tests.release.harm import HARM, copy_of, earlier, edited, file, where
 
 
@@ -49,6 +55,15 @@ def test_a_gate_is_open_and_a_harm_closes_it_with_a_message(candidate, copied, n
     found = list(GATES[name](copied))
     assert found
     assert all(len(offender) > 20 for offender in found)
+
+
+def test_a_history_that_does_not_end_with_the_label_closes_a_gate(copied):
+    now = copied.warehouse.read(MAINTAINED_LABELS).filter(uid=1).select(as_text("final")).item()
+    HARM["history_tells_the_labels"](copied)
+    assert list(GATES["history_tells_the_labels"](copied)) == [
+        "uid 1, maintained 0 by the rule: its content is not what its sha256 was computed of. `medcalc verify` says all",
+        f"uid 1 is {now}, and its history ends with 4711: materialize label_events",
+    ]
 
 
 def test_a_label_that_its_evidence_does_not_give_closes_a_gate(copied):
@@ -232,6 +247,11 @@ def test_a_release_that_was_killed_before_it_was_written_down_is_finished(own_de
     assert {path.name: sha256(path) for path in releases.of(FIRST).iterdir()} == published
 
 
+def write_history(chain):
+    tags = {"dagster/asset_partition_range_start": KEYS[0], "dagster/asset_partition_range_end": KEYS[-1]}
+    assemble(chain.settings).resolve_job_def("history").execute_in_process(instance=chain.instance, tags=tags)
+
+
 def test_releases_follow_each_other_and_none_is_ever_overwritten(own_demo, release):
     releases = own_demo.settings.releases
     first = {path.name: sha256(path) for path in releases.of(FIRST).iterdir()}
@@ -254,6 +274,9 @@ def test_releases_follow_each_other_and_none_is_ever_overwritten(own_demo, relea
             """upper_number = 17, evidence = '{"original":"1","physician":"17","reviewer":"Dr A"}' """
             f"WHERE uid = {changed}"
         )
+    closed = [check.check_name for check in release(own_demo, "1.2.0").get_asset_check_evaluations() if not check.passed]
+    assert closed == ["history_tells_the_labels"]
+    write_history(own_demo)
     assert not release(own_demo, "1.1.1").success  # a changed label takes more
     assert release(own_demo, "1.2.0").success
     told = pl.read_csv(next(releases.of(Version(1, 2, 0)).glob("*since_1.1.0.csv")))
@@ -315,3 +338,36 @@ def test_the_commands(own_demo, tmp_path, dagster_in_memory):
     unchanged = medcalc("release", "--version", "9.9.9")
     assert (unchanged.exit_code, unchanged.output) == (1, "ReleaseError No label changed since 1.2.0: cite that.\n")
     assert json.loads((own_demo.settings.releases.of(FIRST) / MANIFEST).read_text())["version"] == "1.1.0"
+
+
+def test_releases_and_working_copies_at_the_same_moment_wait_for_each_other(own_demo, tmp_path):
+    """Three at once ended with a traceback: each emptied the candidate of the other."""
+    home = shutil.copytree(own_demo.settings.home, tmp_path / "home")
+    shutil.rmtree(home / "releases", ignore_errors=True)
+    to = str(tmp_path / "copy")
+    at_once = [
+        process(*arguments, MEDCALC_HOME=str(home), DAGSTER_HOME=str(tmp_path / "dagster"))
+        for arguments in (("export", "--to", to), ("export", "--to", to), ("export", "--to", to))
+    ]
+    for each in at_once:
+        _, err = each.communicate()
+        assert each.returncode == 0, err
+        assert "Traceback" not in err
+    assert tampered_copy(Path(to)) == []
+
+
+def tampered_copy(folder):
+    listed = json.loads((folder / MANIFEST).read_text())["files"]
+    return [name for name, facts in listed.items() if sha256(folder / name) != facts["sha256"]]
+
+
+def test_a_release_is_on_the_disk_before_it_has_its_name_and_its_name_before_anything_says_so(copied, monkeypatch):
+    done = []
+    monkeypatch.setattr(releases_module, "flush", lambda path: done.append(path))
+    monkeypatch.setattr(os, "rename", lambda _, to: done.append(("named", to)))
+    releases = copied.releases
+    target = releases.publish(sha256(releases.candidate / MANIFEST))
+    files = set(releases.candidate.iterdir())
+    named = done.index(("named", target))
+    assert set(done[: named - 1]) == files
+    assert done[named - 1 :] == [releases.candidate, ("named", target), releases.folder, releases.folder.parent]

@@ -1,13 +1,15 @@
+import dagster as dg
 import polars as pl
 import pytest
 
 from medcalc_assets.benchmarks.demo import original_rows
 from medcalc_assets.benchmarks.reader import SourceError
 from medcalc_assets.calculators import KEYS
+from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.settings import Settings
-from medcalc_assets.reports.history import WITHDRAWN, new_events
+from medcalc_assets.reports.history import SOURCES, WITHDRAWN, new_events
 from medcalc_assets.storage.tables import INSTANCE_KEYS, LABEL_EVENTS
-from medcalc_assets.storage.warehouse import WarehouseError
+from medcalc_assets.storage.warehouse import WRITTEN, WarehouseError
 
 FACT = {"uid": 1, "calculator_id": 21, "calculator": "gcs", "event": "maintained", "actor": "authors"}
 
@@ -111,3 +113,39 @@ def test_an_event_cannot_be_rewritten(demo):
     with pytest.raises(WarehouseError, match="never changed"):
         demo.settings.warehouse.write(LABEL_EVENTS, [events.head(1).with_columns(detail=pl.lit("nothing"))], KEYS)
     assert demo.read("label_events").equals(events)
+
+
+def test_what_is_forged_in_dagsters_log_changes_no_provenance(start_chain):
+    """Any page that reaches Dagster's webserver can report a materialization, with tags of its choice."""
+    chain = start_chain()
+    chain.run(KEYS[:1])
+    runs = {run.run_id for run in chain.instance.get_runs()}
+    for table in set(SOURCES.values()):
+        forged = dg.AssetMaterialization(table, partition=KEYS[0], tags={"dagster/code_version": "forged"})
+        chain.instance.report_runless_asset_event(forged)
+    with chain.settings.warehouse.connect() as connection:
+        connection.execute(f"DELETE FROM {LABEL_EVENTS.full_name}")
+    tags = {"dagster/asset_partition_range_start": KEYS[0], "dagster/asset_partition_range_end": KEYS[0]}
+    history = assemble(chain.settings).resolve_job_def("history")
+    history.execute_in_process(instance=chain.instance, tags=tags)
+    events = chain.read("label_events")
+    assert set(events["run_id"]) <= runs
+    assert "forged" not in set(events["code_version"])
+    written = chain.settings.warehouse.contents()
+    for event, table in SOURCES.items():
+        stamps = events.filter(event=event).select("code_version", "happened_at", "run_id").unique().rows()
+        assert stamps in ([], [written[table].written[KEYS[0]]])
+
+
+def test_what_a_former_version_wrote_without_its_run_stays_without(start_chain):
+    chain = start_chain()
+    chain.run(KEYS[:1])
+    with chain.settings.warehouse.connect() as connection:
+        connection.execute(f"DELETE FROM {LABEL_EVENTS.full_name}")
+        connection.execute(f"ALTER TABLE {WRITTEN} DROP COLUMN run_id")
+    tags = {"dagster/asset_partition_range_start": KEYS[0], "dagster/asset_partition_range_end": KEYS[0]}
+    assemble(chain.settings).resolve_job_def("history").execute_in_process(instance=chain.instance, tags=tags)
+    events = chain.read("label_events")
+    assert events.height
+    assert events["run_id"].null_count() == events.height
+    assert events["code_version"].null_count() == events["happened_at"].null_count() == 0

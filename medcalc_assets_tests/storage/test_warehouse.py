@@ -19,6 +19,7 @@ import polars as pl
 import pytest
 from dagster import DagsterExecutionInterruptedError
 
+from medcalc_assets.storage.chain import LINKS, chained
 from medcalc_assets.storage.tables import AUDIT_FLAGS, LABEL_EVENTS, PHYSICIAN_LABELS, RELABELS, TABLES, Table
 from medcalc_assets.storage.warehouse import Warehouse, WarehouseError
 
@@ -284,7 +285,8 @@ def test_a_home_of_the_first_version_is_upgraded_on_first_use(
     )
     cells = dict(zip(("event", "actor", "detail"), map(list, zip(*said, strict=True)), strict=True))
     history = LABEL_EVENTS.of_instances(instances, {"uid": [1] * len(said), "sequence": [0] * len(said), **cells})
-    warehouse.write(LABEL_EVENTS, [history], ["gcs"])
+    warehouse.write(LABEL_EVENTS, [chained(history, {})], ["gcs"])
+    without_hashes(warehouse)
     warehouse.path.rename(warehouse.home / "medcalc.duckdb")
     if killed_before_the_new_name:
         with monkeypatch.context() as patch:
@@ -301,6 +303,13 @@ def test_a_home_of_the_first_version_is_upgraded_on_first_use(
         ("adjudicated", "authors", "computable; rationale: as released by the authors"),
     }
     assert [path.name for path in warehouse.home.iterdir()] == ["warehouse.duckdb"]
+
+
+def without_hashes(warehouse: Warehouse) -> None:
+    """The history as a version before 0.3 made it."""
+    with warehouse.connect() as connection:
+        for name in LINKS:
+            connection.execute(f"ALTER TABLE {LABEL_EVENTS.full_name} DROP COLUMN {name}")
 
 
 def raise_interrupted(*_: object) -> None:
@@ -418,6 +427,14 @@ def test_two_processes_writing_different_partitions_at_the_same_time_both_succee
         assert writer.returncode == 0, err
     assert uids(warehouse) == list(range(200))
     assert warehouse.read(AUDIT_FLAGS)["n_votes"].unique().to_list() == [7]
+
+
+def test_a_cell_without_end_is_refused_and_the_limit_stated(warehouse: Warehouse) -> None:
+    with pytest.raises(
+        WarehouseError, match="column status has a cell of 16,000,001 bytes, and 16,000,000 is the most that"
+    ):
+        warehouse.write(AUDIT_FLAGS, [with_column("status", "x" * 16_000_001)], ["map"])
+    assert not warehouse.has(AUDIT_FLAGS)
 
 
 def write_within(home: str, bytes_free: str) -> None:

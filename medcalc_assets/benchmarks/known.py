@@ -1,0 +1,73 @@
+"""Which benchmarks are known, down to the hash of every row: a copy that is cut short or edited is told apart from them."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from medcalc_assets.benchmarks.demo import original_rows
+from medcalc_assets.benchmarks.spec import COLUMNS, INSTANCES, REVISION
+from medcalc_assets.labels.simulated import DEMO
+
+UNKNOWN = "unknown"
+MARK = "UNKNOWN SOURCE"
+"""What every file says that is made of a benchmark which is not known."""
+V1 = {split: f"MedCalc-Bench v1.0, {split} split" for split in INSTANCES}
+DIGITS = 8
+"""Hexadecimal digits of a row's hash that are kept."""
+EXAMPLES = 5
+
+
+class Identity(NamedTuple):
+    """What a benchmark is (`UNKNOWN` if it shares no row with a known one), and how it differs from what it should be."""
+
+    name: str
+    differences: tuple[str, ...] = ()
+
+
+def row_sha256(cells: Iterable[str | None]) -> str:
+    """The hash of a row: of all its cells as text, in the order of COLUMNS."""
+    return hashlib.sha256(json.dumps(list(cells)).encode()).hexdigest()
+
+
+def is_known_row(uid: str | None, row_hash: str) -> bool:
+    return any(row_hash[:DIGITS] == rows.get(uid or "") for rows in _known().values())
+
+
+def identify(rows: Sequence[tuple[str | None, str]], source: str, source_version: str) -> Identity:
+    """Which known benchmark these rows (uid as text and hash, those in quarantine included) are of.
+
+    The splits that come from the Hub are known by their pinned revision, of which the number of rows is compared. Any other
+    source that shares a row with a known benchmark has to have each of its rows, and no other.
+    """
+    for split, instances in INSTANCES.items():
+        if source_version == f"{REVISION}:{split}":
+            return Identity(V1[split], () if len(rows) == instances else (f"it has {len(rows):,} rows, not {instances:,}",))
+    found = {uid or "": row_hash[:DIGITS] for uid, row_hash in rows}
+    for name, known in _known().items():
+        if source == name or known.items() & found.items():
+            uids = {
+                "missing": known.keys() - found.keys(),
+                "not of it": found.keys() - known.keys(),
+                "another than there": {uid for uid in known.keys() & found.keys() if known[uid] != found[uid]},
+            }
+            return Identity(name, tuple(_told(what, which) for what, which in uids.items() if which))
+    return Identity(UNKNOWN)
+
+
+def _told(what: str, uids: set[str]) -> str:
+    few = sorted(uids, key=lambda uid: (len(uid), uid))[:EXAMPLES]
+    verb = "row is" if len(uids) == 1 else "rows are"
+    return f"{len(uids):,} {verb} {what} (uid {', '.join(few)}{', ...' if len(uids) > len(few) else ''})"
+
+
+@cache
+def _known() -> dict[str, Mapping[str, str]]:
+    """By benchmark and uid the first digits of each row's hash. Of the training split nobody here has the rows."""
+    of_test = Path(__file__).with_name("v1_test_rows.txt").read_text(encoding="ascii").split()
+    return {
+        V1["test"]: {str(uid): row_hash for uid, row_hash in enumerate(of_test, start=1)},
+        DEMO: {str(row["Row Number"]): row_sha256(str(row[name]) for name in COLUMNS)[:DIGITS] for row in original_rows()},
+    }

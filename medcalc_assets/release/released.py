@@ -1,0 +1,69 @@
+"""What the warehouse says was released: the files of a release are believed only as far as they agree with it."""
+
+import polars as pl
+
+from medcalc_assets.labels.value import as_text, columns
+from medcalc_assets.release.releases import MANIFEST, ReleaseError, Releases, sha256
+from medcalc_assets.release.versions import Version
+from medcalc_assets.storage.tables import LABEL_EVENTS, LABEL_RELEASES, MAINTAINED_LABELS
+from medcalc_assets.storage.warehouse import Warehouse
+
+ANSWER = "Ground Truth Answer"
+
+
+def rows_of_releases(warehouse: Warehouse) -> pl.DataFrame:
+    """The rows of `label_releases`; none if nothing was ever released."""
+    if not warehouse.has(LABEL_RELEASES):
+        return pl.DataFrame(schema=LABEL_RELEASES.polars_schema)
+    return warehouse.read(LABEL_RELEASES)
+
+
+def is_untold(warehouse: Warehouse, version: str) -> bool:
+    """Whether the version was released, and the history of some label does not say so: the run was killed in between."""
+    if rows_of_releases(warehouse).filter(version=version).is_empty():
+        return False
+    events = warehouse.read(LABEL_EVENTS, columns=["calculator", "event", "actor"])
+    told = events.filter(event="released", actor=version)
+    return events["calculator"].n_unique() != told["calculator"].n_unique()
+
+
+def as_released(warehouse: Warehouse, releases: Releases, version: str) -> pl.DataFrame:
+    """The labels of a release, which are those that the warehouse says were released.
+
+    Raises ReleaseError if the version was not released from here to the end, or a file of it, the manifest included, or an
+    answer in it is another than what was released.
+    """
+    labels = releases.labels(version)
+    row = rows_of_releases(warehouse).filter(version=version)
+    folder = releases.of(Version.parse(version))
+    if row.is_empty():
+        raise ReleaseError(
+            f"{folder} is in no row of label_releases: it was not released from here, or not to the end. `medcalc release "
+            f"--version {version}` finishes it; otherwise move the folder away."
+        )
+    events = warehouse.read(LABEL_EVENTS, columns=["uid", "event", "actor", "value"])
+    said = [f"uid {uid} {ANSWER!r} was {was}, is {now}" for uid, was, now in otherwise(events, version, labels)]
+    if sha256(folder / MANIFEST) != row["manifest_sha256"].item():
+        said.insert(0, f"{MANIFEST} has another sha256 than in label_releases")
+    if said:
+        more = f" and {len(said) - 3} more" if len(said) > 3 else ""
+        raise ReleaseError(
+            f"{folder} is not as it was released: {'; '.join(said[:3])}{more}. Get the release again; "
+            "`medcalc verify` tells all."
+        )
+    return labels
+
+
+def otherwise(events: pl.DataFrame, version: str, labels: pl.DataFrame) -> list[tuple[int, str | None, str | None]]:
+    """The uids whose label is another than their `released` event says, with both; None for a label that there is not."""
+    told = events.filter(event="released", actor=version).select("uid", was="value")
+    both = told.join(labels.select(uid="Row Number", now=ANSWER), on="uid", how="left").sort("uid")
+    return list(both.filter(pl.col("was").ne_missing(pl.col("now"))).iter_rows())
+
+
+def behind(events: pl.DataFrame, warehouse: Warehouse) -> list[tuple[int, str | None, str | None]]:
+    """The uids whose last `maintained` event does not give the maintained label, with what it gives, and the label."""
+    maintained = warehouse.read(MAINTAINED_LABELS, columns=["uid", *columns("final")])
+    last = events.filter(event="maintained").sort("sequence").group_by("uid").last().select("uid", was="value")
+    both = maintained.select("uid", now=as_text("final")).join(last, on="uid", how="left").sort("uid")
+    return list(both.filter(pl.col("was").ne_missing(pl.col("now"))).select("uid", "was", "now").iter_rows())
