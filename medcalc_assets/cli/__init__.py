@@ -55,6 +55,8 @@ COMMANDS = {
     "verify": ("release", "Check history, releases, answers and ledger for changes."),
     "packet": ("packets", "Write a blind packet of cases for a physician."),
     "ingest": ("packets", "Take over the answers of a packet that came back."),
+    "backup": ("backup", "Copy the home into a folder, also while a run goes on."),
+    "restore": ("backup", "Make a home of a backup, or of what is left of one."),
     "ui": ("ui", "Serve the Dagster UI on this machine, behind a guard."),
 }
 """Of every command: the module that has it, and the first sentence of its help."""
