@@ -5,6 +5,7 @@ import dagster as dg
 from medcalc_assets import defs
 from medcalc_assets.defs import auditors
 from medcalc_assets.defs.checks import checks_of
+from medcalc_assets.defs.housekeeping import housekeeping, housekeeping_schedule
 from medcalc_assets.defs.releases import RELEASE, history_job, history_of_releases, release_job
 from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.defs.trace import trace_label
@@ -38,8 +39,8 @@ def assemble(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=dg.with_source_code_references(dg.load_assets_from_package_module(defs)),
         asset_checks=checks_of(settings),
-        jobs=[*JOBS, trace_label, auditors.observe_models, auditors.re_audit],
-        schedules=[auditors.watch_models],
+        jobs=[*JOBS, trace_label, auditors.observe_models, auditors.re_audit, housekeeping],
+        schedules=[auditors.watch_models, housekeeping_schedule],
         sensors=[auditors.new_models, history_of_releases, figures_after_labels],
         resources={
             "votes": Votes(),

@@ -54,7 +54,7 @@ def chain_without_dagster() -> None:
     def raw(*names: str) -> pl.DataFrame:
         return store.read(tables.RAW_MEDCALC, KEYS, [*INSTANCE_KEYS, *names])
 
-    store.write(tables.RAW_MEDCALC, settings.benchmark.instances(), KEYS)
+    store.write(tables.RAW_MEDCALC, [settings.benchmark.read().instances], KEYS)
     instances = raw("output_type", "row_sha256", "source", "entities", *LABEL).partition_by("calculator")
     store.write(tables.DERIVATION_AUDIT, map(audited, instances), KEYS)
     notes = raw("note", "entities", *LABEL).partition_by("calculator")

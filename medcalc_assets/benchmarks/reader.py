@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+from pyarrow.parquet import ParquetFile
 
 from medcalc_assets.benchmarks.demo import original_rows
 from medcalc_assets.benchmarks.known import is_known_row, row_sha256
@@ -158,8 +160,14 @@ class Source:
         if Path(self.setting).suffix.lower() == ".csv":
             return version, self._of_csv(content)
         try:
-            return version, self._of_frame(pl.read_parquet(io.BytesIO(content), n_rows=MOST_ROWS + 1))
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+            file = ParquetFile(io.BytesIO(content))  # of a harmed one polars would panic, on stderr
+            size = sum(file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups))
+            if size > LARGEST_FILE or file.metadata.num_rows > MOST_ROWS:
+                raise self._refused(f"unpacks to more than {LARGEST_FILE:,} bytes or {MOST_ROWS:,} rows", "Give a benchmark")
+            table = file.read()
+            table.validate(full=True)  # its texts are UTF-8
+            return version, self._of_frame(pl.DataFrame(table))
+        except (pa.ArrowException, pl.exceptions.PolarsError, OSError, ValueError) as error:
             what = f"is no Parquet file that can be read to its end: {error}"
             raise self._refused(what, "It may be cut off: get it again") from None
 
@@ -183,7 +191,8 @@ class Source:
         return content
 
     def _refused(self, what: str, remedy: str) -> SourceError:
-        return SourceError(" ".join(f"{self.setting} {what}. {remedy}.".split()))
+        told = (sign if sign.isprintable() else " " for sign in what)  # of a library's error, maybe
+        return SourceError(f"{self.setting} {' '.join(''.join(told).split())}. {remedy}.")
 
     def _of_csv(self, content: bytes) -> list[tuple[int, Cells]]:
         """No cell is taken for anything but text: '01/02/2003' and 'N/A' stay what they are. A blank line is no row."""
@@ -229,8 +238,6 @@ class Source:
             ) from None
 
     def _of_frame(self, frame: pl.DataFrame) -> list[tuple[int, Cells]]:
-        if frame.height > MOST_ROWS:
-            raise self._refused(f"has more than {MOST_ROWS:,} rows", "Give a benchmark, which has fewer")
         text = frame.select(self._required(frame.columns)).cast(pl.String)
         text.columns = list(COLUMNS)
         return list(enumerate(text.iter_rows(named=True), start=2))

@@ -52,9 +52,11 @@ COMMANDS = {
     "export": ("release", "Write a working copy of the next release."),
     "release": ("release", "Freeze the maintained labels into a version to cite."),
     "diff": ("release", "Show every label that differs between two releases."),
-    "verify": ("release", "Check that history, releases, answers and ledger are as they were written."),
+    "verify": ("release", "Check history, releases, answers and ledger for changes."),
     "packet": ("packets", "Write a blind packet of cases for a physician."),
     "ingest": ("packets", "Take over the answers of a packet that came back."),
+    "backup": ("backup", "Copy the home into a folder, also while a run goes on."),
+    "restore": ("backup", "Make a home of a backup, or of what is left of one."),
     "ui": ("ui", "Serve the Dagster UI on this machine, behind a guard."),
 }
 """Of every command: the module that has it, and the first sentence of its help."""

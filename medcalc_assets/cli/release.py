@@ -154,7 +154,7 @@ def diff(before: str, after: str, as_json: bool) -> None:
 @home
 @as_json
 def verify(as_json: bool) -> None:
-    """Check that history, releases, answers and ledger are as they were written.
+    """Check history, releases, answers and ledger for changes.
 
     Each is compared with what the others say of it. Exit code 3 where anything differs.
 

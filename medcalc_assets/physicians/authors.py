@@ -93,16 +93,18 @@ class AuthorsFiles:
         for row in self._read():
             uid, slug = row[UID], slugs.get(row[CALCULATOR])
             if type(uid) is not int or uid in seen:
-                self._refuse(row, f"uid {uid!r} is {'not an integer' if type(uid) is not int else 'there twice'}")
+                self._refuse(row, f"uid {uid!r:.20} is {'not an integer' if type(uid) is not int else 'there twice'}")
             seen.add(uid)
             if slug is None:
-                self._refuse(row, f"calculator {row[CALCULATOR]!r} is not one of the 55 of v1.0")
+                self._refuse(row, f"calculator {row[CALCULATOR]!r:.80} is not one of the 55 of v1.0")
             if slug not in calculators:
                 continue
             if uid not in original:
                 self._refuse(row, f"uid {uid} is not among the source's instances of {row[CALCULATOR]!r}")
             if self._label(row, ORIGINAL) != original[uid]:
-                self._refuse(row, f"{ORIGINAL} is {row[ORIGINAL]}, but the source's label of uid {uid} is {original[uid]}")
+                self._refuse(
+                    row, f"{ORIGINAL} is {row[ORIGINAL]!s:.80}, but the source's label of uid {uid} is {original[uid]}"
+                )
             for column in (RELABEL, PHYSICIAN):  # a program that takes 5.1 for a date changes an answer's type
                 answer = self._label(row, column)
                 if answer and NA not in (answer, original[uid]) and answer.kind != original[uid].kind:
@@ -128,7 +130,7 @@ class AuthorsFiles:
         try:
             return parse_label(cell)
         except LabelError as error:
-            self._refuse(row, f"{column!r} is {cell!r}, {error}")
+            self._refuse(row, f"{column!r} is {cell!r:.80}, {error}")
 
     def _refuse(self, row: dict[str, Any], problem: str) -> NoReturn:
         raise AuthorsFileError(

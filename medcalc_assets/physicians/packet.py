@@ -528,7 +528,7 @@ def _checked(
             _require_plain(path, row["place"], name, row[name])
         place, uid = row["place"], str(row["uid"])
         if uid not in cases or int(uid) not in output_types:
-            _refuse(path, place, f"uid {uid} is not in the packet, or no longer in the benchmark", "Restore the uid")
+            _refuse(path, place, f"uid {uid:.20} is not in the packet, or no longer in the benchmark", "Restore the uid")
         if uid in seen:
             _refuse(path, place, f"uid {uid} is there twice", "Leave one of them")
         seen.add(uid)
@@ -547,7 +547,7 @@ def _answer(path: Path, place: str, uid: int, said: Mapping[str, Any], output_ty
     chosen = {name: None if said[name] is None else str(said[name]).casefold() for name in CHOICES}
     for name, permitted in CHOICES.items():
         if chosen[name] not in (None, *permitted):
-            _refuse(path, place, f"{name} is {said[name]!r}", f"Choose {', '.join(permitted)}, or nothing")
+            _refuse(path, place, f"{name} is {said[name]!r:.80}", f"Choose {', '.join(permitted)}, or nothing")
     not_computable = chosen["cannot_be_computed"] == "yes"
     if not_computable and said["value"] is not None:
         _refuse(path, place, "has both a value and 'cannot be computed'", "Give one of them")
@@ -559,9 +559,9 @@ def _answer(path: Path, place: str, uid: int, said: Mapping[str, Any], output_ty
         try:
             label = parse_label(text)
         except LabelError as error:
-            _refuse(path, place, f"value is {text!r}, {error}", "Correct it")
+            _refuse(path, place, f"value is {text!r:.80}, {error}", "Correct it")
         if label.kind != "na" and (label.kind == "date") != (output_type == "date"):
-            _refuse(path, place, f"value is {text!r}, and the question asks for a {output_type}", "Correct it")
+            _refuse(path, place, f"value is {text!r:.80}, and the question asks for a {output_type}", "Correct it")
     free = {name: None if said[name] is None else str(said[name]) for name in ASKED if name not in (*CHOICES, "value")}
     return Answer(uid, text, not_computable, confidence=chosen["confidence"], **free)
 

@@ -94,7 +94,9 @@ class Spreadsheet:
                     row, column, cell = self._cell(found, parser, element)
                     element.clear()
                     if row != last or any(column == before for before, _ in rows.get(row, ())):
-                        raise SheetError(f"sheet {found.title!r} has cell {cell.place} twice. Save it again.")
+                        raise SheetError(
+                            f"sheet {found.title!r} has cell {cell.place} twice or out of place. Save it again."
+                        )
                     if cell.value is not None or cell.flaw:
                         rows.setdefault(row, []).append((column, cell))
                 elif event == "end" and element.tag == ROW_TAG:

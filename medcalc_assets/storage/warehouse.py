@@ -235,6 +235,13 @@ class Warehouse:
                 _refuse(table, f"DuckDB says: {error}. Free disk space if that is what lacks, and run again")
         return int(rows)
 
+    def copy_to(self, path: Path) -> None:
+        """Copy all tables, of one moment, into a new file. Raises WarehouseError."""
+        with self.connect() as connection:
+            connection.execute("ATTACH ? AS copy", [str(path)])
+            connection.execute(f"COPY FROM DATABASE {FILE.partition('.')[0]} TO copy")
+            connection.execute("DETACH copy")
+
     def has(self, table: Table) -> bool:
         """Whether the table has ever been written."""
         if not self.path.exists():

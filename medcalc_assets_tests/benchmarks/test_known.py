@@ -2,11 +2,13 @@
 
 import hashlib
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+import medcalc_assets as mc
 from medcalc_assets.benchmarks.known import UNKNOWN, V1, identify, row_sha256
 from medcalc_assets.benchmarks.reader import Source
 from medcalc_assets.benchmarks.spec import INSTANCES, REVISION
@@ -74,6 +76,10 @@ def test_every_row_of_the_training_sample_loads(real_data):
     assert gestation.select("output_type", "label_number").row(0) == ("integer", 205)
     rows = found.instances.select(pl.col("uid").cast(pl.String), "row_sha256").rows()
     assert identify(rows, "sample.csv", "").name == UNKNOWN
+    audits = {row["uid"]: mc.audit(row) for row in found.instances.iter_rows(named=True)}
+    assert Counter(audit.verdict for audit in audits.values()) == {"reproduced": 560, "contradicted": 23}
+    assert audits[3446].original_rule_reproduces, "Asian, so without the factor of Black"
+    assert audits[9354].verdict == "reproduced", "6.6e-16 is 0"
 
 
 @pytest.fixture

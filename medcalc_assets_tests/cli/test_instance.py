@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from medcalc_assets.cli.instance import DagsterHomeError, instance_of_dagster
+from medcalc_assets.defs.housekeeping import housekeeping
 from medcalc_assets_tests.cli import process
 
 
@@ -87,3 +88,47 @@ def test_settings_of_dagster_that_are_none_are_told_with_the_remedy(dagster_home
         instance_of_dagster(),
     ):
         pass
+
+
+PARTS = dg.StaticPartitionsDefinition(["a", "b"])
+
+
+@dg.asset(partitions_def=PARTS)
+def labels(context: dg.AssetExecutionContext) -> None:
+    pass
+
+
+@dg.asset_check(asset=labels)
+def labels_are_right() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(passed=True)
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_old_runs_go_with_their_files_and_every_partition_stays_materialized(dagster_home, tmp_path, monkeypatch):
+    """Dagster's own deletion takes the materializations of a run with it: 55 materialized partitions became none."""
+    home = shutil.copytree(dagster_home, tmp_path / "dagster")
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    with instance_of_dagster() as instance:
+        dg.materialize([labels, labels_are_right], instance=instance, partition_key="a")
+        for _ in range(6):
+            last = dg.materialize([labels, labels_are_right], instance=instance, partition_key="b").run_id
+        files, before = len(list(home.rglob("*"))), size_of(home)
+        kept = housekeeping.execute_in_process(instance=instance, run_config=older_than(30))
+        assert instance.get_runs_count() == 9, "nothing is that old"
+        done = housekeeping.execute_in_process(instance=instance, run_config=older_than(0))
+        left = {run.run_id for run in instance.get_runs()}
+        assert last in left
+        assert len(left) == 3, "of a, of b, and the one that is tidying"
+        assert {done.run_id} < left
+        assert kept.run_id not in left
+        assert instance.get_materialized_partitions(labels.key) == {"a", "b"}
+        assert {path.stem for path in (home / "history" / "runs").glob("*.db")} == left | {"index"}
+    assert len(list(home.rglob("*"))) < files
+    assert size_of(home) < before
+
+
+def older_than(days: int) -> dict[str, object]:
+    return {"ops": {"tidy": {"config": {"days": days}}}, "loggers": {"console": {"config": {"log_level": "ERROR"}}}}

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from medcalc_assets.calculators import CALCULATORS
+from medcalc_assets.calculators import CALCULATORS, KEYS
+from medcalc_assets.definitions import assemble
 from medcalc_assets_tests.cli import document, medcalc
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "json.md"
@@ -23,8 +24,10 @@ COMMANDS = {
 
 @pytest.fixture(scope="module")
 def released(own_demo, release):
-    """The home of a demo with a release."""
+    """The home of a demo with a release that its history knows of."""
     assert release(own_demo, "1.1.0").success
+    tags = {"dagster/asset_partition_range_start": KEYS[0], "dagster/asset_partition_range_end": KEYS[-1]}
+    assemble(own_demo.settings).resolve_job_def("history").execute_in_process(instance=own_demo.instance, tags=tags)
     return own_demo.settings.home
 
 

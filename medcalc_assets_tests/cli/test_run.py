@@ -26,6 +26,21 @@ def test_run_of_two_calculators_shows_progress_the_finding_and_what_to_do_next(t
     assert found["next"] == {"command": "medcalc run", "why": "some calculators have not been run"}
 
 
+def test_strict_refuses_a_source_for_one_row_and_says_which(tmp_path, dagster_in_memory):
+    path, home = tmp_path / "benchmark.csv", {"MEDCALC_HOME": str(tmp_path / "home")}
+    rows = pl.DataFrame(original_rows()[:12])
+    rows[4, "Lower Limit"] = "abc"
+    rows.write_csv(path)
+    refused = medcalc("run", "--strict", "--source", str(path), "-c", KEYS[0], **home)
+    assert refused.exit_code == 1
+    told = f"SourceError {path}, row 6 (uid 5): 'Lower Limit' is 'abc', which is no number, date or N/A. Correct the cell or"
+    assert told in refused.output
+    assert "Traceback" not in refused.output
+    ran = medcalc("run", "--source", str(path), "-c", KEYS[0], MEDCALC_STRICT=None, **home)  # the option had set it
+    assert ran.exit_code == 0, ran.output
+    assert "In quarantine: 1 of the source's rows, which cannot be read" in ran.output
+
+
 def test_the_demo_is_simulated_without_an_auditor_too(tmp_path, dagster_in_memory):
     """A physician of the demo is as invented as its auditor."""
     home = {"MEDCALC_HOME": str(tmp_path / "home")}
@@ -39,7 +54,7 @@ def test_the_demo_is_simulated_without_an_auditor_too(tmp_path, dagster_in_memor
     assert labels["Ground Truth Explanation"].str.starts_with("[SIMULATED] ").all()
     assert not (labels["Evaluation"] | labels["Reward"]).any()
     marked = {path.name for path in (tmp_path / "files").iterdir() if path.name.startswith("DEMO_medcalc_bench_")}
-    assert len(marked) == 3
+    assert len(marked) == 4, "the history, too"
     assert medcalc("pages", **home).exit_code == 0
     for page in ("report.html", "index.html"):
         assert "DEMO: simulated votes and physicians" in (tmp_path / "home" / "report" / page).read_text()

@@ -46,4 +46,4 @@ def test_the_document_adds_up(demo):
 
 
 def test_one_is_no_plural():
-    assert [_counted(count, "label") for count in (0, 1, 1_047)] == ["0 labels", "1 label", "1,047 labels"]
+    assert [_counted(count, "label") for count in (0, 1, 4_711)] == ["0 labels", "1 label", "4,711 labels"]
