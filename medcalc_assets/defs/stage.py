@@ -108,7 +108,7 @@ def facts_of(table: Table, group: str, module: str, function: str, see: str = ""
 
 
 def require_unchanged(settings: ProjectSettings) -> None:
-    """Raise SettingsError if the labels in the home were made with other settings. Asked here, it is no content of a table."""
+    """Raise SettingsError if the labels in the home were made with other settings. Asked here, it is of no table's code."""
     settings.require_unchanged()
 
 
