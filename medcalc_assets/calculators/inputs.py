@@ -380,6 +380,7 @@ class Reader:
             source = source or self.find(str(name))
             if source is None:
                 unknown.append(str(name))
+                problems.append(Problem(str(name), self.unknown(str(name))))
             elif source.key in given:
                 problems.append(Problem(source.key, "given twice"))
             elif raw is not None:
@@ -391,7 +392,7 @@ class Reader:
         missing = tuple(key for key in self._required if key not in given)
         all_given = len(given) == len(self.inputs)
         unscored = tuple(name for name in unknown if all_given and not self._close(name))
-        problems += [Problem(name, self.unknown(name)) for name in unknown if name not in unscored]
+        problems = [problem for problem in problems if problem.entity not in unscored]
         implausible: list[Problem] = []
         for key, quantity in self._quantities.items():
             if values[key] is not None:

@@ -181,7 +181,7 @@ def verify(as_json: bool) -> None:
     else:
         for difference in differences:
             console.print(str(difference), markup=False, highlight=False, soft_wrap=True)
-        found = f"{len(differences):,} differences" if differences else "all is as it was written"
+        found = f"differences: {len(differences):,}" if differences else "all is as it was written"
         console.print(
             f"{events.height:,} events of {said['labels']:,} labels, head {said['head_sha256']}: {found}.", soft_wrap=True
         )

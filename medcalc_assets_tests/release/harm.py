@@ -77,7 +77,7 @@ HARM = {
     "source_is_whole_or_called_unknown": lambda c: (c.folder / MANIFEST).write_text(
         json.dumps(manifest_of(c.folder) | {"benchmark": "unknown"})
     ),
-    "one_auditor_for_all": lambda c: edited(c, where(CONFIRMED, "Auditor", "authors")),
+    "one_auditor_for_all": lambda c: edited(c, where(CONFIRMED, "Auditor", "another")),
     "evaluation_key_does_not_shrink": lambda c: earlier(c, "1.0.9", c.labels.with_columns(Evaluation=pl.lit(True))),
     "policy_on_every_label": lambda c: edited(
         c, pl.when(CONFIRMED).then(~pl.col("Reward")).otherwise("Reward").alias("Reward")
