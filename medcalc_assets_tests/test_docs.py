@@ -94,7 +94,7 @@ def test_the_tutorial_tells_what_its_commands_show(demo, run, tmp_path):
     assert "Label 106 was 16 and is now 11" in shown["trace 106"]
     assert any("Answer: 11 points" in output for output in told)
     assert any("relabelled" in output and "labels" in output for name, output in shown.items() if "python" in name)
-    assert "190 labels differ between v1.0 and 1.1.0" in shown["diff v1.0 1.1.0"]
+    assert "193 labels differ between v1.0 and 1.1.0" in shown["diff v1.0 1.1.0"]
     assert "a physician computed this value" in " ".join(shown["trace 5"].split())
     assert "3 labels differ between 1.1.0 and 1.1.1: 0 major, 0 minor, 3 patch" in shown["diff 1.1.0 1.1.1"]
     rerun = next(name for name in shown if name.startswith("run -c"))
