@@ -79,6 +79,8 @@ class ProjectSettings(Checked):
     """`batch` takes half the price, and up to a day."""
     max_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """What the calls of a run may cost, in US dollars; no limit without it."""
+    max_usd_per_day: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """What the calls of all runs of a day (UTC) may cost, in US dollars; no limit without it."""
     at_once: int = Field(default=Limits().at_once, gt=0)
     """How many calls are under way at most."""
     requests_per_minute: int | None = Field(default=None, gt=0)

@@ -19,6 +19,17 @@ from medcalc_assets_tests.test_ui import MAKE_UI, UI, served, until
 
 LAUNCH = """mutation { launchRun(executionParams: {mode: "default", selector: {
   repositoryName: "__repository__", repositoryLocationName: "medcalc_assets", jobName: "release"}}) { __typename } }"""
+FORGED = """mutation { reportRunlessAssetEvents(eventParams: {eventType: ASSET_MATERIALIZATION,
+  assetKey: {path: ["maintained_labels"]}, partitionKeys: ["child_pugh"], description: "forged"}) { __typename } }"""
+PAID = """mutation { launchRun(executionParams: {mode: "default", selector: {
+  repositoryName: "__repository__", repositoryLocationName: "medcalc_assets", jobName: "re_audit"},
+  runConfigData: {resources: {votes: {config: {auditor: "gemini-2.5-pro", max_usd: 1000}}}}}) { __typename } }"""
+RELEASED = LAUNCH.replace(
+    'jobName: "release"}',
+    """jobName: "release"},
+  runConfigData: {ops: {freeze: {config: {version: "1.1.0", confirm: "00000000"}}}}""",
+)
+EVENTS = """{assetNodes(assetKeys: [{path: ["maintained_labels"]}]) {partitionStats {numMaterialized}}}"""
 RUNS = "{runsOrError{... on Runs{results{id}}}}"
 HERE = "127.0.0.1:3000"
 PAGE = {"host": HERE, "origin": f"http://{HERE}", "sec-fetch-site": "same-origin", "content-type": "application/json"}
@@ -116,28 +127,37 @@ def hostile() -> Iterator[str]:
         server.shutdown()
 
 
-def test_a_hostile_page_starts_nothing_and_the_ui_still_does(ui: UI, browser: Browser, hostile: str):
+def test_a_hostile_page_releases_calls_and_forges_nothing_and_the_ui_still_works(ui: UI, browser: Browser, hostile: str):
     page = browser.new_page()
     page.goto(hostile)
     answers: list[int] = []
     page.on("response", lambda response: answers.append(response.status))
-    opened = page.evaluate(
-        """async ([url, query]) => {
+    mutations = [LAUNCH, RELEASED, PAID, FORGED]
+    opened = [
+        page.evaluate(
+            """async ([url, query]) => {
             const post = (type, body) => fetch(url, {method: 'POST', mode: 'no-cors', headers: {'Content-Type': type}, body})
             const form = new FormData(); form.append('operations', JSON.stringify({query})); form.append('map', '{}')
             await post('text/plain', JSON.stringify({query})).catch(() => 0)
             await fetch(url, {method: 'POST', mode: 'no-cors', body: form}).catch(() => 0)
             await new Promise(done => { const image = new Image(); image.onerror = image.onload = done
                                         image.src = url + '?query=' + encodeURIComponent(query) })
+            const reported = url.replace('graphql', 'report_asset_materialization/maintained_labels?partition=child_pugh')
+            await fetch(reported, {method: 'POST', mode: 'no-cors', body: '{}'}).catch(() => 0)
             return new Promise(done => { const socket = new WebSocket(url.replace('http', 'ws'), 'graphql-ws')
                                         socket.onopen = () => done(true)
                                         socket.onerror = () => done(false) })
         }""",
-        [f"{ui.url}/graphql", LAUNCH],
-    )
-    assert answers == [403] * 3
-    assert not opened
+            [f"{ui.url}/graphql", mutation],
+        )
+        for mutation in mutations
+    ]
+    assert answers == [403] * 4 * len(mutations)
+    assert opened == [False] * len(mutations)
     assert ui.ask(RUNS)["runsOrError"]["results"] == []
+    assert ui.ask(EVENTS)["assetNodes"] == [{"partitionStats": {"numMaterialized": 0}}]
+    assert not (ui.folder / "home" / "releases").exists()
+    assert not (ui.folder / "home" / "ledger.sqlite").exists()
     page.goto(f"{ui.url}/locations/medcalc_assets/jobs/observe_models")
     page.get_by_role("heading", name="observe_models").or_(page.get_by_text("observe_models")).first.wait_for()
     launched = page.evaluate(

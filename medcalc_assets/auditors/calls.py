@@ -44,7 +44,8 @@ def _rows(ledger: Ledger, instances: Sequence[Derivation | Question]) -> Iterato
             for attempt in ledger.attempts(setup):
                 if attempt.vote.instance in present:
                     nth[attempt.vote.sha256] += 1
-                    yield _row(read(attempt), nth[attempt.vote.sha256])
+                    body = None if attempt.body is None else hashlib.sha256(attempt.body.encode()).hexdigest()
+                    yield _row(read(attempt), nth[attempt.vote.sha256]) | {"body_sha256": body}
 
 
 def _row(reply: Reply, nth: int) -> dict[str, Any]:
@@ -63,7 +64,6 @@ def _row(reply: Reply, nth: int) -> dict[str, Any]:
         "run": attempt.run,
         "requested_at": attempt.requested_at,
         "latency_seconds": attempt.seconds,
-        "body_sha256": None if attempt.body is None else hashlib.sha256(attempt.body.encode()).hexdigest(),
         "http_status": attempt.status,
         "fault": reply.fault,
         "finish_reason": reply.finish_reason,

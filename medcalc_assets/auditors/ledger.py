@@ -223,6 +223,13 @@ class Ledger:
         """All attempts made by this run, for whatever setup."""
         return self._of_any_setup(sa.select(ATTEMPTS, *SETUP).where(ATTEMPTS.c.run == run))
 
+    def attempts_since(self, when: dt.datetime, after: int) -> tuple[list[Attempt], int]:
+        """All attempts since this time (UTC) that were written after that row, and the row of the last one."""
+        query = sa.select(ATTEMPTS, *SETUP).where(ATTEMPTS.c.id > after, ATTEMPTS.c.requested_at >= when)
+        with self._reading() as connection:
+            rows = connection.execute(query.join(SETUPS, SETUPS.c.sha256 == ATTEMPTS.c.setup)).all()
+        return [_of_any(row) for row in rows], max((row.id for row in rows), default=after)
+
     def latest_attempts(self, number: int) -> Iterator[Attempt]:
         """The last attempts of all, for whatever setup, the latest first."""
         return self._of_any_setup(sa.select(ATTEMPTS, *SETUP).order_by(ATTEMPTS.c.id.desc()).limit(number))
@@ -231,8 +238,7 @@ class Ledger:
         with self._reading() as connection:
             joined = query.join(SETUPS, SETUPS.c.sha256 == ATTEMPTS.c.setup)
             for row in connection.execution_options(yield_per=MANY).execute(joined):
-                setup = Setup(row.task, row.auditor, row.prompt_sha256, row.sampling, row.tools)
-                yield _attempt(row, VoteKey(setup, row.instance, row.uid, row.vote_index))
+                yield _of_any(row)
 
     # -- what is written
 
@@ -373,6 +379,11 @@ class Writer:
                 else:
                     future.set_result(result)
         self._draining = None
+
+
+def _of_any(row: sa.Row[Any]) -> Attempt:
+    setup = Setup(row.task, row.auditor, row.prompt_sha256, row.sampling, row.tools)
+    return _attempt(row, VoteKey(setup, row.instance, row.uid, row.vote_index))
 
 
 def _remedy(error: BaseException | None) -> str:

@@ -2,16 +2,17 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from medcalc_assets.auditors import batches, online
 from medcalc_assets.auditors.asking import Asking
-from medcalc_assets.auditors.budget import MOST_QUERIES, Budget
+from medcalc_assets.auditors.budget import MOST_QUERIES, Budget, Day
 from medcalc_assets.auditors.casting import MAX_OUTPUT_TOKENS, Casting, Voting, audit_votes, relabel_votes
 from medcalc_assets.auditors.flow import Limits
-from medcalc_assets.auditors.ledger import Ledger, Setup
+from medcalc_assets.auditors.ledger import Attempt, Ledger, Setup
 from medcalc_assets.auditors.prices import cost, known_price
 from medcalc_assets.auditors.protocol import AuditVote, Derivation, Question, RelabelVote
 from medcalc_assets.auditors.provider import AuditorError
@@ -21,9 +22,10 @@ from medcalc_assets.auditors.tasks import AUDIT, RELABEL, Instance, Task
 
 @dataclass(frozen=True)
 class ModelAuditor:
-    """A model as an auditor. `run` is the run that new calls are booked to, and `max_usd` what it may cost.
+    """A model as an auditor. `run` is the run that new calls are booked to, and `max_usd` what it may cost;
+    `max_usd_per_day` is what all runs of a day may.
 
-    Raises AuditorError when the provider refuses and repeating does not help, BudgetError before `max_usd` is crossed,
+    Raises AuditorError when the provider refuses and repeating does not help, BudgetError before a limit is crossed,
     and LedgerError when answers cannot be kept. Whatever was answered until then is in the ledger.
     """
 
@@ -34,6 +36,7 @@ class ModelAuditor:
     voting: Voting = "adaptive"
     mode: Literal["online", "batch"] = "online"
     max_usd: float | None = None
+    max_usd_per_day: float | None = None
     limits: Limits = field(default_factory=Limits)
     heartbeat_seconds: float = 2.0
     """How often a run says that it is alive; one that is silent for ten times as long is dead."""
@@ -65,18 +68,28 @@ class ModelAuditor:
 
     def budget(self) -> Budget | None:
         """Raises AuditorError if there is a limit and no known price to keep it by."""
-        if self.max_usd is None:
+        limit = min((usd for usd in (self.max_usd, self.max_usd_per_day) if usd is not None), default=None)
+        if limit is None:
             return None
         known = known_price(self.name)
         if known is None:
             raise AuditorError(
-                f"The price of {self.name} is unknown, so a limit of ${self.max_usd:.2f} cannot be kept. Add it to "
-                "medcalc_assets/auditors/prices.toml, or run without --max-usd."
+                f"The price of {self.name} is unknown, so a limit of ${limit:.2f} cannot be kept. Add it to "
+                "medcalc_assets/auditors/prices.toml, or run without --max-usd and MEDCALC_MAX_USD_PER_DAY."
             )
-        spent = [cost(read(attempt)) for attempt in self.ledger.attempts_of_run(self.run)]
         # What the cost of a call is unknown, it is counted as the highest that it can be.
         most = known.of(0, MAX_OUTPUT_TOKENS, MOST_QUERIES)
-        return Budget(self.max_usd, known, spent=sum(most if usd is None else usd for usd in spent))
+
+        def spent(attempt: Attempt) -> float:
+            usd = cost(read(attempt))
+            return most if usd is None else usd
+
+        return Budget(
+            math.inf if self.max_usd is None else self.max_usd,
+            known,
+            spent=sum(map(spent, self.ledger.attempts_of_run(self.run))),
+            day=None if self.max_usd_per_day is None else Day(self.max_usd_per_day, self.ledger, spent),
+        )
 
     async def _ask(self, casting: Casting) -> None:
         provider = provider_of(self.name)

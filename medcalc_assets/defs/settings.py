@@ -33,7 +33,7 @@ class Votes(Checked, dg.ConfigurableResource):  # type: ignore[type-arg]
     """The auditor to ask: simulated (on the demo only), authors, none, or a model such as gemini-2.5-pro. Without it the one
     whose votes count (MEDCALC_AUDITOR). Votes of another stand beside those that count, and change no label."""
     max_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """What the calls of this run may cost, in US dollars. Without it MEDCALC_MAX_USD, or no limit."""
+    """What the calls of this run may cost, in US dollars: at most MEDCALC_MAX_USD, which holds without it, too."""
     sample: int | None = Field(default=None, gt=0)
     """Of how many instances per calculator the votes are, always the same ones. Without it of all."""
     budget: str = ""
@@ -84,7 +84,8 @@ class Settings(ProjectSettings, dg.ConfigurableResource):  # type: ignore[type-a
         if name == simulated.NAME:
             asked = self.simulated_auditor()
         elif is_model(name):
-            asked = self.model(name, asked_for.budget or run, asked_for.max_usd or self.max_usd)
+            limit = min((usd for usd in (asked_for.max_usd, self.max_usd) if usd is not None), default=None)
+            asked = self.model(name, asked_for.budget or run, limit)
         others: list[Auditor] = [self.simulated_auditor()] if name != simulated.NAME == self.auditor_that_counts else []
         # The last setup of an auditor replaces its earlier ones.
         earlier = {setup.auditor: setup for setup in self._setups(task)}
@@ -121,6 +122,7 @@ class Settings(ProjectSettings, dg.ConfigurableResource):  # type: ignore[type-a
             voting=self.voting,
             mode=self.mode,
             max_usd=max_usd,
+            max_usd_per_day=self.max_usd_per_day,
             limits=Limits(
                 at_once=self.at_once,
                 requests_per_minute=self.requests_per_minute,

@@ -7,7 +7,7 @@ import polars as pl
 
 from medcalc_assets.benchmarks.reader import Benchmark, SourceError
 from medcalc_assets.defs.settings import Settings
-from medcalc_assets.defs.stage import describe, stage
+from medcalc_assets.defs.stage import describe, require_unchanged, stage
 from medcalc_assets.storage.tables import INSTANCE_KEYS, RAW_MEDCALC
 from medcalc_assets.storage.warehouse import WarehouseError
 
@@ -30,7 +30,7 @@ def quarantine(settings: Settings) -> dg.Output[pl.DataFrame]:
 
 
 def _read(settings: Settings) -> Benchmark:
-    settings.require_unchanged()
+    require_unchanged(settings)
     return settings.benchmark.read()
 
 

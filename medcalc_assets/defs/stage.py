@@ -13,6 +13,7 @@ from medcalc_assets.auditors.protocol import cost
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs.code_version import Sources
 from medcalc_assets.defs.partitions import BY_CALCULATOR
+from medcalc_assets.settings import ProjectSettings
 from medcalc_assets.storage.tables import PARTITION_COLUMN, TABLES, Table
 
 SOURCES = Sources()
@@ -104,6 +105,11 @@ def facts_of(table: Table, group: str, module: str, function: str, see: str = ""
             ),
         },
     }
+
+
+def require_unchanged(settings: ProjectSettings) -> None:
+    """Raise SettingsError if the labels in the home were made with other settings. Asked here, it is of no table's code."""
+    settings.require_unchanged()
 
 
 def columns(*names: str) -> dg.AssetIn:

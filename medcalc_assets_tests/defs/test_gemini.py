@@ -230,6 +230,16 @@ def test_a_new_model_leads_to_one_re_audit_of_all_calculators_within_its_budget(
     assert set(project.read("maintained_labels").filter(calculator=KEYS[0])["auditor"]) == {"gemini-3.1-pro-preview"}
 
 
+@pytest.mark.parametrize(
+    ("of_project", "of_launch", "limit"),
+    [(5.0, 50.0, 5.0), (5.0, 2.0, 2.0), (5.0, None, 5.0), (None, 2.0, 2.0), (None, None, None)],
+)
+def test_a_launch_can_only_lower_what_a_run_may_cost(tmp_path, of_project, of_launch, limit):
+    settings = Settings(home=str(tmp_path), auditor="gemini-2.5-pro", max_usd=of_project, max_usd_per_day=9.0)
+    asked, _ = settings.casters_of_votes("audit", Votes(max_usd=of_launch), "run")
+    assert (asked.max_usd, asked.max_usd_per_day) == (limit, 9.0)
+
+
 def test_a_model_that_is_served_by_another_version_is_an_event(chain, gemini):
     before = observe(chain)["served"].value
     chain.run(KEYS[:1])
@@ -290,7 +300,7 @@ def test_the_launchpad_explains_what_a_run_may_choose(job):
     shown = resources.config_type.fields["votes"].config_type.fields["config"].config_type.fields
     assert {name: field.is_required for name, field in shown.items()} == dict.fromkeys(Votes.model_fields, False)
     assert "simulated (on the demo only), authors, none, or a model" in shown["auditor"].description
-    assert "in US dollars. Without it MEDCALC_MAX_USD" in shown["max_usd"].description
+    assert "in US dollars: at most MEDCALC_MAX_USD" in shown["max_usd"].description
     assert "how many instances per calculator" in shown["sample"].description
     assert "share one limit" in shown["budget"].description
     for name in ("settings", "io_manager"):

@@ -1,7 +1,6 @@
 """A backup is whole or is none, and a home comes back from it, or from its releases alone."""
 
 import json
-import multiprocessing
 import os
 import shutil
 import sqlite3
@@ -9,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -27,8 +27,8 @@ from medcalc_assets_tests.auditors.test_ledger import Claim, attempt, vote
 from medcalc_assets_tests.cli import medcalc
 from medcalc_assets_tests.storage.test_warehouse import flags
 
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload([__name__])
+SETTINGS = json.dumps({"source": "demo", "authors": "", "auditor": "simulated"})
+KILLS = int(os.environ.get("MEDCALC_KILLS", 8))
 WRITES = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "shutil.copyfile", "shutil.rmtree"}
 
 
@@ -41,7 +41,7 @@ def home(tmp_path: Path) -> Path:
     ledger.write([Claim(vote(), "me", {})], [attempt(vote())])
     for name in ("packets/lee-1/packet.json", "answers/a.json", "settings.json", "releases/1.1.0/x", "report/index.html"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(f"content of {name}")
+        (folder / name).write_text(SETTINGS)
     (folder / "answers" / ".half.unfinished").write_text("half")
     return folder
 
@@ -95,31 +95,35 @@ def test_a_backup_beside_a_run_is_of_one_moment_of_each_file(home, tmp_path):
     assert beside.wait() == 0
 
 
-def killed_at(moment: int, function: str, *paths: str) -> None:
-    """Do it, and die at the moment when so many files have been touched; without a word, as of `kill -9`."""
+def dying(moment: int, function: str, *paths: str) -> None:
+    """Do it, and die when so many files have been touched, without a word, as of `kill -9`; else say how many were."""
     touched = 0
 
     def count(event: str, arguments: object) -> None:
         nonlocal touched
         touched += event in WRITES
-        if touched == moment:
+        if touched == moment > 0:
             os._exit(9)
 
     sys.addaudithook(count)
     {"copy": copy, "restore": restore}[function](*map(Path, paths))
-    os._exit(0)
+    print(touched)
 
 
-def kills(function: str, *paths: Path):
-    """Die at ever later moments, until it is done before; between them the caller looks."""
-    for moment in range(1, 2_000, 7):
-        process = PROCESSES.Process(target=killed_at, args=(moment, function, *map(str, paths)))
-        process.start()
-        process.join()
-        if process.exitcode == 0:
-            return
-        assert process.exitcode == 9
+def done(moment: int, function: str, *paths: Path) -> "subprocess.CompletedProcess[str]":
+    call = f"from {__name__} import dying; import sys; dying(int(sys.argv[1]), *sys.argv[2:])"
+    return subprocess.run([sys.executable, "-c", call, str(moment), function, *map(str, paths)], stdout=-1, text=True)
+
+
+def kills(function: str, trial: Path, *paths: Path) -> Iterator[int]:
+    """Die at ever later moments of as many as a trial to another target has; between them the caller looks."""
+    moments = int(done(0, function, paths[0], trial).stdout)
+    shutil.rmtree(trial)
+    for number in range(KILLS):
+        moment = 1 + number * (moments - 1) // KILLS
+        assert done(moment, function, *paths).returncode == 9
         yield moment
+    assert done(0, function, *paths).returncode == 0, "the same command completes"
 
 
 def rows_in(backup_folder: Path, tmp_path: Path) -> int:
@@ -135,9 +139,8 @@ def test_a_backup_that_is_killed_leaves_the_older_one_or_the_new_one_and_the_sam
     to = tmp_path / "backup"
     copy(home, to)
     Warehouse(home).write(AUDIT_FLAGS, [flags("map", 1, 2, 3)], ["map"])
-    seen = [rows_in(to, tmp_path) for _ in kills("copy", home, to)]
+    seen = [rows_in(to, tmp_path) for _ in kills("copy", tmp_path / "trial", home, to)]
     print(f"{len(seen)} kills, the older backup was there after {seen.count(2)} of them")
-    assert len(seen) > 5
     assert seen == sorted(seen)
     assert rows_in(to, tmp_path) == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["backup", "home", "looked"]
@@ -145,12 +148,9 @@ def test_a_backup_that_is_killed_leaves_the_older_one_or_the_new_one_and_the_sam
 
 def test_a_restore_that_is_killed_leaves_no_home_or_a_whole_one_and_the_same_command_completes(home, tmp_path):
     copy(home, tmp_path / "backup")
-    again, seen = tmp_path / "again", 0
-    for _ in kills("restore", tmp_path / "backup", again):
-        seen += 1
-        if again.exists():
-            break
-    assert seen > 3
+    again = tmp_path / "again"
+    for _ in kills("restore", tmp_path / "trial", tmp_path / "backup", again):
+        assert not again.exists()
     assert Warehouse(again).read(AUDIT_FLAGS).height == 2
 
 

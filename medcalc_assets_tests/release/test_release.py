@@ -215,9 +215,12 @@ def test_the_csv_begins_with_the_columns_of_the_original(candidate):
 
 
 def test_datasets_opens_it(candidate, tmp_path):
-    opened = datasets.load_dataset(str(candidate.folder), cache_dir=str(tmp_path))
-    assert opened["test"].num_rows == len(original_rows())
-    assert opened["test"][0]["Use Because"].startswith("simulated evidence")
+    grading, everything = (
+        datasets.load_dataset(str(candidate.folder), name, cache_dir=str(tmp_path))["test"] for name in (None, "all")
+    )
+    assert everything.num_rows == len(original_rows())
+    assert 200 < grading.num_rows < everything.num_rows
+    assert everything[0]["Use Because"].startswith("simulated evidence")
 
 
 def test_the_changelog_tells_every_label_that_differs_from_the_original(demo, candidate):

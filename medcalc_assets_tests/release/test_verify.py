@@ -187,7 +187,7 @@ def a_changed_file_of_answers(home: Path) -> list[str]:
 def a_changed_answer_in_the_ledger(home: Path) -> list[str]:
     """The answer only: tokens, times and ids of the reply stay."""
     with closing(sqlite3.connect(home / "ledger.sqlite")) as ledger, ledger:
-        relabels = "SELECT id, body, vote, uid FROM attempts WHERE body LIKE '%42%' ORDER BY id LIMIT 1"
+        relabels = r"""SELECT id, body, vote, uid FROM attempts WHERE body LIKE '%\"42\"%' ORDER BY id LIMIT 1"""
         id, body, vote, uid = ledger.execute(relabels).fetchone()
         other = body.replace('\\"42\\"', '\\"43\\"')
         ledger.execute("UPDATE attempts SET body = ? WHERE id = ?", (other, id))

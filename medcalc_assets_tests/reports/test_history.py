@@ -61,7 +61,7 @@ def test_what_was_released_is_never_withdrawn():
 def test_another_auditor_that_counts_is_told_as_a_change_of_the_label(start_chain):
     chain = start_chain()
     chain.run(KEYS[:1])
-    chain.settings = Settings(home=chain.settings.home, source="demo", authors="", auditor="none")
+    chain.settings = Settings(home=chain.settings.home, source="demo", authors="", auditor="none", change=True)
     chain.run(KEYS[:1])
     events = chain.read("label_events").filter(event="maintained")
     assert set(events["actor"]) == {"the rule"}
@@ -76,7 +76,9 @@ def test_another_benchmark_does_not_come_into_the_same_home(start_chain, tmp_pat
     before = chain.read("raw_medcalc")
     rows = [row | {"Row Number": int(row["Row Number"]) + 6} for row in original_rows()]
     pl.DataFrame(rows).write_csv(tmp_path / "other.csv")
-    chain.settings = Settings(home=chain.settings.home, source=str(tmp_path / "other.csv"), authors="", auditor="none")
+    chain.settings = Settings(
+        home=chain.settings.home, source=str(tmp_path / "other.csv"), authors="", auditor="none", change=True
+    )
     with pytest.raises(SourceError, match=r"uid 7 is of .* Give each benchmark a folder of its own"):
         chain.run(KEYS[:2])
     assert chain.read("raw_medcalc").equals(before)
@@ -98,7 +100,7 @@ def test_running_again_adds_what_changed_and_rewrites_nothing(start_chain):
     first = chain.read("label_events")
     chain.run(KEYS[:2])
     assert chain.read("label_events").equals(first)
-    chain.settings = Settings(home=chain.settings.home, source="demo", authors="", auditor="none")
+    chain.settings = Settings(home=chain.settings.home, source="demo", authors="", auditor="none", change=True)
     chain.run(KEYS[:1])
     now = chain.read("label_events")
     assert now.join(first, on=first.columns, how="semi", nulls_equal=True).height == first.height

@@ -31,7 +31,10 @@ def test_a_trace_begins_with_the_value_and_its_reason(demo, story, reason):
 @pytest.mark.parametrize(
     ("simulated", "told"),
     [
-        (False, "may serve for evaluation and reward: original label and high-confidence relabel agree."),
+        (
+            False,
+            "may serve for evaluation and reward: the relabel agrees, and nothing contradicts; physicians found 79 of 80",
+        ),
         (True, "may serve for neither evaluation nor reward: simulated evidence: it says nothing of any real label."),
     ],
 )

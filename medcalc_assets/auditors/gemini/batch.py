@@ -15,6 +15,7 @@ from google.genai import errors, types
 from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.gemini import client
 from medcalc_assets.auditors.gemini.client import GeminiError
+from medcalc_assets.auditors.gemini.key import without_key
 from medcalc_assets.auditors.provider import Request
 
 ENDED = {
@@ -63,12 +64,12 @@ class GeminiJobs:
         created = await gemini.batches.create(
             model=self.model, src=file.name or "", config=types.CreateBatchJobConfig(display_name=id)
         )
-        return created.name or ""
+        return without_key(created.name) or ""
 
     async def _find(self, id: str) -> str | None:
         async for job in await client.client().aio.batches.list(config=types.ListBatchJobsConfig(page_size=100)):
             if job.display_name == id:
-                return job.name
+                return without_key(job.name)
         return None
 
     async def _persistently(self, call: Callable[[], Awaitable[Result]]) -> Result:
@@ -84,13 +85,13 @@ class GeminiJobs:
                 pause, problem = client.pause_asked_for(refusal), str(refusal)
                 body = client.body_of(refusal)
                 if error := client.permanent(refusal.code, body, pause, limits.longest_wait_seconds, self.model):
-                    raise error from refusal
+                    raise error from None  # the refusal holds what was sent back, unread
             except (TimeoutError, httpx2.HTTPError, ValueError) as failure:  # ValueError: what is no JSON
                 problem = f"{type(failure).__name__}: {failure}"
             tries += 1
             if tries == limits.tries:
                 raise GeminiError(
-                    f"The Batch API failed {tries} times, the last: {client.without_key(problem)}. Run again later: jobs "
+                    f"The Batch API failed {tries} times, the last: {without_key(problem)}. Run again later: jobs "
                     "under way are in the ledger, and will be waited for."
                 )
             await asyncio.sleep(max(pause or 0.0, limits.backoff(tries)))
@@ -105,9 +106,9 @@ def _results(content: bytes) -> dict[str, tuple[int, str]]:
             key, error = entry["key"], entry.get("error")
             status = 200 if error is None else error.get("code", 500)
         except (ValueError, KeyError, AttributeError, TypeError):
-            log.warning("a line of a batch's results cannot be read: %.80r", line)
+            log.warning("a line of a batch's results cannot be read: %.80r", without_key(line))
             continue
         # Errors of single requests carry codes of google.rpc, which are below 400.
         body = json.dumps(entry.get("response") if error is None else {"error": error})
-        results.setdefault(key, (status if status == 200 else max(status, 500), client.without_key(body) or ""))
+        results.setdefault(key, (status if status == 200 else max(status, 500), without_key(body) or ""))
     return results

@@ -1,6 +1,7 @@
 """One request to Gemini: sent once, its answer kept as bytes, every failure told apart."""
 
 import asyncio
+import contextlib
 import datetime as dt
 import json
 import os
@@ -13,6 +14,7 @@ import httpx2
 from google import genai
 from google.genai import errors, types
 
+from medcalc_assets.auditors.gemini.key import IS_KEY, keys, without_key
 from medcalc_assets.auditors.ledger import Attempt
 from medcalc_assets.auditors.provider import AuditorError, Request
 
@@ -23,6 +25,8 @@ TOOLS = {
     "code": types.Tool(code_execution=types.ToolCodeExecution()),
 }
 CONNECTIONS = 256
+NO_REDIRECT = {"follow_redirects": False, "allow_redirects": False}
+"""The key is in a header that would go along, to wherever. For httpx, and for aiohttp, which the SDK prefers where it is."""
 KEY_REMEDY = "Set GEMINI_API_KEY to a valid key (https://aistudio.google.com/apikey) and run again."
 
 
@@ -55,21 +59,28 @@ def body(request: Request) -> dict[str, Any]:
 
 
 def client() -> genai.Client:
-    """The client of this process, for the key and the address in the environment. Raises GeminiError without a key."""
-    key = api_key()
-    if key is None:
+    """The client of this process, for the key and the address in the environment. Raises GeminiError without a key, and for
+    what cannot be one: to be refused further down it would be shown."""
+    if not (given := keys()):
         raise GeminiError(f"Neither GEMINI_API_KEY nor GOOGLE_API_KEY is set. {KEY_REMEDY}")
+    name, key = given[0]
+    if not IS_KEY.fullmatch(key):
+        raise GeminiError(
+            f"{name} is no key: it holds a character that no key has, such as a space or a line break. Paste it again, "
+            "alone and on one line."
+        )
     return _client(key, os.environ.get("GOOGLE_GEMINI_BASE_URL"))
-
-
-def api_key() -> str | None:
-    return (os.environ.get("GOOGLE_API_KEY") or os.environ.get("GEMINI_API_KEY") or "").strip() or None
 
 
 @cache
 def _client(key: str, base_url: str | None) -> genai.Client:
     limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-    options = types.HttpOptions(api_version=API_VERSION, base_url=base_url, async_client_args={"limits": limits})
+    options = types.HttpOptions(
+        api_version=API_VERSION,
+        base_url=base_url,
+        client_args=NO_REDIRECT,
+        async_client_args={"limits": limits, **NO_REDIRECT},
+    )
     return genai.Client(api_key=key, enterprise=False, http_options=options)
 
 
@@ -80,12 +91,17 @@ def available_models() -> dict[str, dict[str, Any]]:
     except errors.APIError as refusal:
         raise permanent(refusal.code, body_of(refusal), None, 0.0, "models") or GeminiError(
             f"The models could not be listed: {without_key(str(refusal))}. Try again later."
-        ) from refusal
-    except httpx2.HTTPError as failure:
-        raise GeminiError(f"Gemini cannot be reached: {failure}. Check the network, and try again.") from failure
+        ) from None  # which holds what was sent back, unread
+    except (httpx2.HTTPError, ValueError) as failure:
+        raise GeminiError(
+            f"Gemini cannot be reached: {without_key(str(failure))}. Check the network, and try again."
+        ) from None
     facts = {"version", "display_name", "description", "input_token_limit", "output_token_limit"}
     return {
-        (model.name or "").removeprefix("models/"): model.model_dump(include=facts, exclude_none=True)
+        (without_key(model.name) or "").removeprefix("models/"): {
+            fact: without_key(value) if isinstance(value, str) else value
+            for fact, value in model.model_dump(include=facts, exclude_none=True).items()
+        }
         for model in models
         if "generateContent" in (model.supported_actions or [])
     }
@@ -127,20 +143,30 @@ async def ask(request: Request, run: str, deadline: float) -> tuple[Attempt, flo
 
 def pause_asked_for(refusal: errors.APIError) -> float | None:
     """RetryInfo of the body or Retry-After of the header, in seconds; the SDK follows neither."""
-    asked = [float(detail["retryDelay"].rstrip("s")) for detail in _details(refusal) if "retryDelay" in detail]
     header = refusal.response.headers.get("retry-after") if isinstance(refusal.response, httpx2.Response) else None
-    if header:
-        try:
-            asked.append(float(header))
-        except ValueError:
-            asked.append((parsedate_to_datetime(header) - dt.datetime.now(dt.UTC)).total_seconds())
-    return max(asked, default=None)
+    asked = [str(detail["retryDelay"]).rstrip("s") for detail in _details(refusal) if "retryDelay" in detail]
+    return max((seconds for text in (*asked, header) if (seconds := _seconds(text)) is not None), default=None)
+
+
+def _seconds(text: str | None) -> float | None:
+    """From now, of a number of them or a date; None for what is neither."""
+    try:
+        return float(text or "")
+    except ValueError:
+        with contextlib.suppress(ValueError, TypeError):
+            return (parsedate_to_datetime(text or "") - dt.datetime.now(dt.UTC)).total_seconds()
+    return None
 
 
 def permanent(status: int | None, body: str | None, pause: float | None, longest: float, model: str) -> GeminiError | None:
     """The error that stops the run, if trying again does not help after this refusal, or not within the `longest` pause."""
-    if status is None or status < 400:
+    if status is None or status < 300:
         return None
+    if status < 400:
+        return GeminiError(
+            f"Gemini's address answers with a redirect (HTTP {status}), which is not followed: the key would go along. "
+            "Check GOOGLE_GEMINI_BASE_URL, and whether the network wants you to sign in."
+        )
     said = f"Gemini refused (HTTP {status}): {_message(body)}"
     if "API_KEY" in (body or "") or status == 401:
         return GeminiError(f"{said} {KEY_REMEDY}")
@@ -167,14 +193,10 @@ def permanent(status: int | None, body: str | None, pause: float | None, longest
     return None
 
 
-def without_key(text: str | None) -> str | None:
-    """Nothing that is written down holds the key, whatever a server echoes."""
-    key = api_key()
-    return text.replace(key, "[key]") if text and key else text
-
-
 def body_of(refusal: errors.APIError) -> str:
-    return refusal.response.text if isinstance(refusal.response, httpx2.Response) else json.dumps(refusal.details)
+    """What was sent back, without the key."""
+    text = refusal.response.text if isinstance(refusal.response, httpx2.Response) else json.dumps(refusal.details)
+    return without_key(text) or ""
 
 
 def _details(refusal: errors.APIError) -> list[dict[str, Any]]:

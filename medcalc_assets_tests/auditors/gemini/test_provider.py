@@ -12,8 +12,10 @@ from medcalc_assets.auditors.budget import BudgetError
 from medcalc_assets.auditors.gemini.client import GeminiError
 from medcalc_assets.auditors.ledger import Ledger
 from medcalc_assets.auditors.model import EarlierAuditor
+from medcalc_assets.auditors.prices import cost
 from medcalc_assets.auditors.protocol import Question
 from medcalc_assets.auditors.provider import AuditorError
+from medcalc_assets.auditors.registry import read
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets.labels.value import NA, number
 from medcalc_assets.labels.voting import RUNS
@@ -235,6 +237,45 @@ def test_the_key_is_in_no_file(gemini, auditor, ledger, tmp_path, caplog):
     ledger.engine.dispose()
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
     assert KEY not in caplog.text
+
+
+def test_all_runs_of_a_day_share_a_limit(gemini, auditor, ledger):
+    """However many launches there are, each with a limit of its own."""
+    told = r"of \$1\.00 is spent by all runs of this day \(UTC\), .* or with a higher MEDCALC_MAX_USD_PER_DAY, to ask"
+    for run in ("first", "second", "third"):
+        with pytest.raises(BudgetError, match=told):
+            phase(replace(auditor, run=run, max_usd=50.0, max_usd_per_day=1.0), RELABEL)
+    assert 0.1 < 0.051875 * sum(gemini.answered.values()) <= 1.0
+    with ledger.engine.begin() as connection:
+        connection.execute(sa.text("UPDATE attempts SET requested_at = '2026-01-01 00:00:00.000000'"))
+    asked = len(gemini.asked)
+    with pytest.raises(BudgetError, match=told):
+        phase(replace(auditor, max_usd_per_day=1.0), RELABEL)
+    assert len(gemini.asked) > asked, "another day is another limit"
+
+
+def test_runs_at_the_same_time_cross_the_limit_of_a_day_by_what_is_under_way_at_most(gemini, auditor, ledger):
+    few = replace(QUICK, at_once=2, at_first=2)
+    names = ["gemini-2.5-pro", "gemini-3.1-pro-preview"]
+    gemini.models, gemini.seconds = names, 0.2
+    runs = [replace(auditor, name=name, run=name, max_usd_per_day=2.0, limits=few) for name in names]
+    stopped = []
+
+    def ask(run):
+        with pytest.raises(BudgetError, match=r"of \$2\.00 is spent by all runs of this day") as error:
+            phase(run, RELABEL)
+        stopped.append(error)
+
+    threads = [threading.Thread(target=ask, args=[run]) for run in runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(stopped) == len(runs)
+    spent = {name: [cost(read(each)) for each in ledger.attempts_of_run(name)] for name in names}
+    assert all(spent.values())
+    costs = [usd for of_run in spent.values() for usd in of_run]
+    assert sum(costs) <= 2.0 + few.at_once * max(costs)
 
 
 def test_a_limit_of_the_cost_is_never_crossed(gemini, auditor, ledger):

@@ -1,0 +1,66 @@
+"""The key, and nothing that is written down holds it: whatever a server echoes, in whatever spelling."""
+
+import base64
+import html
+import os
+import re
+from collections.abc import Iterator
+from functools import cache
+
+VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+"""Where a key is looked for, as the SDK does."""
+IS_KEY = re.compile(r"[A-Za-z0-9_.-]+")
+PART = 8
+"""So many characters of a key in a row are a part of it that gives it away."""
+WITHHELD = "[withheld: it spells the key]"
+ESCAPED = re.compile(r"\\+u00([0-9a-f]{2})|\\+x([0-9a-f]{2})|%([0-9a-f]{2})", re.IGNORECASE)
+BETWEEN = re.compile(r"\\+[nrt]|[^\w.+/-]")
+"""What may stand between the parts of a key that was cut in pieces."""
+
+
+def keys() -> list[tuple[str, str]]:
+    """The variables that are set, with their keys; the first counts."""
+    return [(name, key) for name in VARIABLES if (key := os.environ.get(name, "").strip())]
+
+
+def without_key(text: str | None) -> str | None:
+    """The text with `[key]` for each part of a key, plain, in base64 or in hex; WITHHELD if it spells one in another way."""
+    forms = {form for _, key in keys() for line in key.split() for form in _forms(line)}
+    if not text or not _holds(text, forms):
+        return text
+    for form in sorted(forms, key=len, reverse=True):
+        for length in range(len(form), _shortest(form) - 1, -1):
+            for start in range(len(form) - length + 1):
+                text = text.replace(form[start : start + length], "[key]")
+    return WITHHELD if _holds(text, forms) else text
+
+
+def _holds(text: str, forms: set[str]) -> bool:
+    """Whether a part of any form is in the text, its escapes undone and what may stand between its characters left out."""
+    for _ in range(2):  # one that was escaped twice
+        text = ESCAPED.sub(lambda found: chr(int(found[1] or found[2] or found[3], 16)), html.unescape(text))
+    plain = BETWEEN.sub("", text).lower()
+    return any(part in plain for form in forms for part in _parts(form))
+
+
+@cache
+def _parts(form: str) -> frozenset[str]:
+    length = _shortest(form)
+    return frozenset(form[start : start + length].lower() for start in range(len(form) - length + 1))
+
+
+def _shortest(form: str) -> int:
+    return min(2 * PART if re.fullmatch("[0-9a-f]+", form) else PART, len(form))
+
+
+@cache
+def _forms(key: str) -> frozenset[str]:
+    return frozenset((key, key.encode().hex(), *_in_base64(key)))
+
+
+def _in_base64(key: str) -> Iterator[str]:
+    """As it stands in the base64 of a longer text, wherever it begins there; both alphabets."""
+    for before in range(3):
+        coded = base64.b64encode(b"\0" * before + key.encode()).decode().rstrip("=")
+        whole = coded[-(-8 * before // 6) : len(coded) - bool((before + len(key)) % 3)]
+        yield from (whole, whole.replace("+", "-").replace("/", "_"))
