@@ -270,7 +270,7 @@ def _show_finding(found: dict[str, Any]) -> None:
         f"{share(contradicted, everything)}."
     )
     for said in (told(found["error_rates"]), *certified(found["error_rates"])):
-        console.print(said, soft_wrap=True)
+        console.print(said)
     console.print(
         f"[bold]{_counted(maintained['changed'], 'label')}[/] changed; of the maintained labels "
         f"{maintained['not_computable']:,} are N/A, {maintained['ambiguous']:,} ambiguous, {maintained['unresolved']:,} "

@@ -1,6 +1,7 @@
 """What physicians are asked besides the queue, by a plan, and what is known of how many labels are wrong."""
 
 import datetime as dt
+import secrets
 
 import dagster as dg
 import polars as pl
@@ -18,20 +19,22 @@ PLAN = dg.AssetSelection.assets(SAMPLING_PLAN.name)
 
 
 class Plan(dg.Config):
-    """What a plan is for."""
+    """What a plan is for. Without find, measure or certify nothing is planned."""
 
     find: int = Field(0, ge=0, description="How many of the most likely wrong labels physicians look at.")
     measure: int = Field(0, ge=0, description="How many labels are drawn at random, to say how many are wrong.")
     certify: str = Field("", description="What is to be proven of our labels, such as 5% of evaluation.")
-    seed: str = Field(min_length=1, description="Of the draw, so that anybody can repeat it.")
+    seed: str = Field("", description="Of the draw, so that anybody can repeat it. Without it a new one.")
     again: bool = Field(False, description="Plan anew, and leave the plan that is open.")
 
 
-@stage("phase3_adjudication", deps=["label_evidence"])
+@stage("phase3_adjudication", deps=["label_evidence", *WAITS_FOR_LABELS])
 def sampling_plan(config: Plan, settings: Settings) -> pl.DataFrame:
-    now = dt.datetime.now(dt.UTC)
+    if not (config.find or config.measure or config.certify):
+        return pl.DataFrame(schema=SAMPLING_PLAN.polars_schema)
+    seed, now = config.seed or secrets.token_hex(8), dt.datetime.now(dt.UTC)
     with settings.packets.lock():  # no packet is drawn from the plan before
-        return planned(settings.warehouse, config.find, config.measure, config.certify, config.seed, config.again, now)
+        return planned(settings.warehouse, config.find, config.measure, config.certify, seed, config.again, now)
 
 
 @stage(
