@@ -19,10 +19,10 @@ from medcalc_assets.cli import console, home
 @click.option("--again", is_flag=True, help="Plan anew, and leave the plan that is open.")
 @home
 def plan(find: int, measure: int, certify: str, seed: str | None, again: bool) -> None:
-    """Plan a sample: to find wrong labels, measure how many, certify ours.
+    """Plan a sample, to find, measure or certify.
 
-    The draw is written down before a packet leaves; packets then ask for its cases, mixed. `medcalc run` says what the
-    answers come to.
+    Find wrong labels, measure how many there are, certify ours. The draw is written down before a packet leaves; packets
+    then ask for its cases, mixed, and `medcalc run` says what the answers come to.
 
     \b
     Example:

@@ -79,10 +79,9 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
 
     needed = {name: tables.TABLES[name] for name in (*NEEDED, *OTHERS)}
     found = {
-        name: warehouse.read(table, columns=[each for each in table.names if each not in TEXTS])
+        name: warehouse.read(table, columns=[each for each in table.names if each not in TEXTS or name == "label_evidence"])
         for name, table in needed.items()
-        if name != "label_evidence"
-    } | {"label_evidence": warehouse.read(tables.LABEL_EVIDENCE)}
+    }
     raw, evidence, maintained = found["raw_medcalc"], found["label_evidence"], found["maintained_labels"]
     audits = found["derivation_audit"]
     auditors = maintained["auditor"].unique().sort().to_list()
@@ -205,8 +204,19 @@ def show(found: dict[str, Any], by_calculator: bool = False) -> None:
         )
     console.print(agreement)
 
+    of_demo = any(row["truth"] is not None for row in found["error_rates"])
     wrong = Grid(title="How many labels are wrong", title_justify="left")
-    for heading in ("labels", "wrong by", "expected", "95%", "of", "seen", "not covered", "basis"):
+    for heading in (
+        "labels",
+        "wrong by",
+        "expected",
+        "95%",
+        "of",
+        "seen",
+        "not covered",
+        "basis",
+        *(["in truth"] if of_demo else []),
+    ):
         wrong.add_column(heading)
     for row in found["error_rates"]:
         wrong.add_row(
@@ -216,6 +226,7 @@ def show(found: dict[str, Any], by_calculator: bool = False) -> None:
             f"{row['low']:,.0f} to {row['high']:,.0f}",
             *(f"{row[name]:,}" for name in ("n", "seen", "not_covered")),
             row["basis"],
+            *([_known(row["truth"])] if of_demo else []),
         )
     console.print(wrong)
     if plan := found["plan"]:
@@ -276,6 +287,10 @@ def _show_finding(found: dict[str, Any]) -> None:
         f"{maintained['not_computable']:,} are N/A, {maintained['ambiguous']:,} ambiguous, {maintained['unresolved']:,} "
         "unresolved."
     )
+
+
+def _known(figure: int | None) -> str:
+    return "" if figure is None else f"{figure:,}"
 
 
 def _counted(count: int, of: str) -> str:

@@ -6,6 +6,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from medcalc_assets.benchmarks.demo import original_rows
 from medcalc_assets.cli import instance as cli_instance
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.physicians.sample import last_plan, open_cases, waiting
@@ -58,9 +59,9 @@ def test_a_plan_says_what_it_will_prove(chain):
     said = " ".join(chain.shown.output.split())
     assert "find: the 10 most likely wrong, of which about 10 are." in said
     assert "measure: 40 at random (A " in said
-    assert "% of all 330, if the rates are as anticipated." in said
+    assert f"% of all {len(original_rows())}, if the rates are as anticipated." in said
     assert "certify: 13 of the 152 labels of evaluation at random: if all are right, at most 30 of them are wrong" in said
-    assert promise(chain.read("sampling_plan"), 330)[0] in said
+    assert promise(chain.read("sampling_plan"), len(original_rows()))[0] in said
 
 
 def test_no_second_plan_while_one_is_open_unless_asked_for(chain):
