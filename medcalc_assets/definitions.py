@@ -7,21 +7,25 @@ from medcalc_assets.defs import auditors
 from medcalc_assets.defs.checks import checks_of
 from medcalc_assets.defs.housekeeping import housekeeping, housekeeping_schedule
 from medcalc_assets.defs.releases import RELEASE, history_job, history_of_releases, release_job
+from medcalc_assets.defs.sampling import PLAN, plan_job
 from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.defs.trace import trace_label
 from medcalc_assets.storage.io_manager import DuckDBIOManager
 
-FIGURES = dg.AssetSelection.assets("physician_agreement", "benchmark_summary", "auditor_drift")
+FIGURES = dg.AssetSelection.assets(
+    "physician_agreement", "track_record", "review_orders", "error_rates", "benchmark_summary", "auditor_drift"
+)
 PAGES = dg.AssetSelection.assets("label_pages")
 MODELS = dg.AssetSelection.assets(auditors.MODELS)
 JOBS = [
     dg.define_asset_job(
         "chain",
-        dg.AssetSelection.all() - FIGURES - PAGES - RELEASE - MODELS,
+        dg.AssetSelection.all() - FIGURES - PAGES - PLAN - RELEASE - MODELS,
         description="From the original benchmark to maintained labels, for any number of calculators.",
     ),
     dg.define_asset_job("figures", FIGURES, description="The figures over all calculators so far."),
     dg.define_asset_job("pages", PAGES, description="The report, the index and a page for each label."),
+    plan_job,
     history_job,
     release_job,
 ]

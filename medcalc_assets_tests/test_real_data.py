@@ -20,10 +20,12 @@ from medcalc_assets.labels.value import Label, columns, from_row
 from medcalc_assets.release.build import build
 from medcalc_assets.release.formats import maintained_benchmark
 from medcalc_assets.release.gates import GATES, Candidate
+from medcalc_assets.release.plan import planned, promise
 from medcalc_assets.release.releases import Releases, manifest_of
 from medcalc_assets.reports.pages import write_pages
 from medcalc_assets.reports.trace import rows_of, trace
 from medcalc_assets.storage.tables import TABLES
+from medcalc_assets_tests.cli import medcalc
 from medcalc_assets_tests.release.harm import HARM, copy_of
 from medcalc_assets_tests.release.test_formats import explanations
 
@@ -77,6 +79,37 @@ def test_both_denominators_come_out(chain):
     contested = sum(figures[f"contested_{kind}"][0] for kind in ("numbers", "dates", "abstentions"))
     assert round(100 * contested / figures["high_confidence"][0], 1) == 32.2
     assert round(100 * contested / figures["instances"][0], 1) == 27.3
+
+
+def test_how_many_labels_are_wrong_is_said_with_what_is_not_covered(chain):
+    rates = {(row["labels"], row["part"], row["terms"]): row for row in chain.read("error_rates").iter_rows(named=True)}
+    assert {row["basis"] for row in rates.values()} == {"model"}
+    found = {key: (round(row["wrong"], 1), row["low"], row["high"], row["not_covered"]) for key, row in rates.items()}
+    wider = "contested, or contradicted without a relabel"
+    assert found == {
+        ("original", "contested", "paper"): (236.3, 207, 257, 761),
+        ("original", wider, "paper"): (276.8, 241, 301, 716),
+        ("original", "contested", "limits"): (252.1, 230, 268, 761),
+        ("original", wider, "limits"): (295.6, 269, 312, 716),
+        ("key", "may grade", "paper"): (5.7, 0, 18, 598),  # the confirmed, of which nobody has seen any
+        ("key", "may grade", "limits"): (5.7, 0, 18, 598),
+    }
+    said = " ".join(medcalc("summary", MEDCALC_HOME=chain.settings.home).output.split())
+    assert "about 277 are wrong (241 to 301; 26.4% of all), by a model of the cases that physicians chose" in said
+    assert "the other 716 are not covered." in said
+
+
+def test_a_plan_is_drawn_and_certifies_as_designed(chain):
+    def sizes(purpose, *asked):
+        made = planned(chain.settings.warehouse, *asked, "2026", False, dt.datetime.now(dt.UTC)).filter(purpose=purpose)
+        return dict(made.select("stratum", "answers").unique().sort("stratum").iter_rows()), made
+
+    measured, made = sizes("measure", 0, 393, "")
+    assert measured == {"A": 24, "B": 38, "C": 10, "D": 30, "E": 14, "F": 181, "G": 18, "H": 78}
+    assert "±2.0% of all" in promise(made, INSTANCES["test"])[0]
+    certified, made = sizes("certify", 0, 0, "5% of evaluation")
+    assert certified == {"evaluation": 56}
+    assert made.select("labels", "claim").row(0) == (651, 32)
 
 
 def test_the_discrepancy_is_the_published_one_to_the_last_digits(chain, real_data):

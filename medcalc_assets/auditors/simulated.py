@@ -1,7 +1,7 @@
 """The auditor of the demo: it knows the planted truth and errs at random. Its votes say nothing about any real label."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,9 +54,11 @@ class SimulatedAuditor:
                     answer = NA if answer.number is None else number(answer.number + random_.randint(1, 5))
                 yield RelabelVote(answer=answer, **_cast(question.uid, run))
 
-    def physician_labels(self, instances: pl.DataFrame) -> pl.DataFrame:
-        """Rows of `physician_labels`: a simulated physician, who is never wrong, has answered every other instance."""
-        answered = [uid for uid in instances["uid"] if random.Random(f"physician {uid}").random() < ANSWERED]
+    def physician_labels(self, instances: pl.DataFrame, planned: Collection[int] = ()) -> pl.DataFrame:
+        """Rows of `physician_labels`: a simulated physician, who is never wrong, has answered every other instance, and what
+        a plan asks for."""
+        by_chance = {uid for uid in instances["uid"] if random.Random(f"physician {uid}").random() < ANSWERED}
+        answered = [uid for uid in instances["uid"] if uid in by_chance or uid in planned]
         answers = [self.truth[uid] for uid in answered]
         cells = {
             "uid": answered,

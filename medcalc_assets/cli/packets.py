@@ -1,10 +1,16 @@
 """Packets for physicians, out and back."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from medcalc_assets.cli import console, home
+
+if TYPE_CHECKING:
+    from medcalc_assets.physicians.packet import Order
+
+ORDERS = ("paper", "likely", "measure")
 
 
 @click.command()
@@ -17,20 +23,29 @@ from medcalc_assets.cli import console, home
     type=click.IntRange(1, 20),
     help="How many reviewers are to answer each case.",
 )
+@click.option(
+    "--order",
+    "orders",
+    type=click.Choice(ORDERS),
+    multiple=True,
+    help="paper: as published. likely: by P(wrong). measure: as the open plan drew them. Repeat it for a mix, by turns. "
+    "Without it the plan, if one is open, else paper.",
+)
 @home
-def packet(reviewer: str, n: int, per_case: int) -> None:
+def packet(reviewer: str, n: int, per_case: int, orders: "tuple[Order, ...]") -> None:
     """Write a blind packet of cases for a physician.
 
-    From the head of the queue: as a form for the browser, a spreadsheet, and Label Studio tasks.
+    From the open plan or the head of the queue: as a form for the browser, a spreadsheet, and Label Studio tasks.
 
     \b
-    Example:
+    Examples:
       medcalc packet --reviewer "Dr Lee" --n 25
+      medcalc packet --reviewer "Dr Lee" --order likely --order paper
     """
     from medcalc_assets.physicians.packet import Packets
     from medcalc_assets.storage.warehouse import Warehouse, home_folder
 
-    folder = Packets(home_folder()).issue(Warehouse(home_folder()), reviewer, n, per_case)
+    folder = Packets(home_folder()).issue(Warehouse(home_folder()), reviewer, n, per_case, orders)
     for path in sorted(folder.iterdir()):
         console.print(f"wrote {path}", markup=False, soft_wrap=True)
     console.print("Send the .html or the .xlsx, or import the tasks; then: [bold]medcalc ingest FILE[/]")

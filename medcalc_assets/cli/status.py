@@ -52,7 +52,14 @@ def status(as_json: bool) -> None:
 def state_of(settings: "Settings", specs: Iterable["dg.AssetSpec"]) -> dict[str, Any]:
     """All of it, by the keys of docs/json.md."""
     from medcalc_assets.settings import remembered
-    from medcalc_assets.storage.tables import LABEL_RELEASES, MAINTAINED_LABELS, QUARANTINE, RAW_MEDCALC, RELABELS
+    from medcalc_assets.storage.tables import (
+        LABEL_RELEASES,
+        MAINTAINED_LABELS,
+        QUARANTINE,
+        RAW_MEDCALC,
+        RELABELS,
+        SAMPLING_PLAN,
+    )
 
     contents = settings.warehouse.contents()
 
@@ -65,8 +72,8 @@ def state_of(settings: "Settings", specs: Iterable["dg.AssetSpec"]) -> dict[str,
     relabels = read(RELABELS, "auditor")
     sources = [] if raw is None else raw.group_by("source", "source_version").len("instances").sort("source").to_dicts()
     auditors = [] if maintained is None else maintained["auditor"].unique().sort().to_list()
-    # Releases are made on demand: that there is none is no fault of a run.
-    made_by_runs = [spec for spec in specs if spec.key.path[-1] != LABEL_RELEASES.name]
+    # Releases and plans are made on demand: that there is none is no fault of a run.
+    made_by_runs = [spec for spec in specs if spec.key.path[-1] not in (LABEL_RELEASES.name, SAMPLING_PLAN.name)]
     changed = [] if _is_as_read(settings, sources) else [RAW_MEDCALC.name, QUARANTINE.name]
     stale = why_stale(made_by_runs, contents, dict.fromkeys(changed, "source changed"))
     found: dict[str, Any] = {

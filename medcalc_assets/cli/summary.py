@@ -69,7 +69,9 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
 
     from medcalc_assets.labels.attribution import CAUSES
     from medcalc_assets.labels.decision import REASONS
+    from medcalc_assets.physicians.sample import last_plan, progress
     from medcalc_assets.release.build import in_quarantine
+    from medcalc_assets.release.rates import rates
     from medcalc_assets.statistics.agreement import compare_with_physicians
     from medcalc_assets.statistics.summary import NEEDED, summarise, totals
     from medcalc_assets.storage import tables
@@ -77,7 +79,7 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
 
     needed = {name: tables.TABLES[name] for name in (*NEEDED, *OTHERS)}
     found = {
-        name: warehouse.read(table, columns=[each for each in table.names if each not in TEXTS])
+        name: warehouse.read(table, columns=[each for each in table.names if each not in TEXTS or name == "label_evidence"])
         for name, table in needed.items()
     }
     raw, evidence, maintained = found["raw_medcalc"], found["label_evidence"], found["maintained_labels"]
@@ -128,6 +130,8 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
             "by_cause": {cause: total[cause] for cause in CAUSES},
         },
         "physicians": pl.DataFrame(physicians).fill_nan(None).to_dicts(),
+        "error_rates": rates(warehouse, evidence),
+        "plan": progress(last_plan(warehouse), set(found["physician_consensus"]["uid"])) or None,
         "maintained": {
             **{name: total[name] for name in ("changed", "not_computable", "ambiguous", "unresolved")},
             "by_reason": {reason: reasons.get(reason, 0) for reason in REASONS},
@@ -200,6 +204,35 @@ def show(found: dict[str, Any], by_calculator: bool = False) -> None:
         )
     console.print(agreement)
 
+    of_demo = any(row["truth"] is not None for row in found["error_rates"])
+    wrong = Grid(title="How many labels are wrong", title_justify="left")
+    for heading in (
+        "labels",
+        "wrong by",
+        "expected",
+        "95%",
+        "of",
+        "seen",
+        "not covered",
+        "basis",
+        *(["in truth"] if of_demo else []),
+    ):
+        wrong.add_column(heading)
+    for row in found["error_rates"]:
+        wrong.add_row(
+            f"{row['labels']}: {row['part']}",
+            row["terms"],
+            f"{row['wrong']:,.1f}",
+            f"{row['low']:,.0f} to {row['high']:,.0f}",
+            *(f"{row[name]:,}" for name in ("n", "seen", "not_covered")),
+            row["basis"],
+            *([_known(row["truth"])] if of_demo else []),
+        )
+    console.print(wrong)
+    if plan := found["plan"]:
+        asked = ", ".join(f"{purpose} {of['answered']:,} of {of['cases']:,}" for purpose, of in plan.items())
+        console.print(f"The last plan, cases answered: {asked}.", soft_wrap=True)
+
     reasons = Grid("reason", "labels", "the maintained label is", title="Maintained labels", title_justify="left")
     for reason, meaning in REASONS.items():
         reasons.add_row(reason, f"{found['maintained']['by_reason'][reason]:,}", meaning)
@@ -221,6 +254,7 @@ def _show_by_calculator(rows: list[dict[str, Any]]) -> None:
 
 
 def _show_finding(found: dict[str, Any]) -> None:
+    from medcalc_assets.statistics.error_rates import certified, told
     from medcalc_assets.statistics.estimates import share
 
     everything, errors, maintained = found["instances"], found["likely_errors"], found["maintained"]
@@ -246,11 +280,17 @@ def _show_finding(found: dict[str, Any]) -> None:
         f"[bold]{_counted(contradicted, 'label')}[/] contradicted by the instance's own entities: "
         f"{share(contradicted, everything)}."
     )
+    for said in (told(found["error_rates"]), *certified(found["error_rates"])):
+        console.print(said)
     console.print(
         f"[bold]{_counted(maintained['changed'], 'label')}[/] changed; of the maintained labels "
         f"{maintained['not_computable']:,} are N/A, {maintained['ambiguous']:,} ambiguous, {maintained['unresolved']:,} "
         "unresolved."
     )
+
+
+def _known(figure: int | None) -> str:
+    return "" if figure is None else f"{figure:,}"
 
 
 def _counted(count: int, of: str) -> str:

@@ -113,7 +113,9 @@ def tally(table: str, votes: str, counted: str, expected: str) -> Check:
 
 
 PLANTED = tuple(instance.row["Row Number"] for instance in demo.instances() if instance.planted == "aggregation")
-ORPHANS = [no_orphans(table) for table in TABLES.values() if "uid" in table.key and table.name != "raw_medcalc"]
+NO_INSTANCES = ("raw_medcalc", "sampling_plan")
+"""The source itself, and what was planned once, whatever has become of the source."""
+ORPHANS = [no_orphans(table) for table in TABLES.values() if "uid" in table.key and table.name not in NO_INSTANCES]
 TYPES_OF_ANSWER = [
     one_type_of_answer(table, column.removesuffix("_kind"))
     for table in TABLES.values()
@@ -272,6 +274,15 @@ FIGURE_CHECKS = [
         """SELECT label_set FROM physician_agreement WHERE n_agree > n OR smape_n > n
            OR agreement NOT BETWEEN agreement_low - 1e-9 AND agreement_high + 1e-9
            OR smape NOT BETWEEN smape_low - 1e-9 AND smape_high + 1e-9""",
+    ),
+    Check(
+        "error_rates",
+        "rates_lie_within_their_bounds",
+        "An expected number of wrong labels lies within its interval, which lies within the labels that it is about, and "
+        "what is covered and what is not are all labels.",
+        """SELECT labels, part, terms, basis FROM error_rates WHERE wrong NOT BETWEEN low - 1e-9 AND high + 1e-9
+           OR low < 0 OR high > n OR seen > n
+           OR (labels = 'original' AND n + not_covered != (SELECT count(*) FROM raw_medcalc))""",
     ),
     Check(
         "benchmark_summary",

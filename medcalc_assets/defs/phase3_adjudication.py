@@ -11,6 +11,7 @@ from medcalc_assets.labels import simulated, value
 from medcalc_assets.labels.queue import SUSPECT_DATE, SUSPECT_NUMBER, review_order
 from medcalc_assets.labels.value import NA, Label
 from medcalc_assets.physicians.consensus import consensus
+from medcalc_assets.physicians.sample import last_plan
 from medcalc_assets.statistics.agreement import compare_with_physicians
 from medcalc_assets.storage.tables import ADJUDICATION_QUEUE, INSTANCE_KEYS, PHYSICIAN_AGREEMENT, PHYSICIAN_CONSENSUS
 
@@ -34,7 +35,8 @@ def physician_labels(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFram
     if files := settings.authors_files:
         answers = pl.concat([files.physician_labels(raw_medcalc, context.partition_keys), answers])
     elif settings.benchmark.is_demo:
-        answers = pl.concat([settings.simulated_auditor().physician_labels(raw_medcalc), answers])
+        planned = set(last_plan(settings.warehouse)["uid"])
+        answers = pl.concat([settings.simulated_auditor().physician_labels(raw_medcalc, planned), answers])
     describe(
         context,
         answers,

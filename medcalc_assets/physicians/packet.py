@@ -1,5 +1,5 @@
-"""Packets for physicians: blind cases from the head of the queue, as a form for the browser, a spreadsheet and Label Studio
-tasks, and back.
+"""Packets for physicians: blind cases from the head of the queue or a planned sample, as a form for the browser, a
+spreadsheet and Label Studio tasks, and back.
 
 A packet holds note and question, and nothing that was ever computed from them. What comes back is kept as it came, below
 `$MEDCALC_HOME/answers/`, with what was read from it beside it: the warehouse can always be made again. No record is changed
@@ -16,18 +16,19 @@ import re
 import secrets
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from itertools import count
+from itertools import count, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
 import polars as pl
 
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.value import NA, Label, as_columns
+from medcalc_assets.physicians.sample import open_cases
 from medcalc_assets.physicians.spreadsheet import LENGTH, SheetError, Spreadsheet, content_of
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.files import flush, locked, write_durably
@@ -37,6 +38,8 @@ from medcalc_assets.templates import templates
 if TYPE_CHECKING:
     import openpyxl
 
+Order = Literal["paper", "likely", "measure"]
+"""As published (by tiers and severity), by falling P(wrong), or as the open plan drew them, all of its purposes mixed."""
 GIVEN = ("uid", "question", "note")
 ASKED = ("value", "cannot_be_computed", "assumptions", "time_point", "guideline", "rationale", "confidence")
 WIDTHS = (7, 24, 80, 12, 20, 22, 16, 18, 30, 12)
@@ -172,9 +175,12 @@ class Packets:
                     out[uid].append(packet["reviewer"])
         return out
 
-    def issue(self, warehouse: Warehouse, reviewer: str, n: int, per_case: int = 1) -> Path:
+    def issue(self, warehouse: Warehouse, reviewer: str, n: int, per_case: int = 1, orders: Sequence[Order] = ()) -> Path:
         """Write a packet of the first `n` cases that this reviewer has not had, and that fewer than `per_case` reviewers
         have answered, or on which there is no majority yet.
+
+        They are the first in this order, by turns in several: without one, in the plan that is open, else in that of the
+        paper. The packet is shuffled, and says of no case why it is there.
 
         Raises PacketError if there is none left, or for a name that is none.
         """
@@ -182,9 +188,9 @@ class Packets:
         if not slug or not reviewer.isprintable() or len(reviewer) > 80:
             raise PacketError(f"{reviewer!r} is no name of a reviewer: give letters, such as 'Dr Lee'.")
         with self.lock():
-            return self._issue(warehouse, reviewer, slug, n, per_case)
+            return self._issue(warehouse, reviewer, slug, n, per_case, orders)
 
-    def _issue(self, warehouse: Warehouse, reviewer: str, slug: str, n: int, per_case: int) -> Path:
+    def _issue(self, warehouse: Warehouse, reviewer: str, slug: str, n: int, per_case: int, orders: Sequence[Order]) -> Path:
         issued = list(self.issued())
         if other := next(
             (each for each in issued if _slug(each["reviewer"]) == slug and each["reviewer"] != reviewer), None
@@ -198,14 +204,16 @@ class Packets:
         had |= set(warehouse.read(tables.PHYSICIAN_LABELS, columns=["uid", "reviewer"]).filter(reviewer=reviewer)["uid"])
         settled = warehouse.read(tables.PHYSICIAN_CONSENSUS, columns=["uid", "n_answers"])
         had |= set(settled.filter(pl.col("n_answers") >= per_case)["uid"])
-        queue = warehouse.read(tables.ADJUDICATION_QUEUE, columns=["uid", "tier", "severity"])
-        queue = queue.sort("tier", "severity", "uid", descending=[False, True, False], nulls_last=True)
-        head = queue.filter(~pl.col("uid").is_in(list(had)))["uid"].head(n)
-        if head.is_empty():
-            raise PacketError(f"There is no case left in the queue that {reviewer} has not had and nobody has settled.")
-        raw = warehouse.read(tables.RAW_MEDCALC, columns=["uid", "question", "note"]).filter(
-            pl.col("uid").is_in(head.implode())
-        )
+        out = {int(uid) for packet in issued for uid in packet["cases"]}
+        named = orders or (["measure"] if open_cases(warehouse) else ["paper"])
+        turns = zip_longest(*([uid for uid in _in_order(warehouse, order, out) if uid not in had] for order in named))
+        head = list(dict.fromkeys(uid for turn in turns for uid in turn if uid is not None))[:n]
+        if not head:
+            raise PacketError(
+                f"There is no case left in the order {' and '.join(named)} that {reviewer} has not had and nobody has "
+                "settled."
+            )
+        raw = warehouse.read(tables.RAW_MEDCALC, columns=["uid", "question", "note"]).filter(pl.col("uid").is_in(head))
         cases = [Case(*row) for row in raw.select("uid", "question", "note").sort("uid").iter_rows()]
         # A folder may be there that holds no readable record.
         name = next(name for i in count(len(sent) + 1) if not (self.folder / (name := f"{slug}-{i}")).exists())
@@ -331,6 +339,16 @@ class Packets:
             "answered_at": [dt.datetime.fromisoformat(record["ingested_at"]) for record, _ in last.values()],
         }
         return tables.PHYSICIAN_LABELS.of_instances(instances, cells)
+
+
+def _in_order(warehouse: Warehouse, order: Order, out: Collection[int]) -> list[int]:
+    """The uids of a named order; in that of the plan, those that are `out` with somebody come last."""
+    if order == "measure":
+        return open_cases(warehouse, out)
+    if order == "likely":
+        return warehouse.read(tables.REVIEW_ORDERS, columns=["uid", "likely"]).sort("likely")["uid"].to_list()
+    queue = warehouse.read(tables.ADJUDICATION_QUEUE, columns=["uid", "tier", "severity"])
+    return queue.sort("tier", "severity", "uid", descending=[False, True, False], nulls_last=True)["uid"].to_list()
 
 
 def _slug(reviewer: str) -> str:

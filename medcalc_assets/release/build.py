@@ -15,8 +15,10 @@ from medcalc_assets.benchmarks.known import MARK, UNKNOWN, Identity, identify
 from medcalc_assets.calculators import CALCULATORS
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.value import columns
+from medcalc_assets.physicians.sample import last_plan
 from medcalc_assets.release import use
 from medcalc_assets.release.formats import IN_CSV, evaluation_set, maintained_benchmark
+from medcalc_assets.release.rates import rates
 from medcalc_assets.release.releases import MANIFEST, ReleaseError, Releases, code_of, sha256
 from medcalc_assets.release.versions import (
     FIRST,
@@ -28,6 +30,7 @@ from medcalc_assets.release.versions import (
     changes,
     lowest_after,
 )
+from medcalc_assets.statistics.error_rates import BASES, TERMS, certified, told
 from medcalc_assets.statistics.track_record import GRADES, TRAINS, track_record
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.chain import head
@@ -85,6 +88,7 @@ def build(
     for name, changed in comparisons.items():
         changed.write_csv(folder / since[name])
     figures = _figures(labels)
+    error_rates = rates(warehouse, evidence)
     source, source_version = raw.select("source", "source_version").row(0)
     facts = {
         "version": title,
@@ -103,6 +107,10 @@ def build(
         **facts,
         **figures,
         **_tables(labels),
+        rates=error_rates,
+        findings=[told(error_rates), *certified(error_rates)],
+        bases=BASES,
+        terms=TERMS,
         mark=mark,
         files=names,
         since=since,
@@ -131,6 +139,8 @@ def build(
             "trains_from": TRAINS,
             "confidence": use.CONFIDENCE,
         },
+        "error_rates": error_rates,
+        "plan": _planned(warehouse),
         "versions": LEVELS,
         "files": {path.name: {"sha256": sha256(path), "bytes": path.stat().st_size} for path in sorted(folder.iterdir())},
     }
@@ -246,6 +256,12 @@ def _tables(labels: pl.DataFrame) -> dict[str, Any]:
             for name, meaning in use.CONFIDENCE.items()
         ],
     }
+
+
+def _planned(warehouse: Warehouse) -> list[dict[str, Any]]:
+    """The last plan, by purpose and stratum: with its seed and the benchmark anybody can repeat the draw."""
+    by = ["plan", "seed", "purpose", "stratum", "labels", "answers", "claim"]
+    return last_plan(warehouse).select(by).unique().sort(by, nulls_last=True).to_dicts()
 
 
 def _provenance(warehouse: Warehouse, maintained: pl.DataFrame) -> dict[str, Any]:

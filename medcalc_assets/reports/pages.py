@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.packet import Packets
+from medcalc_assets.release.rates import rates
 from medcalc_assets.reports.report import report_page
 from medcalc_assets.reports.trace import Rows, parts, records_by_class
 from medcalc_assets.storage import tables
@@ -22,7 +23,9 @@ from medcalc_assets.templates import markdown, templates
 def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
     """Write `report.html`, `index.html` and `labels/<uid>.html`, and return the number of labels. The old pages are there
     until all new ones are."""
-    stored = {name: warehouse.read(table) for name, table in tables.TABLES.items() if "uid" in table.key}
+    stored = {
+        name: warehouse.read(table) for name, table in tables.TABLES.items() if "uid" in table.key and warehouse.has(table)
+    }
     by_uid: dict[int, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: {name: [] for name in tables.TABLES})
     for name, frame in stored.items():
         for row in frame.iter_rows(named=True):
@@ -38,7 +41,9 @@ def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
     for uid, rows in complete.items():
         (unfinished / "labels" / f"{uid}.html").write_text(label_page(rows, out.get(uid, [])), encoding="utf-8")
     (unfinished / "index.html").write_text(index_page(complete.values()), encoding="utf-8")
-    (unfinished / "report.html").write_text(report_page(stored), encoding="utf-8")
+    (unfinished / "report.html").write_text(
+        report_page(stored, rates(warehouse, stored["label_evidence"])), encoding="utf-8"
+    )
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
     return len(complete)

@@ -1,7 +1,7 @@
 """The report over the whole benchmark, for a reader who decides whether to trust it."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -14,13 +14,14 @@ from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.consensus import agreement
 from medcalc_assets.reports.plots import disagreement_by_calculator, original_against_relabels
 from medcalc_assets.statistics.agreement import compare_with_physicians
+from medcalc_assets.statistics.error_rates import certified, told
 from medcalc_assets.statistics.estimates import share
 from medcalc_assets.statistics.summary import NEEDED, summarise, totals
 from medcalc_assets.templates import markdown, templates
 
 
-def report_page(stored: Mapping[str, pl.DataFrame]) -> str:
-    """The whole benchmark, for a reader who decides whether to trust it."""
+def report_page(stored: Mapping[str, pl.DataFrame], rates: Sequence[Mapping[str, Any]]) -> str:
+    """The whole benchmark, for a reader who decides whether to trust it; `rates` are the rows of `error_rates`."""
     auditor = stored["maintained_labels"]["auditor"].mode().sort()[0]
     figures = summarise({name: stored[name] for name in NEEDED})
     total = totals(figures)
@@ -55,6 +56,8 @@ def report_page(stored: Mapping[str, pl.DataFrame]) -> str:
             defects=_defects(audits, stored["raw_medcalc"]),
             reasons=[(reason, maintained.filter(reason=reason).height, meaning) for reason, meaning in REASONS.items()],
             agreement=compare_with_physicians(audits, stored["relabels"], stored["physician_consensus"], auditor),
+            rates=rates,
+            findings=[told(rates), *certified(rates)],
             reviewers=agreement(answers),
             costs=votes.group_by("phase", "auditor")
             .agg(

@@ -13,6 +13,7 @@ from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.finding import KINDS, READINGS, STATUS, UNEXPLAINED
 from medcalc_assets.labels.queue import TIERS
+from medcalc_assets.statistics.error_rates import BASES, PARTS, TERMS
 from medcalc_assets.statistics.strata import STRATA
 from medcalc_assets.statistics.track_record import CLASSES
 
@@ -558,6 +559,75 @@ TRACK_RECORD = Table(
     partitioned=False,
 )
 
+ERROR_RATES = Table(
+    "error_rates",
+    "How many labels are wrong, of v1.0's and of our key's: by a model today, by design once a planned sample is answered, "
+    "and what certificates prove. Each row says what it does not cover.",
+    (
+        Column("labels", "VARCHAR", "`original`, or `key`: the maintained labels."),
+        Column("part", "VARCHAR", f"Of the original: {', '.join(PARTS)}. Of the key: `may grade`, or what is certified."),
+        Column("terms", "VARCHAR", f"{'; '.join(f'`{terms}`: wrong {meaning}' for terms, meaning in TERMS.items())}."),
+        Column("basis", "VARCHAR", f"{'; '.join(f'`{basis}`: {meaning}' for basis, meaning in BASES.items())}."),
+        Column("wrong", "DOUBLE", "Expected number of wrong labels."),
+        Column("low", "DOUBLE", "Lower end of the 95% interval; of a certificate, wrong answers in the sample."),
+        Column("high", "DOUBLE", "Upper end; of a certificate, the bound."),
+        Column("n", "INTEGER", "Labels that it is about."),
+        Column("seen", "INTEGER", "Those of them that a physician answered and that count here."),
+        Column("not_covered", "INTEGER", "Labels of the benchmark, or of the key, of which it says nothing."),
+        Column("claim", "INTEGER", "How many the certificate was to allow at most.", nullable=True),
+        Column("truth", "INTEGER", "How many are wrong in truth, which the demo alone knows.", nullable=True),
+        Column("simulated", "BOOLEAN", "From invented evidence: it says nothing of any real label."),
+    ),
+    key=("labels", "part", "terms", "basis"),
+    partitioned=False,
+)
+
+SAMPLING_PLAN = Table(
+    "sampling_plan",
+    "Which labels `medcalc plan` brings before physicians, and why: drawn and written down before a packet leaves. The last "
+    "plan counts.",
+    (
+        *INSTANCE,
+        Column("plan", "INTEGER", "Which plan, from 1."),
+        Column(
+            "purpose",
+            "VARCHAR",
+            "`find` wrong labels, `measure` how many there are, `certify` ours; `seen`: answered before, and counted.",
+        ),
+        Column("stratum", "VARCHAR", "Of `label_evidence`, as it was; of `certify`, what is certified."),
+        Column(
+            "draw", "INTEGER", "Its place in the random order of its stratum, from 1; in what is to `find`, by P(wrong)."
+        ),
+        Column("inclusion_probability", "DOUBLE", "How likely it was to be drawn: 1 if chosen."),
+        Column("labels", "INTEGER", "Labels of the stratum that it was drawn from."),
+        Column("answers", "INTEGER", "How many of them were drawn. Never extended until it looks well."),
+        Column("claim", "INTEGER", "Of `certify`: at most so many of the labels are wrong.", nullable=True),
+        Column("probability_wrong", "DOUBLE", "P(the original label is wrong), as it was estimated then."),
+        Column("seed", "VARCHAR", "Of the draw: with it anybody can repeat it."),
+        Column("planned_at", "TIMESTAMP WITH TIME ZONE", "When."),
+    ),
+    key=("plan", "purpose", "uid"),
+    partitioned=False,
+    append_only=True,
+)
+
+REVIEW_ORDERS = Table(
+    "review_orders",
+    "The labels that no physician has answered, with P(the original is wrong), and their places in the named orders in "
+    "which `medcalc packet` asks: why each is where it is, and what an answer would be worth.",
+    (
+        *INSTANCE,
+        Column("stratum", "VARCHAR", "As in `label_evidence`."),
+        Column("probability_wrong", "DOUBLE", "P(the original is wrong), from all answers to its stratum and calculator."),
+        Column("paper", "INTEGER", "Its place in `adjudication_queue`, from 1; null where it is in none.", nullable=True),
+        Column("likely", "INTEGER", "Its place by falling probability, from 1; ties by uid."),
+        Column("why", "VARCHAR", "Why it is there, for maintainers. Physicians are not shown it."),
+        Column("worth", "VARCHAR", "What an answer would be worth."),
+    ),
+    key=("uid",),
+    partitioned=False,
+)
+
 LABEL_EVENTS = Table(
     "label_events",
     "What ever happened to a label. Rows are only ever added: materializing again adds what changed, and nothing where "
@@ -655,11 +725,14 @@ TABLES = {
         DISAGREEMENT_SCORES,
         LABEL_EVIDENCE,
         ADJUDICATION_QUEUE,
+        REVIEW_ORDERS,
+        SAMPLING_PLAN,
         PHYSICIAN_LABELS,
         PHYSICIAN_CONSENSUS,
         PHYSICIAN_AGREEMENT,
         MAINTAINED_LABELS,
         TRACK_RECORD,
+        ERROR_RATES,
         BENCHMARK_SUMMARY,
         LABEL_EVENTS,
         LABEL_RELEASES,

@@ -195,7 +195,7 @@ def an_absent_home(home):
 def an_empty_warehouse(home):
     home.mkdir()
     duckdb.connect(home / "warehouse.duckdb").close()
-    return "derivation_audit does not exist yet"
+    return "label_evidence does not exist yet"
 
 
 def a_file_that_is_none(home):

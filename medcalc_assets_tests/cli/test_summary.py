@@ -5,13 +5,17 @@ from medcalc_assets_tests.cli import document, medcalc
 
 
 def test_the_finding_is_the_last_that_a_summary_says(demo):
-    shown = medcalc("summary", MEDCALC_HOME=demo.settings.home)
+    shown = medcalc("summary", MEDCALC_HOME=demo.settings.home, COLUMNS="300")
     assert shown.exit_code == 0
-    simulated, errors, contradicted, changed = shown.output.splitlines()[-4:]
+    simulated, errors, contradicted, wrong, changed = shown.output.splitlines()[-5:]
     assert simulated.startswith("SIMULATED: votes and physicians are invented")
     share = f"44.5% (Wilson 95% 39.3% to 49.9%) of all {len(original_rows())}, 48.4%"
     assert errors.startswith(f"147 likely errors in {len(KEYS)} calculators: {share}")
     assert "labels contradicted by the instance's own entities: 16.7%" in contradicted
+    assert wrong.startswith(
+        "Original labels: of the 154 that are contested, or contradicted without a relabel, about 138 are"
+    )
+    assert wrong.endswith("; the other 176 are not covered; in truth 139, as the demo knows.")
     assert changed.startswith("189 labels changed; of the maintained labels 52 are N/A,")
 
 
@@ -19,7 +23,7 @@ def test_calculators_have_their_rows_on_request_only(demo):
     short, long = (medcalc("summary", *more, MEDCALC_HOME=demo.settings.home).output for more in ((), ("--by-calculator",)))
     assert "glasgow_coma_score" not in short
     assert "glasgow_coma_score" in long
-    assert long.splitlines()[-4:] == short.splitlines()[-4:]
+    assert long.splitlines()[-6:] == short.splitlines()[-6:]
 
 
 def test_a_summary_fits_80_columns(demo):

@@ -33,17 +33,21 @@ CHAIN = [
     "disagreement_scores",
     "label_evidence",
     "adjudication_queue",
+    "review_orders",
     "physician_labels",
     "physician_consensus",
     "physician_agreement",
     "maintained_labels",
     "label_events",
+    "track_record",
+    "error_rates",
     "benchmark_summary",
 ]
 
 
 DAGSTER_YAML = Path(__file__).parents[2] / "dagster.yaml"
 RELEASED = ["label_releases"]
+ON_DEMAND = [*RELEASED, "sampling_plan"]
 """Tables that the chain does not write."""
 FILES = ["label_pages", "release_candidate"]
 """Assets that are files."""
@@ -55,7 +59,7 @@ def specs():
 
 
 def test_the_chain_has_these_assets(specs):
-    assert sorted(TABLES) == sorted([*CHAIN, *RELEASED])
+    assert sorted(TABLES) == sorted([*CHAIN, *ON_DEMAND])
     assert sorted(specs) == sorted([*TABLES, *FILES, "gemini_models"])
 
 
@@ -83,7 +87,7 @@ def test_what_a_label_is_made_of_is_carried_along_so_that_few_assets_read_the_so
         ),  # which judge it, each in its way
         *("llm_calls", "release_candidate"),  # the notes that were sent; the rows that leave
     }
-    assert sum(map(len, read.values())) == 49
+    assert sum(map(len, read.values())) == 57
 
 
 def test_every_job_schedule_and_sensor_says_what_it_does():
@@ -151,7 +155,10 @@ def test_figures_and_pages_are_asked_for_once_after_labels(start_chain):
         jobs[name].execute_in_process(instance=chain.instance)
     by_hand, cursor = requested(chain, cursor)
 
-    assert first == {"physician_agreement", "benchmark_summary", "auditor_drift", "label_pages"}
+    assert first == {
+        *("physician_agreement", "review_orders", "track_record", "error_rates"),
+        *("benchmark_summary", "auditor_drift", "label_pages"),
+    }
     assert nothing == again == made == by_hand == set()
 
 
@@ -181,7 +188,8 @@ def test_figures_wait_for_the_labels(specs):
     figures that read only relabels were another run, beside the one that was still making labels."""
     others = {"gemini_models", "label_releases", "quarantine"}
     figures = {name for name, spec in specs.items() if spec.partitions_def is None} - others
-    assert {"auditor_drift", "benchmark_summary", "label_pages", "physician_agreement", "release_candidate"} == figures
+    of_physicians = {"physician_agreement", "review_orders", "sampling_plan", "track_record", "error_rates"}
+    assert {"auditor_drift", "benchmark_summary", "label_pages", "release_candidate"} | of_physicians == figures
     graph = definitions.resolve_asset_graph()
     for name in figures:
         assert dg.AssetKey("maintained_labels") in graph.get_ancestor_asset_keys(dg.AssetKey(name)), name

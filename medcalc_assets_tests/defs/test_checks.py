@@ -29,6 +29,7 @@ HARM = {
     ("label_evidence", "relabel_has_one_type"): "UPDATE label_evidence SET relabel_date = '2024-01-01'",
     ("label_evidence", "physician_has_one_type"): "UPDATE label_evidence SET physician_kind = 'number'",
     ("adjudication_queue", "no_orphan_uid"): "UPDATE adjudication_queue SET uid = uid + 9999",
+    ("review_orders", "no_orphan_uid"): "UPDATE review_orders SET uid = uid + 9999",
     ("physician_labels", "no_orphan_uid"): "UPDATE physician_labels SET uid = uid + 9999",
     ("label_events", "no_orphan_uid"): "UPDATE label_events SET uid = 9999 WHERE uid = 1",
     ("physician_consensus", "no_orphan_uid"): "UPDATE physician_consensus SET uid = uid + 9999",
@@ -58,6 +59,7 @@ HARM = {
     ("maintained_labels", "no_change_without_a_reason"): "UPDATE maintained_labels SET reason = 'confirmed'",
     ("maintained_labels", "label_within_its_limits"): "UPDATE maintained_labels SET upper_number = NULL",
     ("physician_agreement", "intervals_hold_their_figures"): "UPDATE physician_agreement SET agreement = agreement - 1",
+    ("error_rates", "rates_lie_within_their_bounds"): "UPDATE error_rates SET not_covered = not_covered - 1",
     ("benchmark_summary", "figures_add_up"): "UPDATE benchmark_summary SET instances = 0",
     ("benchmark_summary", "figures_of_the_paper"): "UPDATE benchmark_summary SET auditor = 'authors'",
 }

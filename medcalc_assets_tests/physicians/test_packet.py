@@ -276,6 +276,6 @@ def test_answers_move_their_labels_to_physician(demo_again, types):
     uids = packets.taken_over(chain.read("raw_medcalc"))["uid"].to_list()
     moved = chain.read("maintained_labels")
     moved = moved.filter(moved["uid"].is_in(uids))
-    assert set(moved["reason"]) <= {"physician", "physician_confirms"}
+    assert set(moved["reason"]) <= {"physician", "physician_confirms", "physician_unexplained"}
     events = chain.read("label_events").filter(event="adjudicated", actor="Dr Lee")
     assert sorted(events["uid"]) == sorted(uids)

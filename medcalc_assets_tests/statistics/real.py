@@ -27,7 +27,9 @@ def evidence_of(folder: Path, instances: pl.DataFrame) -> pl.DataFrame:
     """Of every instance of the test split, with its `stratum`, the columns that the statistics read."""
     files = AuthorsFiles(folder / "published")
     audits = pl.concat(map(audited, instances.partition_by("calculator")))
-    scores = attributed(score_disagreement(audits.drop("calculator_id", "calculator"), files.relabels(instances, KEYS)))
+    no_checks = pl.DataFrame(schema={"uid": pl.Int64, "kind": pl.String, "gives": pl.String})
+    compared = score_disagreement(audits.drop("calculator_id", "calculator"), files.relabels(instances, KEYS))
+    scores = attributed(compared, no_checks)
     physicians = agreed(files.physician_labels(instances, KEYS))
     return (
         audits.rename({"likely_error": "contradicted"})

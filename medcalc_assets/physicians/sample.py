@@ -1,0 +1,56 @@
+"""The planned sample: what of it waits for an answer, and in which order packets ask for it."""
+
+from collections.abc import Collection
+
+import polars as pl
+
+from medcalc_assets.storage.tables import PHYSICIAN_CONSENSUS, SAMPLING_PLAN
+from medcalc_assets.storage.warehouse import Warehouse
+
+PURPOSES = ("find", "measure", "certify")
+
+
+def last_plan(warehouse: Warehouse) -> pl.DataFrame:
+    """The rows of `sampling_plan` of the last plan; none without one."""
+    if not warehouse.has(SAMPLING_PLAN):
+        return pl.DataFrame(schema=SAMPLING_PLAN.polars_schema)
+    plans = warehouse.read(SAMPLING_PLAN)
+    return plans.filter(pl.col("plan") == pl.col("plan").max())
+
+
+def waiting(planned: pl.DataFrame, answered: Collection[int], out: Collection[int] = ()) -> list[int]:
+    """The uids of a plan that nobody has answered, in the order in which packets ask for them.
+
+    Every purpose and stratum is asked for in its random order, and all of them at the same pace, so that what has come back
+    at any time is a random sample, and no physician can tell why a case is there. Those that are `out` come last.
+    """
+    return (
+        planned.filter((pl.col("purpose") != "seen") & ~pl.col("uid").is_in(list(answered)))
+        .with_columns(
+            pace=pl.when(purpose="find")
+            .then(pl.col("draw") / pl.len().over("purpose"))
+            .otherwise(pl.col("draw") / pl.col("answers")),
+            is_out=pl.col("uid").is_in(list(out)),
+        )
+        .sort("is_out", "pace", "uid")["uid"]
+        .unique(maintain_order=True)
+        .to_list()
+    )
+
+
+def open_cases(warehouse: Warehouse, out: Collection[int] = ()) -> list[int]:
+    """The uids of the last plan that wait for an answer, in their order: the plan is open while there are any."""
+    planned = last_plan(warehouse)
+    if planned.is_empty():
+        return []
+    return waiting(planned, set(warehouse.read(PHYSICIAN_CONSENSUS, columns=["uid"])["uid"]), out)
+
+
+def progress(planned: pl.DataFrame, answered: Collection[int]) -> dict[str, dict[str, int]]:
+    """By purpose how many cases of a plan there are, and how many are answered."""
+    asked = planned.filter(pl.col("purpose") != "seen").with_columns(is_answered=pl.col("uid").is_in(list(answered)))
+    return {
+        purpose: {"cases": found.height, "answered": int(found["is_answered"].sum())}
+        for purpose in PURPOSES
+        if not (found := asked.filter(purpose=purpose)).is_empty()
+    }
