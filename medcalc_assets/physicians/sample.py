@@ -22,14 +22,13 @@ def waiting(planned: pl.DataFrame, answered: Collection[int], out: Collection[in
     """The uids of a plan that nobody has answered, in the order in which packets ask for them.
 
     Every purpose and stratum is asked for in its random order, and all of them at the same pace, so that what has come back
-    at any time is a random sample, and no physician can tell why a case is there. Those that are `out` come last.
+    at any time is a random sample with every stratum in it, and no physician can tell why a case is there. Those that are
+    `out` come last.
     """
     return (
         planned.filter((pl.col("purpose") != "seen") & ~pl.col("uid").is_in(list(answered)))
         .with_columns(
-            pace=pl.when(purpose="find")
-            .then(pl.col("draw") / pl.len().over("purpose"))
-            .otherwise(pl.col("draw") / pl.col("answers")),
+            pace=(pl.col("draw") - 1) / pl.when(purpose="find").then(pl.len().over("purpose")).otherwise("answers"),
             is_out=pl.col("uid").is_in(list(out)),
         )
         .sort("is_out", "pace", "uid")["uid"]

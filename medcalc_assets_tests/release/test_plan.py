@@ -95,6 +95,13 @@ def test_packets_ask_for_all_purposes_at_the_same_pace(chain):
 
 
 def test_answers_flow_back_and_the_demo_shows_the_rate_beside_the_truth(chain):
+    asked = chain.read("sampling_plan").filter(purpose="measure").row(0, named=True)
+    told = medcalc("trace", str(asked["uid"]), MEDCALC_HOME=chain.settings.home).output
+    assert (
+        f"Plan 1 asks for it to measure: number {asked['draw']} of {asked['answers']} from the {asked['labels']} of "
+        f"{asked['stratum']}."
+    ) in " ".join(told.split())
+    assert "by P(the original is wrong) 0." in told
     chain.run()
     found = document("summary", MEDCALC_HOME=chain.settings.home)
     assert found["plan"] == {
