@@ -1,12 +1,17 @@
 """The planned sample: what of it waits for an answer, and in which order packets ask for it."""
 
-from collections.abc import Collection
+import io
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 import polars as pl
 
+from medcalc_assets.storage.files import write_durably
 from medcalc_assets.storage.tables import PHYSICIAN_CONSENSUS, SAMPLING_PLAN
 from medcalc_assets.storage.warehouse import Warehouse
 
+PLANS = "plans"
+"""The folder of a home that has every plan, as it was drawn."""
 PURPOSES = ("find", "measure", "certify")
 
 
@@ -16,6 +21,18 @@ def last_plan(warehouse: Warehouse) -> pl.DataFrame:
         return pl.DataFrame(schema=SAMPLING_PLAN.polars_schema)
     plans = warehouse.read(SAMPLING_PLAN)
     return plans.filter(pl.col("plan") == pl.col("plan").max())
+
+
+def keep(home: Path, plan: pl.DataFrame) -> None:
+    """Put the rows of a plan into a file of their own, durably: without them no answer to it says anything of a rate, and a
+    warehouse may be lost."""
+    plan.write_parquet(content := io.BytesIO())
+    write_durably(home / PLANS / f"{plan['plan'][0]}.parquet", content.getvalue())
+
+
+def kept(home: Path) -> Iterator[pl.DataFrame]:
+    """The plans that `keep` has put into a home, each as it was drawn."""
+    yield from map(pl.read_parquet, sorted((home / PLANS).glob("*.parquet")))
 
 
 def waiting(planned: pl.DataFrame, answered: Collection[int], out: Collection[int] = ()) -> list[int]:
