@@ -42,12 +42,13 @@ def packet(reviewer: str, n: int, per_case: int, orders: "tuple[Order, ...]") ->
       medcalc packet --reviewer "Dr Lee" --n 25
       medcalc packet --reviewer "Dr Lee" --order likely --order paper
     """
-    from medcalc_assets.physicians.packet import Packets
+    from medcalc_assets.physicians.packet import RECORD, Packets
     from medcalc_assets.storage.warehouse import Warehouse, home_folder
 
     folder = Packets(home_folder()).issue(Warehouse(home_folder()), reviewer, n, per_case, orders)
     for path in sorted(folder.iterdir()):
-        console.print(f"wrote {path}", markup=False, soft_wrap=True)
+        stays = ", which stays here: it holds the secret" if path.name == RECORD else ""
+        console.print(f"wrote {path}{stays}", markup=False, soft_wrap=True)
     console.print("Send the .html or the .xlsx, or import the tasks; then: [bold]medcalc ingest FILE[/]")
 
 

@@ -36,6 +36,7 @@ VERDICTS = {
     "reproduced": "reproduced by the published rule",
     "contradicted": "[bold]contradicted by the published rule[/]",
     "not_computable": "not computable from their entities",
+    "suspect": "with an entity that cannot be meant",
 }
 
 OTHERS = ("raw_medcalc", "derivation_audit", "relabels", "physician_consensus")
@@ -168,7 +169,7 @@ def show(found: dict[str, Any], by_calculator: bool = False) -> None:
         count = found["derivation"][verdict]
         derivation.add_row(meaning, f"{count:,} ({share(count, everything)})")
     derivation.add_row("reproduced by the original rule", f"{found['derivation']['original_rule_reproduces']:,}")
-    derivation.add_row("suspects: contradicted, without a relabel", f"{found['derivation']['suspects']:,}")
+    derivation.add_row("contradicted, and by no relabel", f"{found['derivation']['suspects']:,}")
     console.print(derivation)
 
     facts = Grid(title=f"Labels against the relabels of {escape(found['auditor'])}", title_justify="left", show_header=False)

@@ -48,6 +48,8 @@ HIGHEST = 409
 """Points: the highest row of a spreadsheet. What a note has beyond it is read in the formula bar, or in the form."""
 CHOICES = {"cannot_be_computed": ("yes", "no"), "confidence": ("high", "medium", "low")}
 CASES, ABOUT = "cases", "about"
+RECORD = "packet.json"
+"""What is known here of a packet, its secret and the cases: it is not sent."""
 PACKET = ("packet", "reviewer", "secret")
 """What every form of a packet holds of it. Without the secret, whoever has seen one packet could answer another."""
 HOW_TO = (
@@ -120,7 +122,7 @@ class Packets:
 
     def issued(self) -> Iterator[dict[str, Any]]:
         """What is known of every packet: id, reviewer, secret, time, and the hash of each case."""
-        for path in sorted(self.folder.glob("[!.]*/packet.json")):  # with a dot begins what a kill left unfinished
+        for path in sorted(self.folder.glob(f"[!.]*/{RECORD}")):  # with a dot begins what a kill left unfinished
             try:
                 packet = json.loads(path.read_bytes())
                 known = all(isinstance(packet[name], str) for name in ("packet", "reviewer", "issued_at"))
@@ -233,7 +235,7 @@ class Packets:
             f"{name}.xlsx": workbook.getvalue(),
             f"{name}_label_studio.json": as_json(label_studio_tasks(packet, cases)),
             "label_studio_config.xml": label_studio_config().encode(),
-            "packet.json": as_json(about),
+            RECORD: as_json(about),
         }.items():
             write_durably(unfinished / file, content)
         unfinished.rename(folder)

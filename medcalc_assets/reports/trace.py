@@ -94,12 +94,19 @@ def shown(label: Label | None, instance: Mapping[str, Any]) -> str:
 def _headline(rows: Rows, out: Iterable[str]) -> str:
     instance, maintained = rows["raw_medcalc"][0], rows["maintained_labels"][0]
     original, final = from_row(instance, "label"), from_row(maintained, "final")
-    now = f"stays {shown(final, instance)}"
-    if maintained["reason"] == "contradicted":
-        by_rule = shown(from_row(rows["derivation_audit"][0], "published"), instance)
-        now = f"has no answer: v1.0 says {shown(original, instance)}, and its own entities give {by_rule}"
-    elif original != final:
-        now = f"was {shown(original, instance)} and is now {shown(final, instance)}"
+    by_rule = shown(from_row(rows["derivation_audit"][0], "published"), instance)
+    was, now = shown(original, instance), shown(final, instance)
+    match maintained["reason"], original == final:
+        case "contradicted", _:
+            now = f"has no answer: v1.0 says {was}, and its own entities give {by_rule}"
+        case "contested", True:
+            now = f"is in dispute: v1.0 and the relabel say {was}, and its own entities give {by_rule}"
+        case "contested", False:
+            now = f"is in dispute: v1.0 says {was}, and the relabel {now}"
+        case _, True:
+            now = f"stays {now}"
+        case _:
+            now = f"was {was} and is now {now}"
     use = use_of(maintained["reason"], maintained["simulated"], rows["track_record"][0])
     permitted = [name for name, may in (("evaluation", use.evaluation), ("reward", use.reward)) if may]
     lines = [

@@ -698,7 +698,7 @@ BENCHMARK_SUMMARY = Table(
         Column("contested_dates", "INTEGER", "Likely errors: two different dates."),
         Column("contested_abstentions", "INTEGER", "Likely errors: N/A against a value, or a number against a date."),
         *(Column(cause, "INTEGER", f"Likely errors: {meaning}.") for cause, meaning in CAUSES.items()),
-        Column("suspects", "INTEGER", "Contradicted by their own entities, without a high-confidence relabel."),
+        Column("suspects", "INTEGER", "Contradicted by their own entities, and by no relabel."),
         Column("physician_labels", "INTEGER", "Answered by a physician."),
         Column("changed", "INTEGER", "Maintained labels that differ from the original one."),
         Column("not_computable", "INTEGER", "Maintained labels that are N/A."),

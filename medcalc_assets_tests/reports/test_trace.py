@@ -29,6 +29,22 @@ def test_a_trace_begins_with_the_value_and_its_reason(demo, story, reason):
 
 
 @pytest.mark.parametrize(
+    ("reason", "relabel", "begins"),
+    [
+        ("contested", 7.0, "# Label 7 is in dispute: v1.0 says {was}, and the relabel 7\n"),
+        ("contested", None, "# Label 7 is in dispute: v1.0 and the relabel say {was}, and its own entities give {rule}\n"),
+        ("contradicted", None, "# Label 7 has no answer: v1.0 says {was}, and its own entities give {rule}\n"),
+    ],
+)
+def test_a_label_in_dispute_is_told_with_both_its_values(demo, reason, relabel, begins):
+    rows = rows_of(demo.settings.warehouse, 7)
+    original = from_row(rows["raw_medcalc"][0], "label")
+    rows["maintained_labels"][0] |= {"reason": reason, "final_number": relabel or original.number}
+    rule = from_row(rows["derivation_audit"][0], "published")
+    assert trace(rows, []).startswith(begins.format(was=original, rule=rule))
+
+
+@pytest.mark.parametrize(
     ("simulated", "told"),
     [
         (
