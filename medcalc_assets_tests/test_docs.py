@@ -97,6 +97,7 @@ def test_the_tutorial_tells_what_its_commands_show(demo, run, tmp_path):
     assert "193 labels differ between v1.0 and 1.1.0" in shown["diff v1.0 1.1.0"]
     assert "a physician computed this value" in " ".join(shown["trace 5"].split())
     assert "3 labels differ between 1.1.0 and 1.1.1: 0 major, 0 minor, 3 patch" in shown["diff 1.1.0 1.1.1"]
+    assert any("by a planned random sample; in truth 1" in output for output in told)
     rerun = next(name for name in shown if name.startswith("run -c"))
     asked = {row["Calculator ID"] for row in original_rows() if row["Row Number"] in written}
     assert {BY_SLUG[name].id for name in shlex.split(rerun)[2::2]} == asked

@@ -95,7 +95,7 @@ def test_how_many_labels_are_wrong_is_said_with_what_is_not_covered(chain):
         ("key", "may grade", "limits"): (5.7, 0, 18, 598),
     }
     said = " ".join(medcalc("summary", MEDCALC_HOME=chain.settings.home).output.split())
-    assert "about 277 are wrong (241 to 301; 26.4% of all), by a model of the cases that physicians chose" in said
+    assert "about 277 are wrong (241 to 301; 26.4% of all 1,047), by a model of the cases that physicians chose" in said
     assert "the other 716 are not covered." in said
 
 

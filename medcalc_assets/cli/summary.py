@@ -255,7 +255,7 @@ def _show_by_calculator(rows: list[dict[str, Any]]) -> None:
 
 
 def _show_finding(found: dict[str, Any]) -> None:
-    from medcalc_assets.statistics.error_rates import certified, told
+    from medcalc_assets.statistics.error_rates import findings
     from medcalc_assets.statistics.estimates import share
 
     everything, errors, maintained = found["instances"], found["likely_errors"], found["maintained"]
@@ -281,7 +281,7 @@ def _show_finding(found: dict[str, Any]) -> None:
         f"[bold]{_counted(contradicted, 'label')}[/] contradicted by the instance's own entities: "
         f"{share(contradicted, everything)}."
     )
-    for said in (told(found["error_rates"]), *certified(found["error_rates"])):
+    for said in findings(found["error_rates"]):
         console.print(said)
     console.print(
         f"[bold]{_counted(maintained['changed'], 'label')}[/] changed; of the maintained labels "

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import secrets
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -9,10 +10,11 @@ from pydantic import Field
 
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import AFTER_LABELS, WAITS_FOR_LABELS, so_far, stage
+from medcalc_assets.physicians.sample import keep
 from medcalc_assets.release.plan import planned
 from medcalc_assets.release.rates import rates
 from medcalc_assets.statistics import review
-from medcalc_assets.statistics.error_rates import told
+from medcalc_assets.statistics.error_rates import findings
 from medcalc_assets.storage.tables import ERROR_RATES, REVIEW_ORDERS, SAMPLING_PLAN
 
 PLAN = dg.AssetSelection.assets(SAMPLING_PLAN.name)
@@ -34,7 +36,9 @@ def sampling_plan(config: Plan, settings: Settings) -> pl.DataFrame:
         return pl.DataFrame(schema=SAMPLING_PLAN.polars_schema)
     seed, now = config.seed or secrets.token_hex(8), dt.datetime.now(dt.UTC)
     with settings.packets.lock():  # no packet is drawn from the plan before
-        return planned(settings.warehouse, config.find, config.measure, config.certify, seed, config.again, now)
+        plan = planned(settings.warehouse, config.find, config.measure, config.certify, seed, config.again, now)
+        keep(Path(settings.home), plan)
+        return plan
 
 
 @stage(
@@ -56,7 +60,7 @@ def review_orders(label_evidence: pl.DataFrame) -> pl.DataFrame:
 )
 def error_rates(context: dg.AssetExecutionContext, label_evidence: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     found = rates(settings.warehouse, label_evidence)
-    context.add_asset_metadata({"finding": told(found)})
+    context.add_asset_metadata({"findings": " ".join(findings(found))})
     return pl.DataFrame(found, schema=ERROR_RATES.polars_schema, strict=False)
 
 

@@ -1,12 +1,17 @@
 """The planned sample: what of it waits for an answer, and in which order packets ask for it."""
 
-from collections.abc import Collection
+import io
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 import polars as pl
 
+from medcalc_assets.storage.files import write_durably
 from medcalc_assets.storage.tables import PHYSICIAN_CONSENSUS, SAMPLING_PLAN
 from medcalc_assets.storage.warehouse import Warehouse
 
+PLANS = "plans"
+"""The folder of a home that has every plan, as it was drawn."""
 PURPOSES = ("find", "measure", "certify")
 
 
@@ -18,18 +23,29 @@ def last_plan(warehouse: Warehouse) -> pl.DataFrame:
     return plans.filter(pl.col("plan") == pl.col("plan").max())
 
 
+def keep(home: Path, plan: pl.DataFrame) -> None:
+    """Put the rows of a plan into a file of their own, durably: without them no answer to it says anything of a rate, and a
+    warehouse may be lost."""
+    plan.write_parquet(content := io.BytesIO())
+    write_durably(home / PLANS / f"{plan['plan'][0]}.parquet", content.getvalue())
+
+
+def kept(home: Path) -> Iterator[pl.DataFrame]:
+    """The plans that `keep` has put into a home, each as it was drawn."""
+    yield from map(pl.read_parquet, sorted((home / PLANS).glob("*.parquet")))
+
+
 def waiting(planned: pl.DataFrame, answered: Collection[int], out: Collection[int] = ()) -> list[int]:
     """The uids of a plan that nobody has answered, in the order in which packets ask for them.
 
     Every purpose and stratum is asked for in its random order, and all of them at the same pace, so that what has come back
-    at any time is a random sample, and no physician can tell why a case is there. Those that are `out` come last.
+    at any time is a random sample with every stratum in it, and no physician can tell why a case is there. Those that are
+    `out` come last.
     """
     return (
         planned.filter((pl.col("purpose") != "seen") & ~pl.col("uid").is_in(list(answered)))
         .with_columns(
-            pace=pl.when(purpose="find")
-            .then(pl.col("draw") / pl.len().over("purpose"))
-            .otherwise(pl.col("draw") / pl.col("answers")),
+            pace=(pl.col("draw") - 1) / pl.when(purpose="find").then(pl.len().over("purpose")).otherwise("answers"),
             is_out=pl.col("uid").is_in(list(out)),
         )
         .sort("is_out", "pace", "uid")["uid"]

@@ -13,11 +13,12 @@ from pathlib import Path
 import polars as pl
 
 from medcalc_assets.errors import MedcalcError
+from medcalc_assets.physicians.sample import PLANS, kept
 from medcalc_assets.release.releases import MANIFEST as RELEASE_MANIFEST
 from medcalc_assets.release.releases import Releases, manifest_of, sha256, verified_labels
 from medcalc_assets.release.versions import ORIGINAL, Version
 from medcalc_assets.storage.files import flush, write_durably
-from medcalc_assets.storage.tables import LABEL_EVENTS, LABEL_RELEASES, PARTITION_COLUMN
+from medcalc_assets.storage.tables import LABEL_EVENTS, LABEL_RELEASES, PARTITION_COLUMN, SAMPLING_PLAN
 from medcalc_assets.storage.warehouse import FILE, Warehouse
 from medcalc_assets.version import __version__
 
@@ -26,7 +27,7 @@ MANIFEST = "backup.json"
 LEDGER = "ledger.sqlite"
 MADE_AGAIN = ("report", "export")
 """Folders of a home that a command makes of the rest."""
-REMAINS = ("releases", "answers", "packets", LEDGER)
+REMAINS = ("releases", "answers", "packets", PLANS, LEDGER)
 """What a home without a warehouse is made of, whichever of them there are."""
 EXCHANGE, HERE = 2, -100  # RENAME_EXCHANGE and AT_FDCWD of renameat2(2)
 
@@ -82,8 +83,8 @@ def restore(source: Path, home: Path) -> int:
     """Make a home of a backup, or of what is left of a home whose warehouse is lost; returns how many files were copied.
 
     Without a backup's manifest `source` must be without a warehouse: one is made with all that no run can make again, the
-    rows of the releases and the history that the last of them carries. A run then makes the rest. Whenever it is cut short
-    there is no home yet, and the same command makes it.
+    plans, the rows of the releases and the history that the last of them carries. A run then makes the rest. Whenever it is
+    cut short there is no home yet, and the same command makes it.
 
     Raises BackupError for a home that holds anything and for a source that is not as it was written, ReleaseError for a
     release that is not as it was released, and OSError.
@@ -192,7 +193,10 @@ def _require_remains(source: Path) -> None:
 
 
 def _rebuild(home: Path) -> None:
-    """Write what no run can make again: the rows of the releases, and the history that the last of them carries."""
+    """Write what no run can make again: plans, the rows of the releases, and the history that the last of them carries."""
+    warehouse = Warehouse(home)
+    if plans := list(kept(home)):
+        warehouse.write(SAMPLING_PLAN, plans)
     releases = Releases(home / "releases")
     events = pl.DataFrame(schema=LABEL_EVENTS.polars_schema)
     for version in releases.versions:
@@ -202,7 +206,6 @@ def _rebuild(home: Path) -> None:
             events = pl.read_parquet(folder / manifest["history"]["file"])
     if not releases.versions:
         return
-    warehouse = Warehouse(home)
     rows = [_row(releases, version, events) for version in releases.versions]
     warehouse.write(LABEL_RELEASES, [pl.DataFrame(rows, schema=LABEL_RELEASES.polars_schema)])
     warehouse.write(LABEL_EVENTS, [events], events[PARTITION_COLUMN].unique().sort().to_list())

@@ -30,7 +30,7 @@ from medcalc_assets.release.versions import (
     changes,
     lowest_after,
 )
-from medcalc_assets.statistics.error_rates import BASES, TERMS, certified, told
+from medcalc_assets.statistics.error_rates import BASES, TERMS, findings
 from medcalc_assets.statistics.track_record import GRADES, TRAINS, track_record
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.chain import head
@@ -108,7 +108,7 @@ def build(
         **figures,
         **_tables(labels),
         rates=error_rates,
-        findings=[told(error_rates), *certified(error_rates)],
+        findings=findings(error_rates),
         bases=BASES,
         terms=TERMS,
         mark=mark,

@@ -14,7 +14,7 @@ from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.consensus import agreement
 from medcalc_assets.reports.plots import disagreement_by_calculator, original_against_relabels
 from medcalc_assets.statistics.agreement import compare_with_physicians
-from medcalc_assets.statistics.error_rates import certified, told
+from medcalc_assets.statistics.error_rates import findings
 from medcalc_assets.statistics.estimates import share
 from medcalc_assets.statistics.summary import NEEDED, summarise, totals
 from medcalc_assets.templates import markdown, templates
@@ -57,7 +57,7 @@ def report_page(stored: Mapping[str, pl.DataFrame], rates: Sequence[Mapping[str,
             reasons=[(reason, maintained.filter(reason=reason).height, meaning) for reason, meaning in REASONS.items()],
             agreement=compare_with_physicians(audits, stored["relabels"], stored["physician_consensus"], auditor),
             rates=rates,
-            findings=[told(rates), *certified(rates)],
+            findings=findings(rates),
             reviewers=agreement(answers),
             costs=votes.group_by("phase", "auditor")
             .agg(

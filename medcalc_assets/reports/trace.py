@@ -229,6 +229,17 @@ def _adjudications(rows: Rows, instance: Mapping[str, Any]) -> str:
     queue = [f"In the queue as {TIERS[row['tier']]}: {escaped(row['why'])}." for row in rows["adjudication_queue"]] or [
         "Not in the queue: nothing contests it."
     ]
+    queue += [
+        f"Number {row['likely']:,} of what physicians have not answered, by P(the original is wrong) "
+        f"{row['probability_wrong']:.2f}: {row['why']}. An answer {row['worth']}."
+        for row in rows["review_orders"]
+    ]
+    queue += [
+        f"Plan {row['plan']} asks for it to {row['purpose']}: number {row['draw']:,} of {row['answers']:,} from the "
+        f"{row['labels']:,} of {row['stratum']}."
+        for row in rows["sampling_plan"]
+        if row["purpose"] != "seen"
+    ]
     answers = []
     for row in rows["physician_labels"]:
         when = f", {row['answered_at']:%Y-%m-%d}" if row["answered_at"] else ""

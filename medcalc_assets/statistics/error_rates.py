@@ -52,8 +52,8 @@ def _by_terms(
         shared = {"labels": "original", "part": part, "terms": terms}
         if known is not None:
             shared["truth"] = known.select((in_part & ~right("label", terms)).sum()).item()
-        if part != "all":
-            wrong = wrong_labels(counts, terms, strata)
+        wrong = wrong_labels(counts, terms, strata)
+        if part != "all" and wrong.seen:
             yield shared | {"basis": "model", **wrong._asdict(), "wrong": wrong.mean, "not_covered": everything - wrong.n}
         if rate := _design(original.filter(in_part | (pl.col("purpose") == "certify")), 0):
             yield shared | rate | {"not_covered": everything - rate["n"]}
@@ -75,15 +75,16 @@ def _by_terms(
         wrong = wrong_labels(of_class, terms, of_class["stratum"].to_list(), {})
         known_wrong = int((of_class["seen"] - of_class[f"original_{terms}"]).sum())
         covered = labels.filter(pl.col("in_key") & (pl.col("answered") | pl.col("evidence_class").is_in(seen_of)))
-        yield shared | {
-            "basis": "model",
-            "wrong": wrong.mean - known_wrong,
-            "low": wrong.low - known_wrong,
-            "high": wrong.high - known_wrong,
-            "n": covered.height,
-            "seen": covered["answered"].sum(),
-            "not_covered": size - covered.height,
-        }
+        if wrong.seen:
+            yield shared | {
+                "basis": "model",
+                "wrong": wrong.mean - known_wrong,
+                "low": wrong.low - known_wrong,
+                "high": wrong.high - known_wrong,
+                "n": covered.height,
+                "seen": covered["answered"].sum(),
+                "not_covered": size - covered.height,
+            }
         if rate := _design(planned.join(labels.select("uid", wrong=misses), on="uid", how="left"), corrected):
             yield shared | rate | {"n": size, "not_covered": 0}
     yield from _certificates(planned.join(labels.select("uid", wrong=~right("final", terms)), on="uid", how="left"), terms)
@@ -124,30 +125,33 @@ def _certificates(planned: pl.DataFrame, terms: Terms) -> Iterator[dict[str, Any
         }
 
 
-def told(rates: Sequence[Mapping[str, Any]]) -> str:
-    """The finding in a sentence: of the original labels by the paper's terms, by a design where there is one."""
-    of_original = [rate for rate in rates if rate["labels"] == "original" and rate["terms"] == "paper"]
-    if not of_original:
-        return ""
-    by_design = [rate for rate in of_original if rate["basis"] == "design" and rate["part"] == "all"]
-    rate = by_design[0] if by_design else of_original[-1]
-    instances = rate["n"] + rate["not_covered"]
-    among = f"the {rate['n']:,} that are {rate['part']}," if rate["not_covered"] else f"all {instances:,}"
-    basis = "by a planned random sample" if by_design else "by a model of the cases that physicians chose, and no sample"
-    uncovered = f"; the other {rate['not_covered']:,} are not covered" if rate["not_covered"] else ""
-    truth = f"; in truth {rate['truth']:,}, as the demo knows" if rate["truth"] is not None else ""
-    return (
-        f"Original labels: of {among} about {rate['wrong']:,.0f} are wrong ({rate['low']:,.0f} to {rate['high']:,.0f}; "
-        f"{rate['wrong'] / max(instances, 1):.1%} of all), {basis}{uncovered}{truth}."
-    )
-
-
-def certified(rates: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What each certificate proves, in a sentence, by a grader's limits."""
-    return [
+def findings(rates: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the rows of `error_rates` come to, a sentence each: the original labels by the paper's terms, our key by a
+    grader's limits, each by design where there is one; then what certificates prove."""
+    return [*_rate(rates, "original", "paper"), *_rate(rates, "key", "limits")] + [
         f"Of the {rate['n']:,} labels of {rate['part']} that no physician had decided, at most {rate['high']:,.0f} were "
         f"wrong ({rate['high'] / rate['n']:.1%}; 95% confidence): {rate['low']:,.0f} of {rate['seen']:,} drawn at random "
         f"were. Claimed was at most {rate['claim']:,}: {'proven' if rate['high'] <= rate['claim'] else 'not proven'}."
         for rate in rates
         if rate["basis"] == "certificate" and rate["terms"] == "limits"
     ]
+
+
+def _rate(rates: Sequence[Mapping[str, Any]], labels: str, terms: Terms) -> Iterator[str]:
+    found = [rate for rate in rates if (rate["labels"], rate["terms"]) == (labels, terms) and rate["basis"] != "certificate"]
+    by_design = [rate for rate in found if rate["basis"] == "design" and not rate["not_covered"]]
+    for rate in (by_design or found)[-1:]:
+        everything = rate["n"] + rate["not_covered"]
+        name, kind, share = (
+            ("Original labels", f"that are {rate['part']}", f"{rate['wrong'] / everything:.1%} of all {everything:,}")
+            if labels == "original"
+            else ("Our key", "of kinds that physicians have seen", f"{rate['wrong'] / rate['n']:.1%} of them")
+        )
+        among = f"the {rate['n']:,} {kind}," if rate["not_covered"] else f"all {everything:,}"
+        basis = "by a planned random sample" if by_design else "by a model of the cases that physicians chose, and no sample"
+        uncovered = f"; the other {rate['not_covered']:,} are not covered" if rate["not_covered"] else ""
+        truth = f"; in truth {rate['truth']:,}, as the demo knows" if rate["truth"] is not None else ""
+        yield (
+            f"{name}: of {among} about {rate['wrong']:,.0f} are wrong ({rate['low']:,.0f} to {rate['high']:,.0f}; "
+            f"{share}), {basis}{uncovered}{truth}."
+        )

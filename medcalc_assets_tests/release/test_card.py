@@ -1,5 +1,7 @@
 """The card of a release: what it holds, and under which terms."""
 
+import json
+
 import polars as pl
 import pytest
 import yaml
@@ -28,6 +30,18 @@ def front_matter(text):
 def test_the_card_names_every_file(card):
     text = card.read_text()
     assert [path.name for path in card.parent.iterdir() if path != card and f"`{path.name}`" not in text] == []
+
+
+def test_card_and_manifest_say_how_many_labels_are_wrong_and_what_is_not_covered(demo, card):
+    rates = demo.read("error_rates")
+    manifest = json.loads((card.parent / "manifest.json").read_text())
+    assert len(manifest["error_rates"]) == rates.height == 6
+    assert manifest["plan"] == []
+    said = card.read_text().partition("## How many labels are wrong\n")[2].partition("\n## ")[0]
+    assert "by a model of the cases that physicians chose, and no sample; the other 176 are not covered" in said
+    of_key = rates.row(by_predicate=(pl.col("labels") == "key") & (pl.col("terms") == "limits"), named=True)
+    assert f"| key: may grade | limits | {of_key['wrong']:,.1f} | {of_key['low']:.0f} to {of_key['high']:.0f} |" in said
+    assert "`model`: as if the cases that physicians chose were a random draw of their kind" in said
 
 
 def test_the_invented_patients_of_the_demo_are_ours_to_license(card):

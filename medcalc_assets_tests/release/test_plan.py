@@ -1,4 +1,5 @@
 import datetime as dt
+import shutil
 from contextlib import nullcontext
 from itertools import pairwise
 
@@ -8,11 +9,13 @@ import pytest
 
 from medcalc_assets.benchmarks.demo import original_rows
 from medcalc_assets.cli import instance as cli_instance
+from medcalc_assets.definitions import assemble
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.physicians.sample import last_plan, open_cases, waiting
+from medcalc_assets.release.backup import restore
 from medcalc_assets.release.plan import Claim, PlanError, planned, promise
 from medcalc_assets.storage.tables import SAMPLING_PLAN
-from medcalc_assets.storage.warehouse import WarehouseError
+from medcalc_assets.storage.warehouse import Warehouse, WarehouseError
 from medcalc_assets_tests.cli import document, medcalc
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -79,6 +82,23 @@ def test_a_plan_cannot_be_changed(chain):
         chain.settings.warehouse.write(SAMPLING_PLAN, [changed])
 
 
+def test_a_plan_outlasts_the_warehouse(chain, tmp_path):
+    shutil.copytree(chain.settings.home, tmp_path / "lost")
+    (tmp_path / "lost" / "warehouse.duckdb").unlink()
+    restore(tmp_path / "lost", tmp_path / "again")
+    assert Warehouse(tmp_path / "again").read(SAMPLING_PLAN).equals(chain.read("sampling_plan"))
+
+
+def test_without_a_purpose_nothing_is_planned(demo_again):
+    """As where all assets are materialized in the UI."""
+    other = demo_again()
+    job = assemble(other.settings).resolve_job_def("plan")
+    assert job.execute_in_process(instance=other.instance).success
+    assert other.read("sampling_plan").is_empty()
+    assert open_cases(other.settings.warehouse) == []
+    assert planned(other.settings.warehouse, 1, 0, "", "2026", False, NOW)["plan"][0] == 1
+
+
 def test_packets_ask_for_all_purposes_at_the_same_pace(chain):
     made = last_plan(chain.settings.warehouse)
     order = open_cases(chain.settings.warehouse)
@@ -95,6 +115,13 @@ def test_packets_ask_for_all_purposes_at_the_same_pace(chain):
 
 
 def test_answers_flow_back_and_the_demo_shows_the_rate_beside_the_truth(chain):
+    asked = chain.read("sampling_plan").filter(purpose="measure").row(0, named=True)
+    told = medcalc("trace", str(asked["uid"]), MEDCALC_HOME=chain.settings.home).output
+    assert (
+        f"Plan 1 asks for it to measure: number {asked['draw']} of {asked['answers']} from the {asked['labels']} of "
+        f"{asked['stratum']}."
+    ) in " ".join(told.split())
+    assert "by P(the original is wrong) 0." in told
     chain.run()
     found = document("summary", MEDCALC_HOME=chain.settings.home)
     assert found["plan"] == {
