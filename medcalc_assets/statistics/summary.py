@@ -10,7 +10,7 @@ from medcalc_assets.labels.value import columns
 
 NEEDED: dict[str, list[str]] = {
     "label_evidence": [
-        *("uid", "auditor", "verdict", "contradicted", *columns("label"), "audit_status", "relabel_status"),
+        *("uid", "auditor", "contradicted", *columns("label"), "audit_status", "relabel_status"),
         *("comparison", "likely_error", "attribution"),
     ],
     "adjudication_queue": ["tier"],

@@ -20,6 +20,7 @@ from medcalc_assets.storage.tables import (
 )
 
 JANUARY = day(dt.date(2024, 1, 1))
+PUBLISHED = zip(columns("published"), (pl.String, pl.Float64, pl.Date), strict=True)
 
 
 def labels_of(*labels, output_type="decimal"):
@@ -196,7 +197,7 @@ def test_a_physician_settles_what_is_ambiguous():
         (12.5, 15, 13.5, None, 13.5, "contested"),
         (12.5, 15, 12.6, None, 12.6, "contested"),
         # Nobody relabelled it, but its own entities say otherwise: it is no plain number any more.
-        (29, 8, None, None, 29, "contradicted"),
+        (29, 8, None, None, None, "contradicted"),
     ],
 )
 def test_the_first_rule_that_holds_decides_a_label(original, rule, relabel, physician, final, reason):
@@ -293,3 +294,30 @@ def test_a_simulated_reviewer_marks_the_labels_that_he_saw_and_source_and_audito
     labels = labels_of(number(3), number(3)).with_columns(source=pl.lit(source))
     evidence = evidence_of(labels, number(8), number(8), physicians=physicians_of({1: number(8)}, reviewer), auditor=auditor)
     assert maintain(evidence)["simulated"].to_list() == invented
+
+
+def test_a_relabel_that_agrees_confirms_nothing_where_an_entity_cannot_be_meant():
+    """Urea taken for urea nitrogen: label and relabel may be of one mistake. It is contested, and queued."""
+    labels = labels_of(number(283), number(283))
+    evidence = evidence_of(labels, number(278.4), number(278.4), checks=found("urea", suspect=True))
+    assert maintain(evidence)["reason"].to_list() == ["contested", "confirmed"]
+    order = review_order(evidence)
+    assert order.select("uid", "tier", "why").rows() == [
+        (1, UNDECIDED, "original and relabel 283; an entity cannot be meant")
+    ]
+
+
+def test_a_label_outside_the_range_of_its_own_score_has_no_answer_even_if_the_rule_cannot_be_computed():
+    labels = labels_of(number(18))
+    audits = audits_of(labels).with_columns(pl.lit(None, dtype).alias(name) for name, dtype in PUBLISHED)
+    evidence = evidence_of(labels, None, audits=audits, checks=found("label_out_of_range", suspect=True))
+    row = maintain(evidence).row(0, named=True)
+    assert (row["reason"], row["state"], row["final_kind"], row["final_number"]) == (
+        "contradicted",
+        "contradicted",
+        None,
+        None,
+    )
+    assert review_order(evidence).select("tier", "why").rows() == [
+        (SUSPECT_NUMBER, "original 18, no relabel, its entities give no value")
+    ]

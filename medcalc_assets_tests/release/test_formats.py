@@ -151,7 +151,8 @@ def test_what_its_own_entities_contradict_has_no_answer_and_both_values_beside_i
     assert [row[name] for name in ("Ground Truth Answer", "Lower Limit", "Upper Limit")] == [None] * 3
     assert (row["Original Answer"], row["Candidate Answer"]) == (raw["label_text"][0], "8")
     assert row["Ground Truth Explanation"] == (
-        "[SIMULATED] No label is maintained: the original label, which its own entities contradict; there is no relabel. "
+        "[SIMULATED] No label is maintained: no answer: its own entities, or the range of its score, contradict the original "
+        "label; there is no relabel. "
         f"The original label was {raw['label_text'][0]}; the rule gives 8."
     )
 

@@ -61,8 +61,8 @@ def test_what_nobody_has_seen_serves_provisionally_and_says_what_would_prove_it(
     use = use_of("confirmed", False, UNSEEN)
     assert (use.evaluation, use.reward) == (True, True)
     assert use.why == (
-        "the relabel agrees, and nothing contradicts; nobody has seen such labels; provisional, until 14 of 14 of a blind "
-        "random sample are right, which shows 80%"
+        "the relabel agrees, and nothing contradicts; nobody has seen such labels; provisional, until 14 of 14 are found "
+        "right, which shows 80%"
     )
 
 
@@ -101,9 +101,13 @@ def test_a_label_is_as_sure_as_the_ways_that_lead_to_it(reason, final, published
     cells = {
         "reason": [reason],
         "output_type": ["decimal"],
+        "suspect": [False],
         **as_columns("final", [final]),
         **as_columns("published", [published]),
     }
-    types = {name: {"number": pl.Float64, "date": pl.Date}.get(name.split("_")[-1], pl.String) for name in cells}
+    types = {
+        name: {"number": pl.Float64, "date": pl.Date, "suspect": pl.Boolean}.get(name.split("_")[-1], pl.String)
+        for name in cells
+    }
     assert pl.DataFrame(cells, schema=types).select(confidence()).item() == sure
     assert sure in CONFIDENCE

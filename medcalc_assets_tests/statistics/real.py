@@ -24,7 +24,8 @@ def instances_of(folder: Path) -> pl.DataFrame:
 
 
 def evidence_of(folder: Path, instances: pl.DataFrame) -> pl.DataFrame:
-    """Of every instance of the test split, with its `stratum`, the columns that the statistics read."""
+    """Of every instance of the test split, with its `stratum`, the columns that the statistics read; its note is not looked
+    at, so that the figures are those of the design."""
     files = AuthorsFiles(folder / "published")
     audits = pl.concat(map(audited, instances.partition_by("calculator")))
     no_checks = pl.DataFrame(schema={"uid": pl.Int64, "kind": pl.String, "gives": pl.String})
@@ -35,7 +36,7 @@ def evidence_of(folder: Path, instances: pl.DataFrame) -> pl.DataFrame:
         audits.rename({"likely_error": "contradicted"})
         .join(scores.select(*COMPARED, *columns("relabel")), on="uid", how="left")
         .join(physicians.select("uid", *columns("physician")), on="uid", how="left")
-        .with_columns(ruled=pl.lit(None, dtype=pl.String), stratum=stratum())
+        .with_columns(ruled=pl.lit(None, dtype=pl.String), suspect=pl.lit(False), stratum=stratum())
     )
 
 

@@ -19,7 +19,7 @@ def seen(calculator, uids, **said):
     nothing = {"audit_status": None, "relabel_status": None, "comparison": None, "likely_error": None, "attribution": None}
     label = {name: values[0] for name, values in as_columns("label", [number(1)]).items()}
     return [
-        {**calculator, "uid": uid, "auditor": "model", "verdict": "reproduced", **label, **nothing}
+        {**calculator, "uid": uid, "auditor": "model", "contradicted": False, **label, **nothing}
         | {name: values[i] for name, values in said.items() if i < len(values)}
         for i, uid in enumerate(uids)
     ]
@@ -37,7 +37,7 @@ def test_every_figure_is_counted_by_calculator_and_for_the_auditor_that_counts()
     first = seen(
         FIRST,
         range(len(compared)),
-        verdict=["contradicted"] * 2,
+        contradicted=[True] * 2,
         audit_status=["likely_error", "passed", "undecided"],
         relabel_status=[*["high_confidence"] * 3, "deferred", "deferred", "not_relabelled"],
         comparison=compared,

@@ -16,6 +16,7 @@ def confirmed(seen, right):
     known = {
         "output_type": "integer",
         "contradicted": False,
+        "suspect": False,
         "likely_error": False,
         "comparison": "relative",
         "attribution": "",
@@ -28,13 +29,17 @@ def confirmed(seen, right):
     ("seen", "right", "provisional", "may_grade", "may_train"),
     [
         (0, 0, True, True, True),
-        (11, 6, True, True, True),
+        (11, 11, True, True, True),
+        (11, 10, False, True, True),
+        (1, 0, False, False, False),
         (12, 12, False, True, True),
         (12, 9, False, False, True),
         (12, 8, False, False, False),
     ],
 )
-def test_what_a_relabel_confirms_is_provisional_until_a_sample_decides(seen, right, provisional, may_grade, may_train):
+def test_what_a_relabel_confirms_is_provisional_while_every_answer_agrees_and_they_are_few(
+    seen, right, provisional, may_grade, may_train
+):
     row = track_record(confirmed(seen, right)).row(0, named=True)
     assert (row["evidence_class"], row["confirmation"]) == ("confirmed", 12)
     assert (row["provisional"], row["may_grade"], row["may_train"]) == (provisional, may_grade, may_train)
