@@ -242,7 +242,7 @@ def test_an_unchanged_row_is_exported_to_the_letter(chain, maintained, real_data
 
 def test_no_column_that_must_be_answered_is_null(chain):
     for name, table in TABLES.items():
-        if name == "label_releases":
+        if name in ("label_releases", "sampling_plan"):
             continue
         counts = chain.read(name).null_count().row(0, named=True)
         assert all(counts[column.name] == 0 for column in table.columns if not column.nullable)
