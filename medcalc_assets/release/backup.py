@@ -174,9 +174,9 @@ def _harmed(folder: Path) -> Iterator[str]:
 
 def _exchange(one: Path, other: Path) -> None:
     """Let two folders have each other's name, in one step."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.renameat2(HERE, os.fsencode(one), HERE, os.fsencode(other), EXCHANGE):
-        why = os.strerror(ctypes.get_errno())
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)  # of Linux
+    if renameat2 is None or renameat2(HERE, os.fsencode(one), HERE, os.fsencode(other), EXCHANGE):
+        why = os.strerror(ctypes.get_errno()) if renameat2 else "this system cannot"
         raise BackupError(f"{other} cannot be replaced in one step: {why}. Name a new folder, then remove this one.")
 
 
