@@ -229,7 +229,8 @@ def show(found: dict[str, Any], by_calculator: bool = False) -> None:
             row["basis"],
             *([_known(row["truth"])] if of_demo else []),
         )
-    console.print(wrong)
+    if found["error_rates"]:
+        console.print(wrong)
     if plan := found["plan"]:
         asked = ", ".join(f"{purpose} {of['answered']:,} of {of['cases']:,}" for purpose, of in plan.items())
         console.print(f"The last plan, cases answered: {asked}.", soft_wrap=True)

@@ -15,8 +15,10 @@ REASONS = {
     "confirmed": "the original label, which a high-confidence relabel reaches and nothing contradicts",
     "relabelled": "a high-confidence relabel that contradicts the original label, and that the published rule gives, or "
     "that says what the note lacks",
-    "contested": "a high-confidence relabel, one source against one: the rule gives something else from the entities",
-    "contradicted": "the original label, which its own entities contradict; there is no relabel",
+    "contested": "a high-confidence relabel, one source against one: the rule gives something else from the entities, or "
+    "nothing, or they cannot be meant",
+    "contradicted": "no answer: its own entities, or the range of its score, contradict the original label; there is no "
+    "relabel",
     "unresolved": "the original label, unchecked: no high-confidence relabel and no physician's answer",
 }
 """Every reason why a maintained label has its value, in the order in which they are asked for."""
@@ -28,7 +30,7 @@ GIVEN_BY = {
     "confirmed": "label",
     "relabelled": "relabel",
     "contested": "relabel",
-    "contradicted": "label",
+    "contradicted": "nobody",
     "unresolved": "label",
 }
 """By reason, whose label it is, by column prefix of `label_evidence`."""
@@ -41,7 +43,8 @@ def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
     The first of REASONS that holds decides. A physician's label is final, but a continuous one within 5% of the relabel
     keeps the relabel, and a single value that nothing else gives stands as unexplained. Where label and relabel differ by
     convention only, the original label stays and is ambiguous, with what every published convention gives as its
-    `assumptions`. A relabel that agrees confirms, unless the label's own entities contradict it. A relabel that does not
+    `assumptions`. A relabel that agrees confirms, unless the label's own entities contradict
+    it or cannot be meant. A relabel that does not
     agree replaces the label: as `relabelled` where a second source stands beside it (the published rule gives it, or it is
     N/A and an input is not there), else as `contested`.
     """
@@ -50,14 +53,15 @@ def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
     lacks = (pl.col("missing") != "[]") | (pl.col("not_in_note") != "[]")
     supersedes = pl.col("attribution") == "superseded"
     abstains = (pl.col("relabel_kind") == "na") & lacks
-    error, contradicted = pl.col("likely_error"), pl.col("contradicted") & ~pl.col("suspect")
+    error, suspect = pl.col("likely_error"), pl.col("suspect")
+    contradicted = (pl.col("contradicted") & ~suspect) | pl.col("out_of_range")
     holds = {
         "physician_confirms": confirms,
         "physician_unexplained": ~pl.col("physician_explained"),
         "physician": pl.col("physician_kind").is_not_null(),
         "ambiguous": pl.col("attribution") == "convention",
-        "confirmed": ~error & ~contradicted,
-        "relabelled": error & (abstains | supersedes | (accepted("relabel", "published") & ~pl.col("suspect"))),
+        "confirmed": ~error & ~contradicted & ~suspect,
+        "relabelled": error & (abstains | supersedes | (accepted("relabel", "published") & ~suspect)),
         "contested": error.is_not_null(),
         "contradicted": contradicted,
     }
@@ -72,7 +76,8 @@ def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
             .then(pl.col(physician))
             .when(decided == "relabel")
             .then(pl.col(relabel))
-            .otherwise(pl.col(label))
+            .when(decided == "label")
+            .then(pl.col(label))
             .alias(final)
             for final, physician, relabel, label in zip(
                 *map(columns, ("final", "physician", "relabel", "label")), strict=True
@@ -81,8 +86,8 @@ def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             *limit_columns("final"),
             simulated=is_simulated(),
-            state=pl.when(reason="ambiguous")
-            .then(pl.lit("ambiguous"))
+            state=pl.when(pl.col("reason").is_in(["ambiguous", "contradicted"]))
+            .then("reason")
             .when(final_kind="na")
             .then(pl.lit("not_computable"))
             .otherwise(pl.lit("computable")),

@@ -37,7 +37,7 @@ def gather(
         audits.rename({"likely_error": "contradicted"})
         .with_columns(auditor=pl.lit(auditor))
         .join(_of_instance(checks), on="uid", how="left", validate="1:1")
-        .with_columns(pl.col("findings", "not_in_note").fill_null("[]"), pl.col("suspect").fill_null(False))
+        .with_columns(pl.col("findings", "not_in_note").fill_null("[]"), pl.col("suspect", "out_of_range").fill_null(False))
         .with_columns(verdict=pl.when("suspect").then(pl.lit("suspect")).otherwise("verdict"))
         .join(
             flags.filter(of_auditor).select("uid", "n_flags", audit_status="status", n_audits="n_votes"),
@@ -65,7 +65,8 @@ def gather(
 
 
 def _of_instance(checks: pl.DataFrame) -> pl.DataFrame:
-    """By uid: what was found, as JSON, the entities that the note does not give, and whether one of them is suspect."""
+    """By uid: what was found, as JSON, the entities that the note does not give, whether one of them is suspect, and whether
+    the label is outside the range of its own score."""
     kind, entity = pl.col("kind"), pl.col("entity")
     told = pl.format("{}: {}", kind.str.replace_all("_", " "), "explanation")
     return (
@@ -76,6 +77,7 @@ def _of_instance(checks: pl.DataFrame) -> pl.DataFrame:
                 maintain_order=True
             ),
             suspect=(pl.col("suspect") & (kind != "label_out_of_range")).any(),
+            out_of_range=(kind == "label_out_of_range").any(),
         )
         .with_columns(
             pl.struct(value=name).struct.json_encode().str.json_path_match("$.value").alias(name)

@@ -28,14 +28,17 @@ def review_order(evidence: pl.DataFrame) -> pl.DataFrame:
     ties by uid. Source: arXiv:2512.19691, section 5, which sorts N/A first and then by disagreement, with days and ratios
     in one column, so that dates came before nearly all numbers. We keep its order, unmixed. Suspects are
     contradicted by their own entities and by no relabel: there is none, or it agrees with the label. What the published rule
-    gives is the candidate. The undecided have neither.
+    gives is the candidate. The undecided have
+    neither, or rest on an entity that cannot be meant.
     """
     contested, apart = pl.col("likely_error"), pl.col("published_date") - pl.col("label_date")
     agrees = ~contested.fill_null(True)
     by_entities = discrepancy(pl.col("label_number"), pl.col("published_number"))
-    suspect = ~contested.fill_null(False) & pl.col("contradicted")
+    suspect = ~contested.fill_null(False) & (pl.col("contradicted") | pl.col("out_of_range"))
+    doubt = pl.when("suspect").then(pl.lit("; an entity cannot be meant")).otherwise(pl.lit(""))
+    by_rule = as_text("published").fill_null("no value")
     return (
-        evidence.filter(~agrees | suspect)
+        evidence.filter(~agrees | suspect | pl.col("suspect"))
         .with_columns(
             *(
                 pl.when(contested).then(pl.col(relabel)).when(suspect).then(pl.col(published)).alias(candidate)
@@ -53,10 +56,12 @@ def review_order(evidence: pl.DataFrame) -> pl.DataFrame:
             why=pl.when(contested)
             .then(pl.format("original {}, relabel {}", as_text("label"), as_text("relabel")))
             .when(suspect & agrees)
-            .then(pl.format("original and relabel {}, its entities give {}", as_text("label"), as_text("published")))
+            .then(pl.format("original and relabel {}, its entities give {}", as_text("label"), by_rule))
             .when(suspect)
-            .then(pl.format("original {}, no relabel, its entities give {}", as_text("label"), as_text("published")))
-            .otherwise(pl.format("original {}, no relabel", as_text("label"))),
+            .then(pl.format("original {}, no relabel, its entities give {}", as_text("label"), by_rule))
+            .when(agrees)
+            .then(pl.format("original and relabel {}{}", as_text("label"), doubt))
+            .otherwise(pl.format("original {}, no relabel{}", as_text("label"), doubt)),
         )
         .sort("tier", "severity", "uid", descending=[False, True, False], nulls_last=True)
     )

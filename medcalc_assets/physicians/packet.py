@@ -205,7 +205,10 @@ class Packets:
         had = {int(uid) for packet in sent for uid in packet["cases"]}
         had |= set(warehouse.read(tables.PHYSICIAN_LABELS, columns=["uid", "reviewer"]).filter(reviewer=reviewer)["uid"])
         settled = warehouse.read(tables.PHYSICIAN_CONSENSUS, columns=["uid", "n_answers"])
-        had |= set(settled.filter(pl.col("n_answers") >= per_case)["uid"])
+        reasons = warehouse.read(tables.MAINTAINED_LABELS, columns=["uid", "reason"])
+        waits = reasons.filter(reason="physician_unexplained")["uid"].implode()  # for a second opinion
+        enough = pl.col("n_answers") >= pl.max_horizontal(per_case, pl.when(pl.col("uid").is_in(waits)).then(2).otherwise(0))
+        had |= set(settled.filter(enough)["uid"])
         out = {int(uid) for packet in issued for uid in packet["cases"]}
         named = orders or (["measure"] if open_cases(warehouse) else ["paper"])
         turns = zip_longest(*([uid for uid in _in_order(warehouse, order, out) if uid not in had] for order in named))

@@ -125,6 +125,7 @@ def build(
     manifest = {
         "name": "MedCalc-Bench with maintained labels" + (f" ({mark})" if mark else ""),
         "labels": names["all"],
+        "evaluation_set": names["parquet"],
         "history": {"file": names["history"], "events": history.height, "head_sha256": head(history)},
         **facts,
         **figures,
@@ -190,7 +191,7 @@ def identity_of(warehouse: Warehouse) -> Identity:
 
 def with_grounds(raw: pl.DataFrame, maintained: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
     """The benchmark in the columns of v1.0, and beside each label its grounds, its confidence and its uses."""
-    rules = evidence.select("uid", "output_type", *columns("published"))
+    rules = evidence.select("uid", "output_type", "suspect", *columns("published"))
     grounds = use.with_uses(maintained.join(rules, on="uid", validate="1:1"), track_record(evidence)).with_columns(
         confidence=use.confidence()
     )
@@ -228,7 +229,9 @@ def _figures(labels: pl.DataFrame) -> dict[str, Any]:
         "reward": int(labels["Reward"].sum()),
         "not_computable": states.get("not_computable", 0),
         "ambiguous": states.get("ambiguous", 0),
-        "in_dispute": labels.filter(pl.col("Reason").is_in(["contested", "contradicted", "physician_unexplained"])).height,
+        "in_dispute": labels.filter(
+            ~pl.col("Evaluation"), pl.col("Reason").is_in(["contested", "contradicted", "physician_unexplained"])
+        ).height,
         "unresolved": labels.filter(Reason="unresolved").height,
     }
 

@@ -14,7 +14,7 @@ from medcalc_assets.release.versions import USES
 BESIDE = ("State", "Reason", "Evidence Class", "Evidence", "Assumptions", "Auditor", "Simulated")
 """What is said beside a label, in columns of the maintained labels."""
 OTHERS = ("Original Answer", "Candidate Answer")
-"""Beside a label that is in dispute: what v1.0 says, and what speaks against it."""
+"""What v1.0 says; beside a label in dispute what the published rule gives from its entities."""
 IN_CSV = (*COLUMNS, *USES, "Use Because")
 """What of it the CSV has: first the columns of v1.0 in their order, so that a harness made for v1.0 reads it."""
 SIMULATED = "[SIMULATED] "
@@ -47,7 +47,8 @@ def maintained_benchmark(raw: pl.DataFrame, maintained: pl.DataFrame) -> pl.Data
 
     final = {"label_text": "final_number"} | {f"{end}_text": f"{end}_number_maintained" for end in ("lower", "upper")}
     reason, why = pl.col("reason"), pl.col("reason").replace_strict(REASONS, return_dtype=pl.String)
-    contradicted, by_rule = reason == "contradicted", pl.col("evidence").str.json_path_match("$.published_rule")
+    by_rule = pl.col("evidence").str.json_path_match("$.published_rule").fill_null("nothing")
+    contradicted, disputed = reason == "contradicted", reason.is_in(["contested", "physician_unexplained"])
     nothing = pl.format(
         "No label is maintained: {}. The original label was {}; the rule gives {}.", why, "label_text", by_rule
     )
@@ -68,10 +69,7 @@ def maintained_benchmark(raw: pl.DataFrame, maintained: pl.DataFrame) -> pl.Data
                 said, pl.when(contradicted).then(nothing).when(stays).then("explanation").otherwise(changed)
             ),
             original_answer="label_text",
-            candidate_answer=pl.when(contradicted | ((reason == "contested") & stays))
-            .then(by_rule)
-            .when(reason == "contested")
-            .then(spelt("final_number")),
+            candidate_answer=pl.when(contradicted | disputed).then(by_rule),
             # v1.0 spells its entities as Python literals.
             entities=pl.col("entities").map_elements(lambda text: repr(json.loads(text)), return_dtype=pl.String),
         )

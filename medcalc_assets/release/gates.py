@@ -31,6 +31,7 @@ from medcalc_assets.storage.warehouse import Warehouse
 CHANGING = [reason for reason, given_by in GIVEN_BY.items() if given_by != "label"]
 """The reasons for which a label may differ from the original one."""
 NAMED_BY = {
+    "nobody": ("original",),
     "label": ("original",),
     "relabel": ("original", "auditor", "relabel"),
     "physician": ("original", "reviewer", "physician"),
@@ -39,10 +40,9 @@ MUST_NAME = {reason: NAMED_BY[given_by] for reason, given_by in GIVEN_BY.items()
     "physician_confirms": ("original", "relabel", "reviewer", "physician"),
     "confirmed": NAMED_BY["relabel"],
     "ambiguous": NAMED_BY["relabel"],
-    "contradicted": ("original", "published_rule"),
 }
 """By reason, what the evidence has to name."""
-GIVES = {reason: "original" if given_by == "label" else given_by for reason, given_by in GIVEN_BY.items()}
+GIVES = {reason: {"label": "original"}.get(given_by, given_by) for reason, given_by in GIVEN_BY.items()}
 """By reason, which of the evidence is the label."""
 SPELLING = 2e-4
 """How far, relatively, the original spelling of a limit is from the limit that follows from the rule."""
@@ -367,6 +367,8 @@ def _confidence(reason: str, output_type: OutputType, evidence: Mapping[str, obj
         return "physician"
     if reason not in BY_TRACK_RECORD:
         return "none"
+    if evidence.get("derivation") == "suspect":
+        return "one way"
     label, published = _label(evidence.get(GIVES[reason])), _label(evidence.get("published_rule"))
     return "two ways" if label and published and accepts(label, published, output_type) else "one way"
 

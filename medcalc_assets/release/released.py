@@ -1,9 +1,12 @@
 """What the warehouse says was released: the files of a release are believed only as far as they agree with it."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import polars as pl
 
 from medcalc_assets.labels.value import as_text, columns
-from medcalc_assets.release.releases import MANIFEST, ReleaseError, Releases, sha256
+from medcalc_assets.release.releases import MANIFEST, ReleaseError, Releases, manifest_of, read_labels, sha256
 from medcalc_assets.release.versions import Version
 from medcalc_assets.storage.tables import LABEL_EVENTS, LABEL_RELEASES, MAINTAINED_LABELS
 from medcalc_assets.storage.warehouse import Warehouse
@@ -42,7 +45,8 @@ def as_released(warehouse: Warehouse, releases: Releases, version: str) -> pl.Da
             f"--version {version}` finishes it; otherwise move the folder away."
         )
     events = warehouse.read(LABEL_EVENTS, columns=["uid", "event", "actor", "value"])
-    said = [f"uid {uid} {ANSWER!r} was {was}, is {now}" for uid, was, now in otherwise(events, version, labels)]
+    differ = dict.fromkeys((uid, was, now) for _, uid, was, now in otherwise(events, folder))
+    said = [f"uid {uid} {ANSWER!r} was {was}, is {now}" for uid, was, now in differ]
     if sha256(folder / MANIFEST) != row["manifest_sha256"].item():
         said.insert(0, f"{MANIFEST} has another sha256 than in label_releases")
     if said:
@@ -54,11 +58,16 @@ def as_released(warehouse: Warehouse, releases: Releases, version: str) -> pl.Da
     return labels
 
 
-def otherwise(events: pl.DataFrame, version: str, labels: pl.DataFrame) -> list[tuple[int, str | None, str | None]]:
-    """The uids whose label is another than their `released` event says, with both; None for a label that there is not."""
-    told = events.filter(event="released", actor=version).select("uid", was="value")
-    both = told.join(labels.select(uid="Row Number", now=ANSWER), on="uid", how="left").sort("uid")
-    return list(both.filter(pl.col("was").ne_missing(pl.col("now"))).iter_rows())
+def otherwise(events: pl.DataFrame, folder: Path) -> Iterator[tuple[str, int, str | None, str | None]]:
+    """By file of the release, the uids whose label is another than their `released` event says, with both; None for a label
+    that there is not. The evaluation set has some of the labels, the other file all."""
+    told, manifest = events.filter(event="released", actor=folder.name).select("uid", was="value"), manifest_of(folder)
+    for name in filter(None, (manifest["labels"], manifest.get("evaluation_set"))):  # before 0.3 there was one file
+        if (folder / name).exists():
+            labels = read_labels(folder / name).select(uid="Row Number", now=ANSWER)
+            expected = told if name == manifest["labels"] else told.join(labels, on="uid", how="semi")
+            both = expected.join(labels, on="uid", how="left").sort("uid")
+            yield from ((name, *row) for row in both.filter(pl.col("was").ne_missing(pl.col("now"))).iter_rows())
 
 
 def behind(events: pl.DataFrame, warehouse: Warehouse) -> list[tuple[int, str | None, str | None]]:

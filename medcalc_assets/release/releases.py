@@ -145,7 +145,12 @@ def code_of(candidate: Path) -> str:
 
 
 def labels_in(folder: Path) -> pl.DataFrame:
-    path = folder / manifest_of(folder)["labels"]
+    """All labels of a release."""
+    return read_labels(folder / manifest_of(folder)["labels"])
+
+
+def read_labels(path: Path) -> pl.DataFrame:
+    """A Parquet file of labels. Raises ReleaseError."""
     try:
         return pl.read_parquet(path)
     except pl.exceptions.PolarsError as error:

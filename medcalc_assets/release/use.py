@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.limits import accepted
 from medcalc_assets.statistics.track_record import CLASSES, GRADES
 
@@ -49,19 +50,19 @@ def use_of(reason: str, simulated: bool, record: Mapping[str, Any]) -> Use:
         f"physicians found {record['limits_right']} of {seen} such labels right" if seen else "nobody has seen such labels"
     )
     rate = f" (mean {record['limits_mean']:.2f}, at least {record['limits_bound']:.2f})" if seen else ""
-    provisional = (
-        f"; provisional, until {record['confirmation']} of {record['confirmation']} of a blind random sample are right, "
-        f"which shows {GRADES:.0%}"
-        if record["provisional"]
-        else ""
-    )
-    return Use(record["may_grade"], record["may_train"], f"{kind}; {of_such}{rate}{provisional}")
+    enough = record["confirmation"]
+    provisional = f"; provisional, until {enough} of {enough} are found right, which shows {GRADES:.0%}"
+    provisional = provisional if record["provisional"] else ""
+    abstains = "; train on it only where the prompt permits abstaining" if record["evidence_class"] == "abstention" else ""
+    return Use(record["may_grade"], record["may_train"], f"{kind}; {of_such}{rate}{provisional}{abstains}")
 
 
 def with_uses(labels: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
     """Labels, which have `reason`, `simulated` and `evidence_class`, with their `evaluation`, `reward` and `use_because`."""
     by = ["reason", "simulated", "evidence_class"]
     of_class = {record["evidence_class"]: record for record in records.iter_rows(named=True)}
+    if unknown := set(labels["evidence_class"]) - of_class.keys():
+        raise MedcalcError(f"Labels and evidence are of two runs ({', '.join(sorted(unknown))}): `medcalc run` makes both.")
     kinds = labels.select(by).unique()
     found = [use_of(reason, simulated, of_class[kind]) for reason, simulated, kind in kinds.iter_rows()]
     uses = kinds.with_columns(
@@ -80,7 +81,7 @@ def confidence() -> pl.Expr:
         .then(pl.lit("physician"))
         .when(~reason.is_in(BY_TRACK_RECORD))
         .then(pl.lit("none"))
-        .when(accepted("final", "published"))
+        .when(accepted("final", "published") & ~pl.col("suspect"))
         .then(pl.lit("two ways"))
         .otherwise(pl.lit("one way"))
     )

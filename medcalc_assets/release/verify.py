@@ -17,7 +17,7 @@ from medcalc_assets.auditors.ledger import Ledger
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.physicians.packet import Packets
 from medcalc_assets.release.released import ANSWER, behind, is_untold, otherwise, rows_of_releases
-from medcalc_assets.release.releases import MANIFEST, Releases, harms, labels_in, manifest_of, sha256
+from medcalc_assets.release.releases import MANIFEST, Releases, harms, manifest_of, sha256
 from medcalc_assets.release.versions import ORIGINAL
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.chain import breaks, head, place
@@ -122,9 +122,8 @@ def _files(
         yield Difference(f"{name}/{MANIFEST}", why, None, "sha256", row["manifest_sha256"], digest)
     harmed = dict(harms(folder))
     yield from (Difference(f"{name}/{file}", why) for file, why in harmed.items())
-    if (folder / manifest["labels"]).exists():
-        for uid, was, now in otherwise(told, folder.name, labels_in(folder)):
-            yield Difference(f"{name}/{manifest['labels']}", f"not what {EVENTS} says was released", uid, ANSWER, was, now)
+    for file, uid, was, now in otherwise(told, folder):
+        yield Difference(f"{name}/{file}", f"not what {EVENTS} says was released", uid, ANSWER, was, now)
     file = manifest.get("history", {}).get("file")  # a release made before 0.3 has none
     if file and (folder / file).exists():
         released, where = pl.read_parquet(folder / file), f"{name}/{file}"

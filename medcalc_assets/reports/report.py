@@ -51,7 +51,7 @@ def report_page(stored: Mapping[str, pl.DataFrame], rates: Sequence[Mapping[str,
             audited=stored["audit_flags"]
             .filter((pl.col("status") != "not_audited") & (pl.col("auditor") == auditor))
             .height,
-            verdicts=dict(audits["verdict"].value_counts().sort("verdict").iter_rows()),
+            verdicts=dict(stored["label_evidence"]["verdict"].value_counts().sort("verdict").iter_rows()),
             causes=CAUSES,
             defects=_defects(audits, stored["raw_medcalc"]),
             reasons=[(reason, maintained.filter(reason=reason).height, meaning) for reason, meaning in REASONS.items()],

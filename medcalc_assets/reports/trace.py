@@ -26,6 +26,7 @@ STATES = {
     "computable": "computable",
     "not_computable": "**not computable** (N/A is the answer)",
     "ambiguous": "**ambiguous**: defensible under several named assumptions",
+    "contradicted": "**without an answer**",
 }
 
 

@@ -54,7 +54,8 @@ def _by_terms(
             shared["truth"] = known.select((in_part & ~right("label", terms)).sum()).item()
         wrong = wrong_labels(counts, terms, strata)
         if part != "all" and wrong.seen:
-            yield shared | {"basis": "model", **wrong._asdict(), "wrong": wrong.mean, "not_covered": everything - wrong.n}
+            told = {name: value for name, value in wrong._asdict().items() if name != "mean"} | {"wrong": wrong.mean}
+            yield shared | told | {"basis": "model", "not_covered": everything - wrong.n}
         if rate := _design(original.filter(in_part | (pl.col("purpose") == "certify")), 0):
             yield shared | rate | {"not_covered": everything - rate["n"]}
 
@@ -62,8 +63,13 @@ def _by_terms(
     corrected = labels.select(misses.sum()).item()  # as the key holds the physician's answer instead
     size = labels["in_key"].sum()
     shared = {"labels": "key", "part": "may grade", "terms": terms}
-    if known is not None:
-        shared["truth"] = known.select((pl.col("in_key") & ~pl.col("answered") & misses).sum()).item()
+
+    def truth(of: pl.DataFrame) -> dict[str, int]:
+        if known is None:
+            return {}
+        still = pl.col("in_key") & ~pl.col("answered") & misses
+        return {"truth": known.join(of.select("uid"), on="uid", how="semi").select(still.sum()).item()}
+
     if size:
         of_class = (
             labels.filter("unaided")
@@ -84,9 +90,10 @@ def _by_terms(
                 "n": covered.height,
                 "seen": covered["answered"].sum(),
                 "not_covered": size - covered.height,
+                **truth(covered),
             }
         if rate := _design(planned.join(labels.select("uid", wrong=misses), on="uid", how="left"), corrected):
-            yield shared | rate | {"n": size, "not_covered": 0}
+            yield shared | rate | {"n": size, "not_covered": 0, **truth(labels)}
     yield from _certificates(planned.join(labels.select("uid", wrong=~right("final", terms)), on="uid", how="left"), terms)
 
 
@@ -128,6 +135,8 @@ def _certificates(planned: pl.DataFrame, terms: Terms) -> Iterator[dict[str, Any
 def findings(rates: Sequence[Mapping[str, Any]]) -> list[str]:
     """What the rows of `error_rates` come to, a sentence each: the original labels by the paper's terms, our key by a
     grader's limits, each by design where there is one; then what certificates prove."""
+    if not rates:
+        return ["How many labels are wrong is not known: no physician has answered."]
     return [*_rate(rates, "original", "paper"), *_rate(rates, "key", "limits")] + [
         f"Of the {rate['n']:,} labels of {rate['part']} that no physician had decided, at most {rate['high']:,.0f} were "
         f"wrong ({rate['high'] / rate['n']:.1%}; 95% confidence): {rate['low']:,.0f} of {rate['seen']:,} drawn at random "

@@ -39,7 +39,10 @@ def review_orders(evidence: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             why=pl.concat_str(
                 pl.col("stratum").replace_strict(STRATA),
-                pl.when(pl.col("seen_kind") > 0).then(pl.format("; {}", found)).otherwise(pl.lit("; nobody has seen such")),
+                pl.when(pl.col("stratum") != pl.col("kind"))
+                .then(pl.lit("; nobody has seen such; of those that a relabel contradicts, too, "))
+                .otherwise(pl.lit("; ")),
+                pl.when(pl.col("seen_kind") > 0).then(found).otherwise(pl.lit("nobody has seen one")),
                 pl.when(pl.col("seen_own") > 0).then(of_own).otherwise(pl.lit("")),
             ),
             worth=pl.format(

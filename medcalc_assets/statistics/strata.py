@@ -14,7 +14,7 @@ STRATA = {
     "A": "the relabel is N/A",
     "B": "a relabel and its own entities contradict it",
     "C": "the relabel follows another published convention",
-    "D": "a relabel contradicts it; its own entities give it",
+    "D": "a relabel contradicts it; its own entities give it, or no value",
     "E": "the relabel is another date",
     "F": "the relabel agrees",
     "G": "no relabel; its own entities contradict it",

@@ -10,7 +10,7 @@ from medcalc_assets.labels.value import columns
 
 NEEDED: dict[str, list[str]] = {
     "label_evidence": [
-        *("uid", "auditor", "verdict", *columns("label"), "audit_status", "relabel_status"),
+        *("uid", "auditor", "verdict", "contradicted", *columns("label"), "audit_status", "relabel_status"),
         *("comparison", "likely_error", "attribution"),
     ],
     "adjudication_queue": ["tier"],
@@ -36,7 +36,7 @@ def summarise(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
             evidence,
             auditor=pl.col("auditor").first(),
             instances=pl.len(),
-            contradicted=(pl.col("verdict") == "contradicted").sum(),
+            contradicted=pl.col("contradicted").sum(),
             audit_flags=(pl.col("audit_status") == "likely_error").sum(),
             high_confidence=(pl.col("relabel_status") == "high_confidence").sum(),
             deferred=(pl.col("relabel_status") == "deferred").sum(),
@@ -50,7 +50,7 @@ def summarise(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         _counts(
             maintained,
             physician_labels=pl.col("reason").is_in(["physician", "physician_confirms"]).sum(),
-            changed=(~final_is_original).sum(),
+            changed=(pl.col("final_kind").is_not_null() & ~final_is_original).sum(),
             not_computable=(pl.col("state") == "not_computable").sum(),
             ambiguous=(pl.col("state") == "ambiguous").sum(),
             unresolved=(pl.col("reason") == "unresolved").sum(),

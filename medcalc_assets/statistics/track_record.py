@@ -13,11 +13,11 @@ CLASSES = {
     "confirmed": "the relabel agrees, and nothing contradicts",
     "abstention": "the relabel is N/A",
     "rule": "the relabel is what the published rule gives; the original is contradicted",
-    "relabel": "a relabel contradicts it; the entities give the original",
-    "neither": "a relabel contradicts it; the rule gives neither",
+    "relabel": "a relabel contradicts it; the entities give the original, or no rule can be computed",
+    "neither": "a relabel contradicts it; the rule gives neither, or from entities that cannot be meant",
     "date": "the relabel is another date",
     "ambiguous": "original and relabel follow two published conventions; the original stays",
-    "unchecked": "no relabel, or a relabel that agrees with what the entities contradict",
+    "unchecked": "no relabel, or one that agrees with what the entities contradict, or that cannot be meant",
 }
 """The kinds of evidence that a maintained label can rest on where no physician has answered."""
 PROVISIONAL = ("confirmed",)
@@ -36,10 +36,10 @@ def evidence_class() -> pl.Expr:
     of_stratum = stratum()
     holds = {
         "ambiguous": pl.col("attribution") == "convention",
-        "confirmed": (of_stratum == "F") & ~pl.col("contradicted"),
+        "confirmed": (of_stratum == "F") & ~pl.col("contradicted") & ~pl.col("suspect"),
         "abstention": of_stratum == "A",
         "date": of_stratum == "E",
-        "rule": (of_stratum == "B") & accepted("relabel", "published"),
+        "rule": (of_stratum == "B") & accepted("relabel", "published") & ~pl.col("suspect"),
         "neither": of_stratum == "B",
         "relabel": of_stratum == "D",
     }
@@ -54,7 +54,7 @@ def track_record(evidence: pl.DataFrame, grades: float = GRADES, trains: float =
     answers that found the label right, the mean of the rate by Jeffreys' prior Beta(1/2, 1/2), and its one-sided 95% lower
     bound; mean and bound are null where no physician has answered. `may_grade` and `may_train` hold where the mean by the
     limits is at least `grades` and `trains`, so that a class moves by itself as answers come in. A class of PROVISIONAL
-    may do both, as `provisional`, until it has as many answers as its `confirmation` takes.
+    may do both, as `provisional`, while every answer finds it right, until it has as many as its `confirmation` takes.
     """
     keeps_original = pl.col("evidence_class").is_in(["ambiguous", "confirmed", "unchecked"])
     counts = {
@@ -80,7 +80,9 @@ def track_record(evidence: pl.DataFrame, grades: float = GRADES, trains: float =
             confirmation=pl.col("n").map_elements(lambda n: sample_size(n, 1 - grades), return_dtype=pl.Int64)
         )
         .with_columns(
-            provisional=pl.col("evidence_class").is_in(PROVISIONAL) & (pl.col("seen") < pl.col("confirmation")),
+            provisional=pl.col("evidence_class").is_in(PROVISIONAL)
+            & (pl.col("seen") < pl.col("confirmation"))
+            & (pl.col("limits_right") == pl.col("seen")),
         )
         .with_columns(
             may_grade=pl.col("provisional") | (mean >= grades).fill_null(False),

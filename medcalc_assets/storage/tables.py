@@ -401,6 +401,7 @@ LABEL_EVIDENCE = Table(
         Column("findings", "VARCHAR", "JSON list of what `note_checks` found, but for entities that are there."),
         Column("not_in_note", "VARCHAR", "JSON list of the entities whose number the note does not give as theirs."),
         Column("suspect", "BOOLEAN", "An entity cannot be meant: no verdict rests on it."),
+        Column("out_of_range", "BOOLEAN", "The original label is outside the range of its own score."),
         Column("auditor", "VARCHAR", "Whose votes count."),
         Column("audit_status", "VARCHAR", "Phase 1: `likely_error`, `passed`, `undecided` or `not_audited`.", nullable=True),
         Column("n_audits", "INTEGER", "Usable votes of Phase 1.", nullable=True),
@@ -517,8 +518,12 @@ MAINTAINED_LABELS = Table(
     (
         *INSTANCE,
         Column("auditor", "VARCHAR", "Whose relabels count: a model id, `authors`, `simulated` or `none`."),
-        *typed("final", "The maintained label", nullable=False),
-        Column("state", "VARCHAR", "`computable`, `not_computable`, or `ambiguous`: defensible under several assumptions."),
+        *typed("final", "The maintained label; null, no answer, if `contradicted`"),
+        Column(
+            "state",
+            "VARCHAR",
+            "`computable`, `not_computable`, `ambiguous` (by assumptions, several answers) or `contradicted` (no answer).",
+        ),
         Column("reason", "VARCHAR", f"{'; '.join(f'`{reason}`: {meaning}' for reason, meaning in REASONS.items())}."),
         Column(
             "evidence_class",
@@ -552,7 +557,7 @@ TRACK_RECORD = Table(
         ),
         Column("may_grade", "BOOLEAN", "The mean by the limits is high enough to grade a model, or nobody can know yet."),
         Column("may_train", "BOOLEAN", "The same, to train one."),
-        Column("provisional", "BOOLEAN", "Only a blind random sample can prove it, and there is none yet."),
+        Column("provisional", "BOOLEAN", "Every answer so far finds it right, and they are too few to prove it."),
         Column("confirmation", "INTEGER", "Answers that prove it, if all of them find the label right."),
     ),
     key=("evidence_class",),

@@ -54,7 +54,7 @@ def test_the_demo_is_simulated_without_an_auditor_too(tmp_path, dagster_in_memor
     assert labels["Ground Truth Explanation"].str.starts_with("[SIMULATED] ").all()
     assert not (labels["Evaluation"] | labels["Reward"]).any()
     marked = {path.name for path in (tmp_path / "files").iterdir() if path.name.startswith("DEMO_medcalc_bench_")}
-    assert len(marked) == 4, "the history, too"
+    assert len(marked) == 5, "all labels and the history, too"
     assert medcalc("pages", **home).exit_code == 0
     for page in ("report.html", "index.html"):
         assert "DEMO: simulated votes and physicians" in (tmp_path / "home" / "report" / page).read_text()

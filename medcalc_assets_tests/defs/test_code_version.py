@@ -57,8 +57,15 @@ FROM_DEMO = {"raw_medcalc", "quarantine", "audit_votes", "relabel_votes", "physi
             "TOLERANCE = 0.05",
             "TOLERANCE = 0.10",
             FROM_DEMO
-            | {"derivation_audit", "note_checks", "disagreement_scores", "maintained_labels"}
-            | {"physician_consensus", "physician_agreement"},
+            | {"derivation_audit", "note_checks", "disagreement_scores", "label_evidence", "maintained_labels"}
+            | {
+                "physician_consensus",
+                "physician_agreement",
+                "track_record",
+                "review_orders",
+                "sampling_plan",
+                "error_rates",
+            },
         ),
         (
             "labels/voting.py",
@@ -72,8 +79,13 @@ FROM_DEMO = {"raw_medcalc", "quarantine", "audit_votes", "relabel_votes", "physi
             '"MAX_LENGTH"',
             {"audit_votes", "relabel_votes", "llm_calls"},
         ),
-        ("labels/queue.py", "nulls_last=True", "nulls_last=False", {"adjudication_queue"}),
-        ("labels/decision.py", '.then(pl.lit("relabelled"))', '.then(pl.lit("changed"))', {"maintained_labels"}),
+        ("labels/queue.py", "nulls_last=True", "nulls_last=False", {"adjudication_queue", "review_orders"}),
+        (
+            "labels/decision.py",
+            '"contested": error.is_not_null()',
+            '"contested": error',
+            {"maintained_labels", "sampling_plan", "error_rates"},
+        ),
         ("statistics/estimates.py", "10_000", "1_000", {"physician_agreement"}),
         ("physicians/consensus.py", "len(answers) / 2", "len(answers) / 3", {"physician_consensus"}),
         ("reports/history.py", '"withdrawn: it no longer holds"', '"gone"', {"label_events"}),
