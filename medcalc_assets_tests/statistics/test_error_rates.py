@@ -109,7 +109,7 @@ def test_what_nobody_has_seen_of_the_key_is_not_covered():
 
 def test_where_no_physician_has_answered_there_is_no_rate():
     assert error_rates(labels(40, {}), NO_PLAN) == []
-    assert findings([]) == []
+    assert findings([]) == ["How many labels are wrong is not known: no physician has answered."]
 
 
 def test_a_rate_waits_for_the_answers_that_it_cannot_do_without():
