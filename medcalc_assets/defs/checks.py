@@ -112,6 +112,8 @@ def tally(table: str, votes: str, counted: str, expected: str) -> Check:
     )
 
 
+DOUBTED = "(contradicted OR out_of_range OR suspect)"
+"""That something other than a relabel speaks against a label."""
 PLANTED = tuple(instance.row["Row Number"] for instance in demo.instances() if instance.planted == "aggregation")
 NO_INSTANCES = ("raw_medcalc", "sampling_plan")
 """The source itself, and what was planned once, whatever has become of the source."""
@@ -213,9 +215,9 @@ CHAIN_CHECKS = [
         "every_contested_label_is_queued",
         "The queue holds the likely errors, whatever has no high-confidence relabel, and what its own entities contradict.",
         f"""SELECT uid FROM label_evidence ANTI JOIN adjudication_queue USING (uid, auditor)
-        WHERE (likely_error IS DISTINCT FROM false OR contradicted) AND {materialized("adjudication_queue")}
+        WHERE (likely_error IS DISTINCT FROM false OR {DOUBTED}) AND {materialized("adjudication_queue")}
         UNION ALL SELECT uid FROM adjudication_queue AS q LEFT JOIN label_evidence USING (uid, auditor)
-        WHERE (q.tier < {SUSPECT_DATE}) != coalesce(likely_error, false) OR (likely_error = false AND NOT contradicted)""",
+        WHERE (q.tier < {SUSPECT_DATE}) != coalesce(likely_error, false) OR (likely_error = false AND NOT {DOUBTED})""",
     ),
     Check(
         "maintained_labels",
@@ -227,15 +229,17 @@ CHAIN_CHECKS = [
         "maintained_labels",
         "no_change_without_a_reason",
         "A label changes only by a physician or a relabel, and what nobody checked is unresolved or contradicted.",
-        """SELECT uid, reason FROM maintained_labels AS m JOIN label_evidence AS e USING (uid)
-        WHERE (reason IN ('ambiguous', 'confirmed', 'contradicted', 'unresolved')
+        """SELECT uid, reason FROM maintained_labels AS m
+        JOIN (SELECT *, (contradicted AND NOT suspect) OR out_of_range AS refuted FROM label_evidence) AS e USING (uid)
+        WHERE (reason IN ('ambiguous', 'confirmed', 'unresolved')
                AND (final_kind IS DISTINCT FROM e.label_kind OR final_number IS DISTINCT FROM e.label_number
                     OR final_date IS DISTINCT FROM e.label_date))
            OR (reason IN ('contradicted', 'unresolved')) != (e.relabel_kind IS NULL AND e.reviewer IS NULL)
-           OR (reason = 'contradicted' AND NOT e.contradicted) OR (reason IN ('confirmed', 'unresolved') AND e.contradicted)
+           OR (reason = 'contradicted' AND NOT refuted) OR (reason IN ('confirmed', 'unresolved') AND refuted)
+           OR (reason = 'contradicted') != (final_kind IS NULL) OR (reason = 'confirmed' AND e.suspect)
            OR (reason = 'ambiguous') != (m.assumptions IS NOT NULL)
-           OR m.state != CASE WHEN reason = 'ambiguous' THEN 'ambiguous' WHEN final_kind = 'na' THEN 'not_computable'
-                         ELSE 'computable' END""",
+           OR m.state != CASE WHEN reason IN ('ambiguous', 'contradicted') THEN reason
+                              WHEN final_kind = 'na' THEN 'not_computable' ELSE 'computable' END""",
     ),
     Check(
         "maintained_labels",

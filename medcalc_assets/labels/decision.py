@@ -68,7 +68,9 @@ def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
     reason = pl.coalesce(
         *(pl.when(condition.fill_null(False)).then(pl.lit(name)) for name, condition in holds.items()), pl.lit("unresolved")
     )
-    decided = pl.col("reason").replace_strict(GIVEN_BY, return_dtype=pl.String)
+    given_by = pl.col("reason").replace_strict(GIVEN_BY, return_dtype=pl.String)
+    stays = (pl.col("reason") == "contested") & ~error  # the relabel agrees with it, and something else does not
+    decided = pl.when(stays).then(pl.lit("label")).otherwise(given_by)
     return (
         evidence.with_columns(reason=reason)
         .with_columns(

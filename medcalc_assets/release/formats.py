@@ -49,8 +49,9 @@ def maintained_benchmark(raw: pl.DataFrame, maintained: pl.DataFrame) -> pl.Data
     reason, why = pl.col("reason"), pl.col("reason").replace_strict(REASONS, return_dtype=pl.String)
     by_rule = pl.col("evidence").str.json_path_match("$.published_rule").fill_null("nothing")
     contradicted, disputed = reason == "contradicted", reason.is_in(["contested", "physician_unexplained"])
+    refuted = why.str.strip_prefix("no answer: ")
     nothing = pl.format(
-        "No label is maintained: {}. The original label was {}; the rule gives {}.", why, "label_text", by_rule
+        "No label is maintained: {}. The original label was {}; the rule gives {}.", refuted, "label_text", by_rule
     )
     changed = pl.format(
         "Maintained label {}: {}. The original label was {}.",

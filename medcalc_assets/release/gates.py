@@ -77,7 +77,7 @@ def every_label_has_evidence(candidate: Candidate) -> Iterator[str]:
             yield f"uid {uid} is {reason}, and its evidence does not name {', '.join(lacking)}"
         elif reason not in MUST_NAME:
             yield f"uid {uid} has the reason {reason!r}, which is none"
-        elif answer is not None and not _same(answer, evidence := named.get(GIVES[reason])):
+        elif answer is not None and not any(_same(answer, evidence := named.get(which)) for which in _given_by(reason)):
             yield f"uid {uid} is {answer}, and its evidence ({GIVES[reason]}) is {evidence}"
         if reason == "ambiguous" and len(set(json.loads(assumptions or "{}").values())) < 2:
             yield f"uid {uid} is ambiguous, and its assumptions do not name two conventions with two values"
@@ -349,6 +349,11 @@ def _label(text: object) -> Label | None:
         return parse_label(text)
     except LabelError:
         return None
+
+
+def _given_by(reason: str) -> tuple[str, ...]:
+    """Which of the evidence the label may be: in dispute where the relabel agrees, it is the original one."""
+    return ("original", GIVES[reason]) if reason == "contested" else (GIVES[reason],)
 
 
 def _same(answer: str, evidence: object) -> bool:

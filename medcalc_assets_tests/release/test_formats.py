@@ -78,7 +78,8 @@ def explanations(labels, raw):
         mark = "[SIMULATED] " if row["Simulated"] else ""
         why = REASONS[row["Reason"]]
         if row["Ground Truth Answer"] is None:
-            was, rule = row["label_text"], json.loads(row["Evidence"])["published_rule"]
+            was, rule = row["label_text"], json.loads(row["Evidence"])["published_rule"] or "nothing"
+            why = why.removeprefix("no answer: ")
             nothing = f"No label is maintained: {why}. The original label was {was}; the rule gives {rule}."
             yield row["Ground Truth Explanation"], mark + nothing
         elif row["Ground Truth Answer"] == row["label_text"]:
@@ -151,7 +152,7 @@ def test_what_its_own_entities_contradict_has_no_answer_and_both_values_beside_i
     assert [row[name] for name in ("Ground Truth Answer", "Lower Limit", "Upper Limit")] == [None] * 3
     assert (row["Original Answer"], row["Candidate Answer"]) == (raw["label_text"][0], "8")
     assert row["Ground Truth Explanation"] == (
-        "[SIMULATED] No label is maintained: no answer: its own entities, or the range of its score, contradict the original "
+        "[SIMULATED] No label is maintained: its own entities, or the range of its score, contradict the original "
         "label; there is no relabel. "
         f"The original label was {raw['label_text'][0]}; the rule gives 8."
     )

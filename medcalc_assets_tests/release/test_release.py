@@ -81,7 +81,6 @@ def test_a_label_that_its_evidence_does_not_give_closes_a_gate(copied):
         ("relabelled", "relabel"),
         ("physician_unexplained", "physician"),
         ("contested", "relabel"),
-        ("contradicted", "original"),
         ("ambiguous", "original"),
         ("unresolved", "original"),
     ],
