@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -46,11 +47,13 @@ def identify(rows: Sequence[tuple[str | None, str]], source: str, source_version
         if source_version == f"{REVISION}:{split}":
             return Identity(V1[split], () if len(rows) == instances else (f"it has {len(rows):,} rows, not {instances:,}",))
     found = {uid or "": row_hash[:DIGITS] for uid, row_hash in rows}
+    twice = {uid or "" for uid, n in Counter(uid for uid, _ in rows).items() if n > 1}
     for name, known in _known().items():
         if source == name or known.items() & found.items():
             uids = {
                 "missing": known.keys() - found.keys(),
                 "not of it": found.keys() - known.keys(),
+                "there twice": twice,
                 "another than there": {uid for uid in known.keys() & found.keys() if known[uid] != found[uid]},
             }
             return Identity(name, tuple(_told(what, which) for what, which in uids.items() if which))

@@ -78,6 +78,8 @@ def release(version: str, because: str | None) -> None:
     if is_untold(settings.warehouse, version):  # released, and then killed
         with instance_of_dagster() as instance:
             run_partitions(definitions.resolve_job_def("history"), settings, instance)
+        if is_untold(settings.warehouse, version):
+            raise ReleaseError(f"{version} was released, and its labels are not here: `medcalc run` first, then this again.")
         console.print(
             f"{version} was released before; now the history of every label says so.", markup=False, soft_wrap=True
         )

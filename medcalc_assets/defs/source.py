@@ -1,5 +1,6 @@
 """The original benchmark, and what of it cannot be read."""
 
+from contextlib import suppress
 from typing import Any
 
 import dagster as dg
@@ -8,7 +9,7 @@ import polars as pl
 from medcalc_assets.benchmarks.reader import Benchmark, SourceError
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import describe, require_unchanged, stage
-from medcalc_assets.storage.tables import INSTANCE_KEYS, RAW_MEDCALC
+from medcalc_assets.storage.tables import INSTANCE_KEYS, LABEL_EVENTS, RAW_MEDCALC
 from medcalc_assets.storage.warehouse import WarehouseError
 
 
@@ -62,8 +63,10 @@ def require_same_benchmark(batch: pl.DataFrame, held: pl.DataFrame, home: str) -
 
 
 def _held(settings: Settings) -> pl.DataFrame:
-    """The calculator of every uid in the home; none of a table that cannot be read, as it is about to be made anew."""
-    try:
-        return settings.warehouse.read(RAW_MEDCALC, columns=["uid", "calculator"])
-    except WarehouseError:
-        return pl.DataFrame(schema={"uid": pl.Int64, "calculator": pl.String})
+    """The calculator of every uid in the home, by its history, too: one that was made of releases has nothing else. None of
+    a table that cannot be read, as it is about to be made anew."""
+    held = [pl.DataFrame(schema={"uid": pl.Int64, "calculator": pl.String})]
+    for table in (RAW_MEDCALC, LABEL_EVENTS):
+        with suppress(WarehouseError):
+            held.append(settings.warehouse.read(table, columns=["uid", "calculator"]).unique())
+    return pl.concat(held).unique()

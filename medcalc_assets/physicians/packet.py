@@ -156,7 +156,7 @@ class Packets:
                 raise ValueError("it is not as it was written")
             _counts_from(record)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            received = ", ".join(str(each) for each in path.parent.glob(f"{path.stem}.*.received"))
+            received = ", ".join(str(each) for each in path.parent.glob(f"{path.stem}*.received"))
             remedy = f"medcalc ingest {received}" if received else "ingest the reviewer's file again"
             log.warning(
                 "%s is set aside, as it is damaged (%r): its answers do not count. To restore it: %s", path, error, remedy

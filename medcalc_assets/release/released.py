@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -62,11 +63,12 @@ def otherwise(events: pl.DataFrame, folder: Path) -> Iterator[tuple[str, int, st
     """By file of the release, the uids whose label is another than their `released` event says, with both; None for a label
     that there is not. The evaluation set has some of the labels, the other file all."""
     told, manifest = events.filter(event="released", actor=folder.name).select("uid", was="value"), manifest_of(folder)
-    for name in filter(None, (manifest["labels"], manifest.get("evaluation_set"))):  # before 0.3 there was one file
+    for name in filter(None, (manifest["labels"], manifest.get("evaluation_set"))):  # version 0.1 had one file
         if (folder / name).exists():
             labels = read_labels(folder / name).select(uid="Row Number", now=ANSWER)
             expected = told if name == manifest["labels"] else told.join(labels, on="uid", how="semi")
-            both = expected.join(labels, on="uid", how="left").sort("uid")
+            how: Literal["full", "left"] = "full" if told.height else "left"  # once it is told, of every label
+            both = expected.join(labels, on="uid", how=how, coalesce=True).sort("uid")
             yield from ((name, *row) for row in both.filter(pl.col("was").ne_missing(pl.col("now"))).iter_rows())
 
 

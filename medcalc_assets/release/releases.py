@@ -153,7 +153,7 @@ def read_labels(path: Path) -> pl.DataFrame:
     """A Parquet file of labels. Raises ReleaseError."""
     try:
         return pl.read_parquet(path)
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:  # polars panics on some damages
         raise ReleaseError(f"{path} cannot be read: {error}. Get the release again.") from error
 
 

@@ -17,7 +17,7 @@ from medcalc_assets.auditors.ledger import Ledger
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.physicians.packet import Packets
 from medcalc_assets.release.released import ANSWER, behind, is_untold, otherwise, rows_of_releases
-from medcalc_assets.release.releases import MANIFEST, Releases, harms, manifest_of, sha256
+from medcalc_assets.release.releases import MANIFEST, Releases, harms, manifest_of, read_labels, sha256
 from medcalc_assets.release.versions import ORIGINAL
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.chain import breaks, head, place
@@ -124,9 +124,9 @@ def _files(
     yield from (Difference(f"{name}/{file}", why) for file, why in harmed.items())
     for file, uid, was, now in otherwise(told, folder):
         yield Difference(f"{name}/{file}", f"not what {EVENTS} says was released", uid, ANSWER, was, now)
-    file = manifest.get("history", {}).get("file")  # a release made before 0.3 has none
+    file = manifest.get("history", {}).get("file")  # of version 0.1 it has none
     if file and (folder / file).exists():
-        released, where = pl.read_parquet(folder / file), f"{name}/{file}"
+        released, where = read_labels(folder / file), f"{name}/{file}"
         if (now := head(released)) != (was := manifest["history"]["head_sha256"]):
             yield Difference(where, f"not the head of {MANIFEST}", None, "head_sha256", was, now)
         known = events.join(released, on=tables.LABEL_EVENTS.key, how="semi")  # the history has gone on since
@@ -147,7 +147,7 @@ def _answers(warehouse: Warehouse, packets: Packets) -> Iterator[Difference]:
     on_disk = [pl.DataFrame(schema=table.polars_schema)]
     for path in sorted(packets.answers.glob("*.json")):
         name = f"{packets.answers.name}/{path.name}"
-        received = list(packets.answers.glob(f"{path.stem}.*.received"))
+        received = list(packets.answers.glob(f"{path.stem}*.received"))
         if [sha256(each)[: len(path.stem)] for each in received] != [path.stem]:
             yield Difference(name, f"the file that came back, {path.stem}.*.received, is not there as it came")
         record = next((record for record, _ in packets.records([path])), None)

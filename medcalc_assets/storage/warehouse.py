@@ -390,7 +390,7 @@ def _require_unique_keys(connection: duckdb.DuckDBPyConnection, table: Table) ->
 
 
 def _is_unchained(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether there is a history that a version before 0.3 made: without hashes, and otherwise as declared."""
+    """Whether there is a history that version 0.1 made: without hashes, and otherwise as declared."""
     try:
         connection.execute(f"SELECT sha256 FROM {LABEL_EVENTS.full_name} LIMIT 0")
     except duckdb.BinderException:

@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 
 import medcalc_assets as mc
+from medcalc_assets.benchmarks.demo import original_rows
 from medcalc_assets.benchmarks.known import UNKNOWN, V1, identify, row_sha256
 from medcalc_assets.benchmarks.reader import Source
-from medcalc_assets.benchmarks.spec import INSTANCES, REVISION
+from medcalc_assets.benchmarks.spec import COLUMNS, INSTANCES, REVISION
 from medcalc_assets.release.build import build, in_quarantine
 from medcalc_assets.release.gates import GATES, Candidate
 from medcalc_assets.release.releases import Releases, manifest_of
@@ -132,3 +133,9 @@ def test_an_unknown_benchmark_is_called_so_in_every_file(harmed):
 
 def card(candidate):
     return (candidate.folder / "README.md").read_text()
+
+
+def test_a_second_row_of_a_uid_is_no_row_of_the_benchmark_whichever_comes_first():
+    rows = [(str(row["Row Number"]), row_sha256(str(row[name]) for name in COLUMNS)) for row in original_rows()]
+    for with_another in ([("1", "f" * 64), *rows], [*rows, ("1", "f" * 64)]):
+        assert "1 row is there twice (uid 1)" in identify(with_another, "x.csv", "").differences

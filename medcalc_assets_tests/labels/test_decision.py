@@ -195,7 +195,7 @@ def test_a_physician_settles_what_is_ambiguous():
         (12.5, 13.4, 13.5, None, 13.5, "relabelled"),
         (12.5, None, 13.5, None, 13.5, "contested"),
         (12.5, 15, 13.5, None, 13.5, "contested"),
-        (12.5, 15, 12.6, None, 12.6, "contested"),
+        (12.5, 15, 12.6, None, 12.5, "contested"),
         # Nobody relabelled it, but its own entities say otherwise: it is no plain number any more.
         (29, 8, None, None, None, "contradicted"),
     ],

@@ -5,6 +5,9 @@ import datetime as dt
 import polars as pl
 import pytest
 
+from medcalc_assets.benchmarks.reader import Source, SourceError
+from medcalc_assets.defs.settings import Settings
+from medcalc_assets.defs.source import _held, require_same_benchmark
 from medcalc_assets.storage.chain import CONTENT, LINKS, breaks, chained, head, heads
 from medcalc_assets.storage.tables import LABEL_EVENTS
 from medcalc_assets.storage.warehouse import Warehouse, WarehouseError
@@ -134,3 +137,13 @@ def test_a_history_of_a_former_version_gets_its_chain_once_and_keeps_every_event
     assert said(found) == []
     assert found.filter(event="imported")["previous_sha256"].null_count() == found["uid"].n_unique()
     assert warehouse.read(LABEL_EVENTS).equals(found)
+
+
+def test_a_home_that_has_its_history_only_takes_no_other_benchmark(tmp_path):
+    """As one that was made of its releases: uid 1 is of another calculator in the demo."""
+    warehouse = Warehouse(tmp_path)
+    warehouse.write(LABEL_EVENTS, [chained(events(1), {})], ["gcs"])
+    held = _held(Settings(home=str(warehouse.home)))
+    assert held.rows() == [(1, "gcs")]
+    with pytest.raises(SourceError, match="holds another benchmark: uid 1 is of gcs there, and of creatinine_clearance"):
+        require_same_benchmark(Source("demo").read().instances, held, str(warehouse.home))
