@@ -265,23 +265,7 @@ class Packets:
         record = kept.with_suffix(".json")
         if record.exists() and self._record(record):
             return None
-        said = read_json(path, content) if suffix.lower() == ".json" else read_workbook(path, content)
-        packet = next((packet for packet in self.issued() if packet["packet"] == said.packet), None)
-        if packet is None:
-            raise PacketError(
-                f"{path}: no packet {said.packet!r:.80} was issued from {self.home}. Is MEDCALC_HOME the right one?"
-            )
-        if packet["reviewer"] != said.reviewer:
-            raise PacketError(
-                f"{path}: the reviewer {said.reviewer!r:.60} is unknown: {said.packet} is for {packet['reviewer']!r}."
-            )
-        if (secret := packet.get("secret")) is None:
-            log.warning("%s was issued without a secret, by an earlier version: who answered is not proven.", said.packet)
-        elif not secrets.compare_digest(secret.encode(), (said.secret or "").encode(errors="replace")):
-            raise PacketError(
-                f"{path} does not hold the secret of {said.packet}. Use the file that was issued; nothing was taken over."
-            )
-        answers = list(_checked(path, said.rows, packet["cases"], output_types))
+        said, answers = self._read(path, suffix, content, output_types)
         if not answers:
             raise PacketError(f"{path}: no case is answered. Fill in value, or 'yes' in cannot_be_computed.")
         now = dt.datetime.now(dt.UTC)
@@ -298,6 +282,35 @@ class Packets:
         write_durably(kept.with_suffix(f"{suffix}.received"), content)
         write_durably(record, as_json(about))
         return len(answers)
+
+    def _read(
+        self, path: Path, suffix: str, content: bytes, output_types: Mapping[int, str]
+    ) -> tuple[Returned, list[Answer]]:
+        said = read_json(path, content) if suffix.lower() == ".json" else read_workbook(path, content)
+        packet = next((packet for packet in self.issued() if packet["packet"] == said.packet), None)
+        if packet is None:
+            raise PacketError(
+                f"{path}: no packet {said.packet!r:.80} was issued from {self.home}. Is MEDCALC_HOME the right one?"
+            )
+        if packet["reviewer"] != said.reviewer:
+            raise PacketError(
+                f"{path}: the reviewer {said.reviewer!r:.60} is unknown: {said.packet} is for {packet['reviewer']!r}."
+            )
+        if (secret := packet.get("secret")) is None:
+            log.warning("%s was issued without a secret, by an earlier version: who answered is not proven.", said.packet)
+        elif not secrets.compare_digest(secret.encode(), (said.secret or "").encode(errors="replace")):
+            raise PacketError(
+                f"{path} does not hold the secret of {said.packet}. Use the file that was issued; nothing was taken over."
+            )
+        return said, list(_checked(path, said.rows, packet["cases"], output_types))
+
+    def read_again(self, received: Path, output_types: Mapping[int, str]) -> list[Answer]:
+        """The answers of a file that was taken over, from the file itself. Raises PacketError."""
+        try:
+            suffix = Path(received.name.removesuffix(".received")).suffix
+            return self._read(received, suffix, content_of(received), output_types)[1]
+        except SheetError as error:
+            raise PacketError(f"{received}: {error}") from error
 
     def _superseding(self, about: Mapping[str, Any], answers: Iterable[Answer]) -> dict[str, list[int]]:
         """The uids to which the reviewer answered otherwise before: where these answers supersede, and where they come too

@@ -6,7 +6,7 @@ Nothing is changed, and no file is believed by itself: each is compared with wha
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import polars as pl
 from medcalc_assets.auditors.calls import SEEN, calls_of
 from medcalc_assets.auditors.ledger import Ledger
 from medcalc_assets.errors import MedcalcError
-from medcalc_assets.physicians.packet import Packets
+from medcalc_assets.physicians.packet import Answer, Packets
 from medcalc_assets.release.released import ANSWER, behind, is_untold, otherwise, rows_of_releases
 from medcalc_assets.release.releases import MANIFEST, Releases, harms, manifest_of, read_labels, sha256
 from medcalc_assets.release.versions import ORIGINAL
@@ -150,10 +150,12 @@ def _answers(warehouse: Warehouse, packets: Packets) -> Iterator[Difference]:
         received = list(packets.answers.glob(f"{path.stem}*.received"))
         if [sha256(each)[: len(path.stem)] for each in received] != [path.stem]:
             yield Difference(name, f"the file that came back, {path.stem}.*.received, is not there as it came")
-        record = next((record for record, _ in packets.records([path])), None)
+        record, answers = next(iter(packets.records([path])), (None, []))
         if record is None:
             yield Difference(name, "it is damaged: its answers do not count")
             continue
+        if received:
+            yield from _as_it_came(name, answers, packets, received[0], dict(raw.select("uid", "output_type").iter_rows()))
         rows = packets.taken_over(raw, [path])
         on_disk.append(rows.filter(~pl.col("uid").is_in(record.get("superseded", []))))
         both = stored.join(rows, on=key, how="semi"), rows.join(stored, on=key, how="semi")
@@ -169,6 +171,24 @@ def _answers(warehouse: Warehouse, packets: Packets) -> Iterator[Difference]:
     )
     for uid, reviewer, at in expected.select(key).iter_rows():
         yield Difference(table.name, f"the answer of {reviewer} of {at.isoformat()} is not there", uid)
+
+
+def _as_it_came(
+    name: str, answers: list[Answer], packets: Packets, received: Path, output_types: dict[int, str]
+) -> Iterator[Difference]:
+    """A record of answers against the file that they were read from."""
+    try:
+        came = {answer.uid: asdict(answer) for answer in packets.read_again(received, output_types)}
+    except MedcalcError as error:
+        yield Difference(name, f"the file that came back cannot be read again: {error}")
+        return
+    now = {answer.uid: asdict(answer) for answer in answers}
+    for uid in sorted(came.keys() | now.keys()):
+        was, says = came.get(uid, {}), now.get(uid, {})
+        for field in sorted(was.keys() | says.keys()):
+            if was.get(field) != says.get(field):
+                told = (f"{each.get(field)}" for each in (was, says))
+                yield Difference(name, "the file that came back says otherwise", uid, field, *told)
 
 
 def _calls(warehouse: Warehouse, ledger: Ledger | None) -> Iterator[Difference]:

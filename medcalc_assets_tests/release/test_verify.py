@@ -176,7 +176,10 @@ def a_changed_file_of_answers(home: Path) -> list[str]:
     path.write_text(json.dumps(record))
     uid, name = answer["uid"], f"answers/{path.name}"
     which = f"Dr Lee, {record['ingested_at'].replace('T', ' ')}, compared with physician_labels"
+    otherwise = "the file that came back says otherwise"
     return [
+        f"{name}: uid {uid}, cannot_be_computed was True, is False: {otherwise}",
+        f"{name}: uid {uid}, value was , is 4711: {otherwise}",
         f"{name}: uid {uid}, physician_kind was na, is number: {which}",
         f"{name}: uid {uid}, physician_number was null, is 4711.0: {which}",
         f"{name}: uid {uid}, state was not_computable, is computable: {which}",
