@@ -49,7 +49,7 @@ def summarise(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
         _counts(tables["adjudication_queue"], suspects=tier.is_in([SUSPECT_DATE, SUSPECT_NUMBER]).sum()),
         _counts(
             maintained,
-            physician_labels=pl.col("reason").is_in(["physician", "physician_confirms"]).sum(),
+            physician_labels=pl.col("reason").str.starts_with("physician").sum(),
             changed=(pl.col("final_kind").is_not_null() & ~final_is_original).sum(),
             not_computable=(pl.col("state") == "not_computable").sum(),
             ambiguous=(pl.col("state") == "ambiguous").sum(),
