@@ -55,7 +55,7 @@ def require_same_benchmark(batch: pl.DataFrame, held: pl.DataFrame, home: str) -
     History, releases and physicians' answers go by uid: those of two benchmarks must not come into one home.
     """
     others = batch.join(held, on="uid", suffix="_held").filter(pl.col("calculator") != pl.col("calculator_held"))
-    for uid, calculator, known in others.select("uid", "calculator", "calculator_held").head(1).iter_rows():
+    for uid, calculator, known in others.select("uid", "calculator", "calculator_held").sort("uid").head(1).iter_rows():
         raise SourceError(
             f"{home} holds another benchmark: uid {uid} is of {known} there, and of {calculator} in this source. Give each "
             "benchmark a folder of its own (MEDCALC_HOME, or --home); nothing was changed."
