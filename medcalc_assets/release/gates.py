@@ -35,6 +35,7 @@ NAMED_BY = {
     "label": ("original",),
     "relabel": ("original", "auditor", "relabel"),
     "physician": ("original", "reviewer", "physician"),
+    "ruled": ("original", "rulings", "ruled"),
 }
 MUST_NAME = {reason: NAMED_BY[given_by] for reason, given_by in GIVEN_BY.items()} | {
     "physician_confirms": ("original", "relabel", "reviewer", "physician"),
@@ -352,8 +353,9 @@ def _label(text: object) -> Label | None:
 
 
 def _given_by(reason: str) -> tuple[str, ...]:
-    """Which of the evidence the label may be: in dispute where the relabel agrees, it is the original one."""
-    return ("original", GIVES[reason]) if reason == "contested" else (GIVES[reason],)
+    """Which of the evidence the label may be: in dispute where the relabel agrees, and within the limits of what is ruled,
+    it is the original one."""
+    return ("original", GIVES[reason]) if reason in ("contested", "ruled") else (GIVES[reason],)
 
 
 def _same(answer: str, evidence: object) -> bool:
@@ -370,6 +372,8 @@ def _confidence(reason: str, output_type: OutputType, evidence: Mapping[str, obj
     """What `use.confidence` has to say, from the file alone."""
     if reason in ("physician", "physician_confirms"):
         return "physician"
+    if reason == "ruled":
+        return "rulings"
     if reason not in BY_TRACK_RECORD:
         return "none"
     if evidence.get("derivation") == "suspect":

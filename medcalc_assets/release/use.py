@@ -27,12 +27,13 @@ USES = {
     "unresolved": Use(False, False, "nobody has checked it"),
 }
 """By the reason of the maintained label. No release permits training on the instances on which one reports."""
-BY_TRACK_RECORD = ("confirmed", "relabelled", "contested")
+BY_TRACK_RECORD = ("ruled", "confirmed", "relabelled", "contested")
 """The reasons of labels that may serve for what physicians found of others that rest on the same kind of evidence."""
 SIMULATED = Use(False, False, "simulated evidence: it says nothing of any real label")
 
 CONFIDENCE = {
     "physician": "a physician computed it blind, or confirmed it",
+    "rulings": "physicians ruled on its rule or its reading, not on the row; the benchmark's entities give it",
     "two ways": "a high-confidence relabel, and the published rule on the benchmark's entities",
     "one way": "a high-confidence relabel; the published rule on the benchmark's entities gives something else, or nothing",
     "none": "unchecked, unexplained, or several answers are defensible",
@@ -79,6 +80,8 @@ def confidence() -> pl.Expr:
     return (
         pl.when(reason.is_in(["physician", "physician_confirms"]))
         .then(pl.lit("physician"))
+        .when(reason == "ruled")
+        .then(pl.lit("rulings"))
         .when(~reason.is_in(BY_TRACK_RECORD))
         .then(pl.lit("none"))
         .when(accepted("final", "published") & ~pl.col("suspect"))

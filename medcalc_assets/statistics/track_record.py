@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import polars as pl
 
+from medcalc_assets.labels.decision import ruled
 from medcalc_assets.labels.limits import accepted
 from medcalc_assets.statistics.certificate import sample_size
 from medcalc_assets.statistics.strata import right, stratum
@@ -16,6 +17,7 @@ CLASSES = {
     "relabel": "a relabel contradicts it; the entities give the original, or no rule can be computed",
     "neither": "a relabel contradicts it; the rule gives neither, or from entities that cannot be meant",
     "date": "the relabel is another date",
+    "ruled": "rulings on its rule or its reading give it from its own entities, and no relabel does",
     "ambiguous": "original and relabel follow two published conventions; the original stays",
     "unchecked": "no relabel, or one that agrees with what the entities contradict, or that cannot be meant",
 }
@@ -32,9 +34,10 @@ GRADES, TRAINS = 0.8, 0.7
 
 def evidence_class() -> pl.Expr:
     """A key of CLASSES, for a frame with `output_type`, `contradicted`, `likely_error`, `comparison`, `attribution`,
-    `published_*` and `relabel_*`."""
+    `published_*`, `relabel_*`, and what `ruled` reads."""
     of_stratum = stratum()
     holds = {
+        "ruled": ruled() & ~accepted("ruled", "relabel"),
         "ambiguous": pl.col("attribution") == "convention",
         "confirmed": (of_stratum == "F") & ~pl.col("contradicted") & ~pl.col("suspect"),
         "abstention": of_stratum == "A",
@@ -58,7 +61,12 @@ def track_record(evidence: pl.DataFrame, grades: float = GRADES, trains: float =
     """
     keeps_original = pl.col("evidence_class").is_in(["ambiguous", "confirmed", "unchecked"])
     counts = {
-        f"{terms}_right": pl.when(keeps_original).then(right("label", terms)).otherwise(right("relabel", terms)).sum()
+        f"{terms}_right": pl.when(keeps_original)
+        .then(right("label", terms))
+        .when(evidence_class="ruled")
+        .then(right("ruled", terms))
+        .otherwise(right("relabel", terms))
+        .sum()
         for terms in ("paper", "limits")
     }
     found = (
