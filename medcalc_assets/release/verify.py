@@ -63,6 +63,8 @@ def verify(warehouse: Warehouse, releases: Releases, packets: Packets, ledger: L
     yield from _releases(warehouse, releases, events)
     if tables.PHYSICIAN_LABELS.name in there:
         yield from _answers(warehouse, packets)
+    if tables.RULINGS.name in there:
+        yield from _rulings(warehouse, packets)
     if tables.LLM_CALLS.name in there:
         yield from _calls(warehouse, ledger)
 
@@ -171,6 +173,21 @@ def _answers(warehouse: Warehouse, packets: Packets) -> Iterator[Difference]:
     )
     for uid, reviewer, at in expected.select(key).iter_rows():
         yield Difference(table.name, f"the answer of {reviewer} of {at.isoformat()} is not there", uid)
+
+
+def _rulings(warehouse: Warehouse, packets: Packets) -> Iterator[Difference]:
+    """The files of rulings against the rows of `rulings` that came with packets; a later ruling is not expected there."""
+    table, key = tables.RULINGS, ("card", "reviewer", "ruled_at")
+    on_disk = (row for path in packets.answers.glob("*.json") for row in packets.rulings([path]))
+    came = {tuple(row[name] for name in key): row for row in on_disk}
+    for row in warehouse.read(table).filter(pl.col("packet").is_not_null()).to_dicts():
+        was = came.get(tuple(row[name] for name in key))
+        if was is None:
+            yield Difference(packets.answers.name, f"no file has the ruling of {row['reviewer']} on card {row['card']}")
+            continue
+        for name, said in was.items():
+            if said != row[name]:
+                yield Difference(table.name, f"the ruling on card {row['card']}", None, name, f"{said}", f"{row[name]}")
 
 
 def _as_it_came(

@@ -706,7 +706,7 @@ LABEL_EVENTS = Table(
             "event",
             "VARCHAR",
             "`imported`, `derivation_audited`, `audit_votes_cast`, `relabel_votes_cast`, `relabelled`, `contested`, "
-            "`queued`, `adjudicated`, `maintained` or `released`.",
+            "`queued`, `adjudicated`, `ruled`, `maintained` or `released`.",
         ),
         Column("actor", "VARCHAR", "The auditor, the physician, the rule or the release."),
         Column("sequence", "INTEGER", "Which event of this kind by the same, from 0."),
