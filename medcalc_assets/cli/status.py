@@ -246,13 +246,15 @@ def _next(settings: "Settings", found: dict[str, Any], stale: Mapping[str, Mappi
 def _next_version(settings: "Settings") -> str | None:
     """The lowest version that the labels could be released as; None if none changed since the last release."""
     from medcalc_assets.release.build import with_grounds
+    from medcalc_assets.release.use import records_of
     from medcalc_assets.release.versions import FIRST, changes, lowest_after
     from medcalc_assets.storage.tables import LABEL_EVIDENCE, MAINTAINED_LABELS, RAW_MEDCALC
 
     previous = settings.releases.before(None)
     if previous is None:
         return str(FIRST)
-    labels = with_grounds(*(settings.warehouse.read(table) for table in (RAW_MEDCALC, MAINTAINED_LABELS, LABEL_EVIDENCE)))
+    raw, maintained, evidence = map(settings.warehouse.read, (RAW_MEDCALC, MAINTAINED_LABELS, LABEL_EVIDENCE))
+    labels = with_grounds(raw, maintained, evidence, records_of(settings.warehouse, evidence))
     changed = changes(settings.releases.labels(str(previous)), labels)
     return None if changed.is_empty() else str(lowest_after(previous, changed))
 

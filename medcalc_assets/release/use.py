@@ -7,7 +7,9 @@ import polars as pl
 
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.limits import accepted
-from medcalc_assets.statistics.track_record import CLASSES, GRADES
+from medcalc_assets.statistics.track_record import CLASSES, GRADES, TRAINS, track_record
+from medcalc_assets.storage.tables import SAMPLING_PLAN, TRACK_RECORD
+from medcalc_assets.storage.warehouse import Warehouse
 
 
 class Use(NamedTuple):
@@ -52,10 +54,32 @@ def use_of(reason: str, simulated: bool, record: Mapping[str, Any]) -> Use:
     )
     rate = f" (mean {record['limits_mean']:.2f}, at least {record['limits_bound']:.2f})" if seen else ""
     enough = record["confirmation"]
-    provisional = f"; provisional, until {enough} of {enough} are found right, which shows {GRADES:.0%}"
+    shows = f"which shows {record['grades_from']:.0%}"
+    provisional = f"; provisional, until {enough} of {enough} drawn at random are found right, {shows}"
     provisional = provisional if record["provisional"] else ""
     abstains = "; train on it only where the prompt permits abstaining" if record["evidence_class"] == "abstention" else ""
     return Use(record["may_grade"], record["may_train"], f"{kind}; {of_such}{rate}{provisional}{abstains}")
+
+
+def records_of(
+    warehouse: Warehouse, evidence: pl.DataFrame, grades: float | None = None, trains: float | None = None
+) -> pl.DataFrame:
+    """`track_record` as it follows from `label_evidence` now and what plans drew at random, by these thresholds or those in
+    use."""
+    drawn: list[int] = []
+    if warehouse.has(SAMPLING_PLAN):
+        plans = warehouse.read(SAMPLING_PLAN, columns=["uid", "purpose"])
+        drawn = plans.filter(pl.col("purpose").is_in(["measure", "certify"]))["uid"].to_list()
+    known = thresholds(warehouse)
+    return track_record(evidence, drawn, grades or known[0], trains or known[1])
+
+
+def thresholds(warehouse: Warehouse) -> tuple[float, float]:
+    """From which mean a class may grade and may train: as `track_record` has them, which keeps what was set."""
+    if warehouse.has(TRACK_RECORD):
+        for known in warehouse.read(TRACK_RECORD, columns=["grades_from", "trains_from"]).iter_rows():
+            return known
+    return GRADES, TRAINS
 
 
 def with_uses(labels: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:

@@ -35,7 +35,7 @@ def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
     shutil.rmtree(unfinished, ignore_errors=True)
     (unfinished / "labels").mkdir(parents=True)
     complete = {uid: rows for uid, rows in sorted(by_uid.items()) if rows["maintained_labels"]}
-    records = records_by_class(stored["label_evidence"])
+    records = records_by_class(warehouse, stored["label_evidence"])
     cards = cards_by_uid(warehouse)
     for uid, rows in complete.items():
         rows["rule_cards"] = cards.get(uid, [])

@@ -13,9 +13,8 @@ from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.queue import TIERS
 from medcalc_assets.labels.value import Label, from_row
-from medcalc_assets.release.use import use_of
+from medcalc_assets.release.use import records_of, use_of
 from medcalc_assets.reports.history import SOURCES
-from medcalc_assets.statistics.track_record import track_record
 from medcalc_assets.storage.tables import LABEL_EVIDENCE, RULE_CARDS
 from medcalc_assets.storage.warehouse import Warehouse
 
@@ -45,13 +44,14 @@ def rows_of(warehouse: Warehouse, uid: int) -> Rows:
             "ID`) of an instance, after `medcalc run` has run its calculator."
         )
     rows["rule_cards"] = cards_by_uid(warehouse).get(uid, [])
-    rows["track_record"] = records_by_class(warehouse.read(LABEL_EVIDENCE))[rows["maintained_labels"][0]["evidence_class"]]
+    records = records_by_class(warehouse, warehouse.read(LABEL_EVIDENCE))
+    rows["track_record"] = records[rows["maintained_labels"][0]["evidence_class"]]
     return rows
 
 
-def records_by_class(evidence: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
+def records_by_class(warehouse: Warehouse, evidence: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
     """By class of evidence its row of `track_record`, as it follows from what is known now."""
-    return {row["evidence_class"]: [row] for row in track_record(evidence).iter_rows(named=True)}
+    return {row["evidence_class"]: [row] for row in records_of(warehouse, evidence).iter_rows(named=True)}
 
 
 def cards_by_uid(warehouse: Warehouse) -> dict[int, list[dict[str, Any]]]:

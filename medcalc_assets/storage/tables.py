@@ -608,6 +608,7 @@ TRACK_RECORD = Table(
         Column("evidence_class", "VARCHAR", "As in `maintained_labels`."),
         Column("n", "INTEGER", "Labels of the class."),
         Column("seen", "INTEGER", "Those of them that a physician answered."),
+        Column("drawn", "INTEGER", "Of the seen, those that a plan drew at random, to measure or to certify."),
         Column("unseen", "INTEGER", "The others."),
         *(
             column
@@ -620,7 +621,9 @@ TRACK_RECORD = Table(
         ),
         Column("may_grade", "BOOLEAN", "The mean by the limits is high enough to grade a model, or nobody can know yet."),
         Column("may_train", "BOOLEAN", "The same, to train one."),
-        Column("provisional", "BOOLEAN", "Every answer so far finds it right, and they are too few to prove it."),
+        Column("grades_from", "DOUBLE", "The mean from which a class may grade."),
+        Column("trains_from", "DOUBLE", "The mean from which it may train."),
+        Column("provisional", "BOOLEAN", "Every answer finds it right, and too few of them were drawn to prove it."),
         Column("confirmation", "INTEGER", "Answers that prove it, if all of them find the label right."),
     ),
     key=("evidence_class",),
