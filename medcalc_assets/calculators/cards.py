@@ -50,8 +50,8 @@ def question(card: Card) -> str:
             return f"{calculator.name}: does the question ask for the published rule, or for {_other(card).cited}?"
         case _, "reported":
             return (
-                f"{calculator.name}: a note prints the result itself, and its inputs in the same note give another. Which "
-                "is the answer?"
+                f"{calculator.name}: a note prints the result itself, or a step to it, and the inputs in the same note give "
+                "another. Which counts?"
             )
         case _, "missing":
             return f"{calculator.name}: a note does not state an input that the rule needs. What follows?"

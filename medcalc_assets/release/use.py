@@ -76,7 +76,8 @@ def records_of(
 
 def thresholds(warehouse: Warehouse) -> tuple[float, float]:
     """From which mean a class may grade and may train: as `track_record` has them, which keeps what was set."""
-    if warehouse.has(TRACK_RECORD):
+    there = warehouse.contents().get(TRACK_RECORD.name)
+    if there and there.is_declared:  # not that of an earlier version, which is made anew from this
         for known in warehouse.read(TRACK_RECORD, columns=["grades_from", "trains_from"]).iter_rows():
             return known
     return GRADES, TRAINS

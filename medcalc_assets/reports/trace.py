@@ -274,7 +274,8 @@ def _card(row: Mapping[str, Any]) -> str:
         if row["rulings"]
         else "Nobody has ruled on it"
     )
-    return f"{row['question']} {ruled} (card {row['card']}, {row['labels']:,} labels)."
+    labels = f"{row['labels']:,} label{'' if row['labels'] == 1 else 's'}"
+    return f"{row['question']} {ruled} (card {row['card']}, {labels})."
 
 
 def _maintained(rows: Rows) -> str:
