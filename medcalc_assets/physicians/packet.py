@@ -555,7 +555,7 @@ def read_workbook(path: Path, content: bytes) -> Returned:
 
 
 def label_studio_tasks(packet: Mapping[str, str], cases: Iterable[Case]) -> list[dict[str, Any]]:
-    return [{"data": {**packet, **asdict(case)}} for case in cases]
+    return [{"data": {**packet, **{name: getattr(case, name) for name in GIVEN}}} for case in cases]
 
 
 def label_studio_config() -> str:
