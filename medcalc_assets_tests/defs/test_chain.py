@@ -184,7 +184,7 @@ def test_tables_of_instances_have_a_partition_for_each_calculator_and_one_run_fo
         if table.partitioned:
             assert definitions.resolve_assets_def(name).backfill_policy == dg.BackfillPolicy.single_run()
             keys = ["uid", "calculator_id", "calculator"]
-            of = keys if "uid" in table.key else keys[1:]
+            of = keys if "uid" in table.names else keys[1:]
             assert table.names[: len(of)] == of
 
 
