@@ -53,6 +53,7 @@ COMMANDS = {
     "release": ("release", "Freeze the maintained labels into a version to cite."),
     "diff": ("release", "Show every label that differs between two releases."),
     "verify": ("release", "Check history, releases, answers and ledger for changes."),
+    "cards": ("cards", "Show the questions about rules, and how physicians ruled."),
     "plan": ("plan", "Plan a sample, to find, measure or certify."),
     "packet": ("packets", "Write a blind packet of cases for a physician."),
     "ingest": ("packets", "Take over the answers of a packet that came back."),
