@@ -11,7 +11,7 @@ from typing import Literal
 from medcalc_assets.grading.statements import (
     A_PLACEHOLDER,
     EMPTY,
-    LONGEST,
+    LONGEST_PASSAGE,
     PLACEHOLDER,
     SENTENCES,
     Unreadable,
@@ -57,7 +57,7 @@ def read_reply(text: str | None, asked: Asked) -> Reply:
     """
     if text is None:
         return Reply("missing")
-    if HARNESS.fullmatch(text[: 2 * LONGEST].strip()):
+    if HARNESS.fullmatch(text[: 2 * LONGEST_PASSAGE].strip()):
         return Reply("harness_error", why="the harness's exception in place of the answer")
     try:
         passage, marked = _answer(text)
@@ -90,7 +90,8 @@ HARNESS = re.compile(
 )
 """What the public harnesses store in place of an answer that they failed to read: messages of Python."""
 
-OPENS, CLOSES = re.compile(r"<answer>", re.IGNORECASE), re.compile(r"<\\{0,2}[/\\]answer>", re.IGNORECASE)
+OPENS = re.compile(r"<answer>", re.IGNORECASE)
+CLOSES = re.compile(r"<\\{0,2}[/\\]answer>", re.IGNORECASE)
 JSON_KEY = re.compile(r"""["'](?:final[_ ]?)?answer["']\s*:\s*""", re.IGNORECASE)
 JSON_VALUE = re.compile(r""""((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([^{}"'\n]+)(?=[{}"'\n])""", re.DOTALL)
 JSON_LIST = re.compile(r"[(\[][^()\[\]{}\n]{0,200}[)\]]")
@@ -132,7 +133,7 @@ def _tagged(text: str) -> str | None:
     if not CLOSES.search(text, opens[-1].end()):
         raise Unreadable(CUT_OFF)
     is_quoted = text[: opens[-1].start()].endswith("`")
-    if is_quoted and any(A_PLACEHOLDER.fullmatch(block[:LONGEST].strip()) for block in blocks):
+    if is_quoted and any(A_PLACEHOLDER.fullmatch(block[:LONGEST_PASSAGE].strip()) for block in blocks):
         raise Unreadable(PLACEHOLDER)  # it tells how an answer would look
     return blocks[-1]
 
@@ -151,7 +152,7 @@ def _boxed(text: str) -> str | None:
     if not (start := _last(BOXED, text)):
         return None
     depth = 1
-    for position in range(start.end(), min(len(text), start.end() + LONGEST)):
+    for position in range(start.end(), min(len(text), start.end() + LONGEST_PASSAGE)):
         depth += {"{": 1, "}": -1}.get(text[position], 0)
         if not depth:
             return text[start.end() : position]

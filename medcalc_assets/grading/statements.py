@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.value import NA, Label, day, number
 
-GESTATION = 69
+GESTATIONAL_AGE = 69
 """The calculator whose answer is weeks and days. The test split calls it `integer`, the training split `date`."""
 PERCENT = {40, 46}
 """The calculators whose answer is a percentage."""
@@ -56,7 +56,7 @@ class Asked(NamedTuple):
     @classmethod
     def of(cls, calculator_id: int, output_type: str, *, original: bool = False) -> "Asked":
         """By the id and the output type of the benchmark; `original` for the key of v1.0."""
-        kind = "gestation" if calculator_id == GESTATION else output_type
+        kind = "gestation" if calculator_id == GESTATIONAL_AGE else output_type
         percent = (
             "" if calculator_id not in PERCENT else "fraction" if original and calculator_id in FRACTIONS else "percent"
         )
@@ -76,17 +76,27 @@ class Unreadable(Exception):
     """The passage states nothing that can be read; the message says why."""
 
 
-WRITTEN, IN_WORDS = "written", "in words"
+WRITTEN = "written"
+IN_WORDS = "in words"
 """How a reply abstains: by a spelling of N/A, which strict grading counts, or in a sentence, which only lenient does."""
-LONGEST = 1_000
+LONGEST_PASSAGE = 1_000
 """Characters of what is read: a longer passage states nothing plainly."""
 
 # Why nothing can be read.
-EMPTY, NO_VALUE, TWO_VALUES, NO_CONCLUSION = "empty", "no value", "two values", "no conclusion"
+EMPTY = "empty"
+NO_VALUE = "no value"
+TWO_VALUES = "two values"
+NO_CONCLUSION = "no conclusion"
 PLACEHOLDER = "a placeholder or a variable name"
-RANGE, BOUND, FRACTION, PERCENTAGE, FIGURE = "a range", "a bound, no value", "a fraction", "a percentage", "no plain figure"
-UNIT = "a value in another unit"
-NO_DATE, NO_GESTATION, BOTH = "no date of the calendar", "no weeks and days of a pregnancy", "a value and an abstention"
+RANGE = "a range"
+BOUND = "a bound, no value"
+FRACTION = "a fraction"
+PERCENTAGE = "a percentage"
+FIGURE = "no plain figure"
+OTHERWISE_MEASURED = "a value in another unit"
+NO_DATE = "no date of the calendar"
+NO_GESTATION = "no weeks and days of a pregnancy"
+BOTH = "a value and an abstention"
 
 
 def read_statement(passage: str, asked: Asked, *, marked: bool) -> tuple[Label, str | None]:
@@ -96,15 +106,15 @@ def read_statement(passage: str, asked: Asked, *, marked: bool) -> tuple[Label, 
     concludes something. Raises Unreadable.
     """
     text = passage.strip().strip(" \n\t\"'`;,}").rstrip(".").strip()
-    if len(text) > LONGEST:
+    if len(text) > LONGEST_PASSAGE:
         raise Unreadable(NO_VALUE)
     if not text or text.lower() in {"none", "null", "nan"}:
         raise Unreadable(EMPTY)
-    if label := _cell(APPROXIMATELY.sub("", text, count=1), asked):
+    if label := _read_cell(APPROXIMATELY.sub("", text, count=1), asked):
         return label, WRITTEN if label == NA else None
     if A_PLACEHOLDER.fullmatch(text):
         raise Unreadable(PLACEHOLDER)
-    read = {"date": _date, "gestation": _gestation}.get(asked.kind, _number)
+    read = {"date": _read_date, "gestation": _read_gestation}.get(asked.kind, _read_number)
     found: list[Label] = []
     why = NO_VALUE
     for sentence in filter(str.strip, SENTENCES.split(text)):
@@ -278,10 +288,10 @@ class _Found(NamedTuple):
     decimals: int = 0
 
 
-def _cell(text: str, asked: Asked) -> Label | None:
+def _read_cell(text: str, asked: Asked) -> Label | None:
     """The label that the whole text is, whatever was asked for; None if it is more than a label."""
     if asked.kind == "gestation" and text[-1:] not in "0123456789":
-        return _gestation(text, asked) if PREGNANCY.fullmatch(text) else _na(text)
+        return _read_gestation(text, asked) if PREGNANCY.fullmatch(text) else _na(text)
     if asked.kind == "gestation" and PLAIN_FIGURE.fullmatch(text):
         raise Unreadable(NO_GESTATION)  # weeks or days?
     if "%" in text or "percent" in text or "week" in text:
@@ -301,7 +311,7 @@ def _na(text: str) -> Label | None:
         return None
 
 
-def _number(sentence: str, asked: Asked) -> Label:
+def _read_number(sentence: str, asked: Asked) -> Label:
     text = _without_asides(NORMALIZED.sub("", sentence))
     found: list[_Found] = []
     percentages: list[_Found] = []
@@ -312,7 +322,7 @@ def _number(sentence: str, asked: Asked) -> Label:
                 why = FIGURE
                 continue
             if asked.is_foreign(text[token.end() :]):
-                why = UNIT
+                why = OTHERWISE_MEASURED
                 continue
             kept = _Found(label, token.start(), token.end("value") if token["value"] else token.end(), _decimals(token[0]))
             (percentages if token["percent"] else found).append(kept)
@@ -340,7 +350,7 @@ def _decimals(figure: str) -> int:
     return len(figure.partition(".")[2].rstrip(" %"))
 
 
-def _date(sentence: str, asked: Asked) -> Label:
+def _read_date(sentence: str, asked: Asked) -> Label:
     text = _without_asides(sentence)
     found = []
     for match in DATE.finditer(text):
@@ -356,7 +366,7 @@ def _date(sentence: str, asked: Asked) -> Label:
     return _one(found, text).label
 
 
-def _gestation(sentence: str, asked: Asked) -> Label:
+def _read_gestation(sentence: str, asked: Asked) -> Label:
     found = []
     for match in PREGNANCY.finditer(sentence):
         weeks, days = (match["weeks"] or match["w"] or match["w2"], match["days"] or match["d"] or match["d2"] or 0)
