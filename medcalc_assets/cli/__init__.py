@@ -51,6 +51,7 @@ COMMANDS = {
     "pages": ("release", "Write the report, the index and a page for each label."),
     "export": ("release", "Write a working copy of the next release."),
     "release": ("release", "Freeze the maintained labels into a version to cite."),
+    "reward": ("reward", "Write labels as a reward set for training."),
     "diff": ("release", "Show every label that differs between two releases."),
     "verify": ("release", "Check history, releases, answers and ledger for changes."),
     "cards": ("cards", "Show the questions about rules, and how physicians ruled."),

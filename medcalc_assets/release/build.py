@@ -13,6 +13,7 @@ import polars as pl
 from medcalc_assets.auditors.tasks import PACKAGE, PROMPTS
 from medcalc_assets.benchmarks.known import MARK, UNKNOWN, Identity, identify
 from medcalc_assets.calculators import CALCULATORS
+from medcalc_assets.grading import standalone
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.value import columns
 from medcalc_assets.physicians.sample import last_plan
@@ -74,6 +75,7 @@ def build(
 
     benchmark, differences = identity_of(warehouse)
     mark = "DEMO" if demo else MARK if benchmark == UNKNOWN else ""
+    name = "MedCalc-Bench with maintained labels" + (f" ({mark})" if mark else "")
     stem = f"{mark.replace(' ', '_')}{'_' if mark else ''}medcalc_bench_{title}"
     kinds = {"parquet": "", "all": "_all", "history": "_history"}
     names = {"csv": f"{stem}.csv"} | {name: f"{stem}{kind}.parquet" for name, kind in kinds.items()}
@@ -82,10 +84,10 @@ def build(
     folder.mkdir(parents=True)
     grading, history = evaluation_set(labels), warehouse.read(tables.LABEL_EVENTS)
     grading.select(IN_CSV).write_csv(folder / names["csv"])
-    for name, rows in (("parquet", grading), ("all", labels), ("history", history)):
-        rows.write_parquet(folder / names[name], compression="zstd", statistics=False)
-    for name, changed in comparisons.items():
-        changed.write_csv(folder / since[name])
+    for kind, rows in (("parquet", grading), ("all", labels), ("history", history)):
+        rows.write_parquet(folder / names[kind], compression="zstd", statistics=False)
+    for other, changed in comparisons.items():
+        changed.write_csv(folder / since[other])
     figures = _figures(labels)
     error_rates = rates(warehouse, evidence)
     source, source_version = raw.select("source", "source_version").row(0)
@@ -119,10 +121,11 @@ def build(
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
     listed = {name: changed.to_dicts() for name, changed in comparisons.items()}
+    (folder / standalone.FILE).write_text(f"# {name} {title}\n{standalone.source()}", encoding="utf-8")
     changelog = render("CHANGELOG.md.j2").render(version=title, mark=mark, because=because, comparisons=listed)
     (folder / "CHANGELOG.md").write_text(changelog, encoding="utf-8")
     manifest = {
-        "name": "MedCalc-Bench with maintained labels" + (f" ({mark})" if mark else ""),
+        "name": name,
         "labels": names["all"],
         "evaluation_set": names["parquet"],
         "history": {"file": names["history"], "events": history.height, "head_sha256": head(history)},
