@@ -54,6 +54,7 @@ class KeptEventLogStorage(SqliteEventLogStorage):
         self._start_anew()
         self._poller = SqlPollingEventWatcher(self)
         super().__init__(base_dir, inst_data)
+        self.has_table("event_logs")  # a damaged file is told now, and not by the first batch, of which Dagster tells more
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
