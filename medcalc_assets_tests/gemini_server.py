@@ -43,6 +43,9 @@ REFUSALS: dict[str, tuple[int, str, str, list[Json]]] = {
 TRANSPORT = ("reset", "stall", "drip")
 CONTENT = ("html", "truncated_json", "empty", "blocked", "MAX_TOKENS", "SAFETY", "malformed", "two_blocks", "wrong_id")
 HARMLESS = ("other_model", "no_search", "code_failed")
+HUGE = ("deep", "deep_refusal", "deep_block", "open_tags", "backslashes", "half_a_pair")
+"""What has bricked a ledger, or held a run up for minutes."""
+DEEP = "[" * 200_000
 PASSING = ("429", "500", "503", *TRANSPORT, *CONTENT, *HARMLESS)
 """What a run survives, if it does not happen every time."""
 
@@ -199,7 +202,7 @@ class GeminiServer:
 
     async def _deliver(self, ask: Ask, fault: str | None, writer: asyncio.StreamWriter) -> bool:
         await self._send(writer, 200, self.response(ask, fault))
-        if fault not in CONTENT:
+        if fault not in (*CONTENT, *HUGE):
             self.answered[ask.request_id] += 1
         return True
 
@@ -219,6 +222,8 @@ class GeminiServer:
                 writer.write(b" ")
                 await writer.drain()
                 await asyncio.sleep(0.02)
+        if fault in ("deep", "deep_refusal"):
+            return await self._send_bytes(writer, 200 if fault == "deep" else 503, DEEP.encode())
         if fault == "html":
             return await self._send_bytes(writer, 200, b"<html>Sign in</html>", {"content-type": "text/html"})
         if fault == "truncated_json":
@@ -255,6 +260,14 @@ class GeminiServer:
         block = f"<answer>\n{json.dumps(answer)}\n</answer>"
         if fault == "malformed":
             block = f"<answer>{json.dumps(answer)[:-1]}</answer>"
+        if fault == "open_tags":
+            block = "<answer>" * 20_000
+        if fault == "deep_block":
+            block = f"<answer>{DEEP}</answer>"
+        if fault == "backslashes":
+            block = "\\" * 200_000
+        if fault == "half_a_pair":
+            block = json.dumps(answer | {"id": "\ud800"}).join(("<answer>", "\ud800</answer>"))
         if fault == "two_blocks":
             block = f"{block}\nor rather\n{block}"
         parts: list[Json] = [{"text": "thinking", "thought": True}, {"text": "The note says so.\n"}]

@@ -16,10 +16,14 @@ from medcalc_assets.auditors.casting import Casting
 from medcalc_assets.auditors.flow import Flow, Limits, Stopped
 from medcalc_assets.auditors.ledger import Attempt, Claim, Ledger, Writer
 from medcalc_assets.auditors.prices import cost, total
-from medcalc_assets.auditors.provider import Request
-from medcalc_assets.auditors.replies import Reply
+from medcalc_assets.auditors.provider import AuditorError, Request
+from medcalc_assets.auditors.replies import ANOTHER, EXCERPT, Reply
 
 PROGRESS_SECONDS = 10.0
+FIRST_ANSWERS = 20
+"""If so many answers, the first of a run, share one fault of form, the next ones will, too."""
+SEVERAL = 3
+"""So many instances at least: what one note leads to says nothing of the others."""
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +44,8 @@ class Asking:
         self.flow = Flow(self.limits)
         self.writer = Writer(self.ledger)
         setup, instances = self.casting.setup, len(self.casting.instances)
+        self.first_faults: list[tuple[str | None, int]] = []
+        """The fault of form, if any, of each of the first answers of this run, and on which instance."""
         self.progress = Progress(f"{setup.task} by {setup.auditor}", instances, instances - len(self.casting.open))
 
     @contextlib.asynccontextmanager
@@ -96,7 +102,24 @@ class Asking:
         """Take note of an attempt of this run that is in the ledger."""
         reply = self.casting.keep(attempt)
         self.progress.count(reply)
+        if reply.counts and len(self.first_faults) < FIRST_ANSWERS:
+            self._watch_form(reply, attempt)
         return reply
+
+    def _watch_form(self, reply: Reply, attempt: Attempt) -> None:
+        fault = reply.fault_of_form
+        # That a job has mixed up its answers says nothing of the next one.
+        self.first_faults.append((None if fault == ANOTHER and attempt.mode == "batch" else fault, attempt.vote.uid))
+        faults, instances = map(set, zip(*self.first_faults, strict=True))
+        if len(self.first_faults) == FIRST_ANSWERS and faults == {fault} != {None} and len(instances) >= SEVERAL:
+            said = reply.excerpt if reply.excerpt is not None else (attempt.body or "")[:EXCERPT]
+            self.flow.stop(
+                AuditorError(
+                    f"The first {FIRST_ANSWERS} answers of {self.casting.setup.auditor} have the same fault, of the last: "
+                    f"{reply.fault}. It ends with {said!r}. No more is asked for: see whether the model can follow "
+                    "the prompt, and whether MEDCALC_TOOLS gives it tools that it has."
+                )
+            )
 
 
 class Progress:

@@ -28,7 +28,9 @@ async def complete(asking: Asking, jobs: Jobs) -> None:
     """
     casting, tries = asking.casting, asking.limits.tries
     submitted: Counter[str] = Counter()
-    while requests := [request for instance in casting.open for request in casting.requests(instance)]:
+    while not asking.flow.reason and (
+        requests := [request for instance in casting.open for request in casting.requests(instance)]
+    ):
         granted = await asyncio.gather(*map(asking.claim_now, requests))
         held = [request for request, is_ours in zip(requests, granted, strict=True) if is_ours]
         # Looked at after claiming: what a run announced before it died is in one of these jobs.

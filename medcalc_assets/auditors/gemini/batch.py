@@ -17,6 +17,7 @@ from medcalc_assets.auditors.gemini import client
 from medcalc_assets.auditors.gemini.client import GeminiError
 from medcalc_assets.auditors.gemini.key import without_key
 from medcalc_assets.auditors.provider import Request
+from medcalc_assets.auditors.replies import decoded
 
 ENDED = {
     "JOB_STATE_SUCCEEDED",
@@ -102,7 +103,7 @@ def _results(content: bytes) -> dict[str, tuple[int, str]]:
     results: dict[str, tuple[int, str]] = {}
     for line in content.decode("utf-8", "replace").splitlines():
         try:
-            entry = json.loads(line)
+            entry = decoded(line)
             key, error = entry["key"], entry.get("error")
             status = 200 if error is None else error.get("code", 500)
         except (ValueError, KeyError, AttributeError, TypeError):

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import json
+import math
 import os
 import time
 from email.utils import parsedate_to_datetime
@@ -17,6 +18,7 @@ from google.genai import errors, types
 from medcalc_assets.auditors.gemini.key import IS_KEY, keys, without_key
 from medcalc_assets.auditors.ledger import Attempt
 from medcalc_assets.auditors.provider import AuditorError, Request
+from medcalc_assets.auditors.replies import LONGEST_MESSAGE, decoded, dictionaries
 
 API_VERSION = "v1beta"
 """Pinned: the SDK's default changed between its versions, and context caching and `-latest` aliases are only here."""
@@ -126,7 +128,7 @@ async def ask(request: Request, run: str, deadline: float) -> tuple[Attempt, flo
         pause = pause_asked_for(refusal)
     except (TimeoutError, httpx2.TimeoutException):
         error = f"no answer within {deadline:g} s"
-    except httpx2.HTTPError as failure:
+    except (httpx2.HTTPError, ValueError, RecursionError) as failure:  # or a refusal that the SDK cannot read
         error = f"{type(failure).__name__}: {failure}"
     attempt = Attempt(
         vote=request.vote,
@@ -151,10 +153,11 @@ def pause_asked_for(refusal: errors.APIError) -> float | None:
 def _seconds(text: str | None) -> float | None:
     """From now, of a number of them or a date; None for what is neither."""
     try:
-        return float(text or "")
+        seconds = float(text or "")
+        return max(seconds, 0.0) if math.isfinite(seconds) else None
     except ValueError:
-        with contextlib.suppress(ValueError, TypeError):
-            return (parsedate_to_datetime(text or "") - dt.datetime.now(dt.UTC)).total_seconds()
+        with contextlib.suppress(ValueError, TypeError, OverflowError, LookupError):
+            return max((parsedate_to_datetime(text or "") - dt.datetime.now(dt.UTC)).total_seconds(), 0.0)
     return None
 
 
@@ -201,12 +204,11 @@ def body_of(refusal: errors.APIError) -> str:
 
 def _details(refusal: errors.APIError) -> list[dict[str, Any]]:
     error = refusal.details.get("error") if isinstance(refusal.details, dict) else None
-    details = error.get("details") if isinstance(error, dict) else None
-    return [detail for detail in details or [] if isinstance(detail, dict)]
+    return dictionaries(error.get("details") if isinstance(error, dict) else None)
 
 
 def _message(body: str | None) -> str:
     try:
-        return str(json.loads(body or "")["error"]["message"])
-    except (ValueError, KeyError, TypeError):
+        return str(decoded(body)["error"]["message"])[:LONGEST_MESSAGE]
+    except (ValueError, LookupError, TypeError):
         return (body or "").strip()[:200]

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from medcalc_assets.auditors import tasks
+from medcalc_assets.auditors.asking import FIRST_ANSWERS
 from medcalc_assets.auditors.budget import BudgetError
 from medcalc_assets.auditors.gemini.client import GeminiError
 from medcalc_assets.auditors.ledger import Ledger
@@ -20,7 +21,7 @@ from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets.labels.value import NA, number
 from medcalc_assets.labels.voting import RUNS
 from medcalc_assets_tests.auditors.conftest import DERIVATIONS, IMPATIENT, QUESTIONS, QUICK, UIDS, attempts, ballots, phase
-from medcalc_assets_tests.gemini_server import CONTENT, HARMLESS, KEY, PASSING, REFUSALS, TRANSPORT, sometimes
+from medcalc_assets_tests.gemini_server import CONTENT, HARMLESS, HUGE, KEY, PASSING, REFUSALS, TRANSPORT, sometimes
 
 
 @pytest.mark.parametrize("task", [AUDIT, RELABEL], ids=lambda task: task.name)
@@ -58,6 +59,37 @@ def test_a_vote_that_never_gets_a_usable_answer_failed_and_is_not_paid_for_again
     gemini.fault = lambda ask: None
     assert [vote.status for vote in auditor.audit(DERIVATIONS[:1])] == [vote.status for vote in votes]
     assert len(gemini.asked) == asked
+
+
+@pytest.mark.parametrize("task", [AUDIT, RELABEL], ids=lambda task: task.name)
+@pytest.mark.parametrize(
+    ("fault", "told"), [("malformed", "malformed: Invalid JSON"), ("empty", "empty"), ("deep", "HTTP 200 without JSON")]
+)
+def test_a_run_stops_when_its_first_answers_share_one_fault_of_form_and_one_is_shown(
+    gemini, auditor, ledger, fault, task, told
+):
+    gemini.fault = lambda ask: fault
+    few = replace(auditor, limits=replace(QUICK, at_first=4, at_once=4))
+    with pytest.raises(AuditorError, match=f"first 20 answers of gemini-2.5-pro have the same fault.*{told}") as stop:
+        phase(few, task)
+    if fault == "malformed":
+        assert "worked out by the test server" in str(stop.value), "a person sees what is wrong"
+    assert FIRST_ANSWERS <= len(attempts(ledger)) < FIRST_ANSWERS + 4
+
+
+def test_one_good_answer_among_the_first_lets_a_run_go_on(gemini, auditor):
+    gemini.fault = lambda ask: None if ask.fields["note"] == "note 1" else "malformed"
+    votes = phase(replace(auditor, limits=replace(QUICK, at_first=4, at_once=4)), RELABEL)
+    assert Counter(vote.status for vote in votes if vote.uid > 1) == {"failed": RUNS * (len(UIDS) - 1)}
+
+
+@pytest.mark.parametrize("task", [AUDIT, RELABEL], ids=lambda task: task.name)
+@pytest.mark.parametrize("fault", HUGE)
+def test_no_reply_raises_or_hangs_now_or_when_it_is_read_again(gemini, auditor, ledger, undisturbed, task, fault):
+    gemini.fault = lambda ask: fault if ask.nth == 0 and int(ask.request_id, 16) % 4 == 0 else None
+    assert ballots(phase(auditor, task)) == undisturbed[task.name]
+    assert ballots(phase(replace(auditor, ledger=Ledger(ledger.url)), task)) == undisturbed[task.name]
+    assert len(attempts(ledger)) == len(gemini.asked)
 
 
 def test_a_vote_lost_on_the_way_failed_and_is_asked_for_again_by_the_next_run(gemini, auditor):
@@ -132,7 +164,7 @@ def test_whatever_changes_the_request_is_a_new_call_and_nothing_else_is(gemini, 
     gemini.models.append("gemini-next")
     everything = 4 * len(QUESTIONS)
     assert new_calls(replace(auditor, run="another", max_usd=99.0, limits=replace(QUICK, at_once=3), mode="batch")) == 0
-    monkeypatch.setattr(tasks, "PARSER_VERSION", 2)
+    monkeypatch.setattr(tasks, "PARSER_VERSION", 99)
     assert new_calls(auditor) == 0, "answers are read anew from the ledger"
     assert new_calls(auditor, QUESTIONS[::-1]) == 0
     assert new_calls(replace(auditor, voting="full")) == len(QUESTIONS), "the fifth vote"
@@ -231,7 +263,7 @@ def test_the_raw_answer_is_kept_to_the_last_field(gemini, auditor, ledger):
 
 def test_the_key_is_in_no_file(gemini, auditor, ledger, tmp_path, caplog):
     gemini.fault = lambda ask: "500" if ask.nth == 0 else None
-    gemini.answer = lambda ask: {"answer": KEY} if ask.nth == 1 else {"answer": "1"}
+    gemini.answer = lambda ask: {"answer": KEY} if ask.nth == 1 and int(ask.request_id, 16) % 2 else {"answer": "1"}
     phase(auditor, RELABEL)
     assert gemini.keys == {KEY}
     ledger.engine.dispose()
