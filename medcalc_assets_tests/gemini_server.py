@@ -37,16 +37,23 @@ REFUSALS: dict[str, tuple[int, str, str, list[Json]]] = {
         "Quota exceeded.",
         [{"@type": "x/google.rpc.QuotaFailure", "violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel"}]}],
     ),
+    "409": (409, "ABORTED", "The operation was aborted.", []),
+    "499": (499, "CANCELLED", "The operation was cancelled.", []),
+    "credits": (429, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted.", []),
+    "spending_cap": (429, "RESOURCE_EXHAUSTED", "Your project has exceeded its monthly spending cap.", []),
+    "no_quota": (429, "RESOURCE_EXHAUSTED", "Quota exceeded for metric: free_tier_requests, limit: 0, model: x", []),
+    "odd_429": (429, "RESOURCE_EXHAUSTED", "Quota exceeded.", [{"retryDelay": {"seconds": []}}, {"retryDelay": "NaNs"}]),
     "500": (500, "INTERNAL", "An internal error has occurred.", []),
     "503": (503, "UNAVAILABLE", "The model is overloaded.", []),
 }
+HEADERS = {"429": {"retry-after": "0.05"}, "odd_429": {"retry-after": "Mon, 99 Foo 20261 +9999999"}}
 TRANSPORT = ("reset", "stall", "drip")
 CONTENT = ("html", "truncated_json", "empty", "blocked", "MAX_TOKENS", "SAFETY", "malformed", "two_blocks", "wrong_id")
 HARMLESS = ("other_model", "no_search", "code_failed")
 HUGE = ("deep", "deep_refusal", "deep_block", "open_tags", "backslashes", "half_a_pair")
 """What has bricked a ledger, or held a run up for minutes."""
 DEEP = "[" * 200_000
-PASSING = ("429", "500", "503", *TRANSPORT, *CONTENT, *HARMLESS)
+PASSING = ("429", "odd_429", "409", "499", "500", "503", *TRANSPORT, *CONTENT, *HARMLESS)
 """What a run survives, if it does not happen every time."""
 
 
@@ -210,7 +217,7 @@ class GeminiServer:
         if fault in REFUSALS:
             code, status, message, details = REFUSALS[fault]
             error = {"error": {"code": code, "message": message, "status": status, "details": details}}
-            return await self._send(writer, code, error, {"retry-after": "0.05"} if fault == "429" else {})
+            return await self._send(writer, code, error, HEADERS.get(fault, {}))
         if fault == "reset":
             writer.transport.abort()
             return False

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -76,7 +77,7 @@ class GeminiJobs:
     async def _persistently(self, call: Callable[[], Awaitable[Result]]) -> Result:
         """The result of a call that is free of charge, repeated while that may help. Raises GeminiError."""
         limits = self.limits
-        tries = 0
+        began, tries = time.monotonic(), 0
         while True:
             pause, problem = None, ""
             try:
@@ -90,7 +91,7 @@ class GeminiJobs:
             except (TimeoutError, httpx2.HTTPError, ValueError) as failure:  # ValueError: what is no JSON
                 problem = f"{type(failure).__name__}: {failure}"
             tries += 1
-            if tries == limits.tries:
+            if time.monotonic() - began > limits.patience_seconds:
                 raise GeminiError(
                     f"The Batch API failed {tries} times, the last: {without_key(problem)}. Run again later: jobs "
                     "under way are in the ledger, and will be waited for."

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import math
 import os
+import re
 import time
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -17,7 +18,7 @@ from google.genai import errors, types
 
 from medcalc_assets.auditors.gemini.key import IS_KEY, keys, without_key
 from medcalc_assets.auditors.ledger import Attempt
-from medcalc_assets.auditors.provider import AuditorError, Request
+from medcalc_assets.auditors.provider import AuditorError, Request, RequestError
 from medcalc_assets.auditors.replies import LONGEST_MESSAGE, decoded, dictionaries
 
 API_VERSION = "v1beta"
@@ -32,8 +33,16 @@ NO_REDIRECT = {"follow_redirects": False, "allow_redirects": False}
 KEY_REMEDY = "Set GEMINI_API_KEY to a valid key (https://aistudio.google.com/apikey) and run again."
 
 
+NO_CREDIT = re.compile(r"spend(ing)? (cap|limit)|credits?\b.{0,40}\b(depleted|exhausted|used up)|prepay", re.IGNORECASE)
+USED_UP = re.compile(r"PerDay|per day|limit: 0\b")
+
+
 class GeminiError(AuditorError):
     """Gemini refuses, and trying again does not help. The message says why and what does."""
+
+
+class GeminiRequestError(GeminiError, RequestError):
+    """Gemini does not accept a request."""
 
 
 def config(request: Request) -> types.GenerateContentConfig:
@@ -182,15 +191,20 @@ def permanent(status: int | None, body: str | None, pause: float | None, longest
             return GeminiError(
                 f"{said} There is no model {model!r} for this key: `medcalc models` lists them. Set MEDCALC_AUDITOR."
             )
-        case 429 if "PerDay" in (body or "") or (pause or 0) > longest:
+        case 402 | 429 if status == 402 or NO_CREDIT.search(body or ""):
+            return GeminiError(
+                f"{said} Add credits to the key's project, or raise its spending cap (https://aistudio.google.com), and run "
+                "again: every answer so far is in the ledger, and only what is missing will be asked for."
+            )
+        case 429 if USED_UP.search(body or "") or (pause or 0) > longest:
             return GeminiError(
                 f"{said} The quota is used up. Run again when it is renewed (that of a day: tomorrow), or with a higher "
                 "tier: every answer so far is in the ledger, and only what is missing will be asked for."
             )
-        case 408 | 429:
+        case 408 | 409 | 425 | 429 | 499:
             return None
         case _ if status < 500:
-            return GeminiError(
+            return GeminiRequestError(
                 f"{said} The request is not accepted by {model}; MEDCALC_TOOLS switches search and code execution off."
             )
     return None
