@@ -248,10 +248,10 @@ def test_adaptive_voting_stops_when_it_is_settled_and_full_voting_does_not(gemin
     assert 0 < spared < 3 * len(UIDS) + 1
 
 
-def test_two_runs_that_want_the_same_votes_make_one_call_each_and_both_get_them(gemini, auditor, undisturbed):
+def test_two_runs_that_want_the_same_votes_make_one_call_each_and_both_get_them(gemini, auditor, undisturbed, database):
     gemini.seconds = 0.05
     found: list = []
-    runs = [replace(auditor, ledger=Ledger(auditor.ledger.url), run=name) for name in ("a", "b")]
+    runs = [replace(auditor, ledger=Ledger(database), run=name) for name in ("a", "b")]
     threads = [threading.Thread(target=lambda run=run: found.append(ballots(phase(run, RELABEL)))) for run in runs]
     for thread in threads:
         thread.start()
