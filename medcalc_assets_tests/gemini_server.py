@@ -37,13 +37,23 @@ REFUSALS: dict[str, tuple[int, str, str, list[Json]]] = {
         "Quota exceeded.",
         [{"@type": "x/google.rpc.QuotaFailure", "violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel"}]}],
     ),
+    "409": (409, "ABORTED", "The operation was aborted.", []),
+    "499": (499, "CANCELLED", "The operation was cancelled.", []),
+    "credits": (429, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted.", []),
+    "spending_cap": (429, "RESOURCE_EXHAUSTED", "Your project has exceeded its monthly spending cap.", []),
+    "no_quota": (429, "RESOURCE_EXHAUSTED", "Quota exceeded for metric: free_tier_requests, limit: 0, model: x", []),
+    "odd_429": (429, "RESOURCE_EXHAUSTED", "Quota exceeded.", [{"retryDelay": {"seconds": []}}, {"retryDelay": "NaNs"}]),
     "500": (500, "INTERNAL", "An internal error has occurred.", []),
     "503": (503, "UNAVAILABLE", "The model is overloaded.", []),
 }
+HEADERS = {"429": {"retry-after": "0.05"}, "odd_429": {"retry-after": "Mon, 99 Foo 20261 +9999999"}}
 TRANSPORT = ("reset", "stall", "drip")
 CONTENT = ("html", "truncated_json", "empty", "blocked", "MAX_TOKENS", "SAFETY", "malformed", "two_blocks", "wrong_id")
 HARMLESS = ("other_model", "no_search", "code_failed")
-PASSING = ("429", "500", "503", *TRANSPORT, *CONTENT, *HARMLESS)
+HUGE = ("deep", "deep_refusal", "deep_block", "open_tags", "backslashes", "half_a_pair")
+"""What has bricked a ledger, or held a run up for minutes."""
+DEEP = "[" * 200_000
+PASSING = ("429", "odd_429", "409", "499", "500", "503", *TRANSPORT, *CONTENT, *HARMLESS)
 """What a run survives, if it does not happen every time."""
 
 
@@ -199,7 +209,7 @@ class GeminiServer:
 
     async def _deliver(self, ask: Ask, fault: str | None, writer: asyncio.StreamWriter) -> bool:
         await self._send(writer, 200, self.response(ask, fault))
-        if fault not in CONTENT:
+        if fault not in (*CONTENT, *HUGE):
             self.answered[ask.request_id] += 1
         return True
 
@@ -207,7 +217,7 @@ class GeminiServer:
         if fault in REFUSALS:
             code, status, message, details = REFUSALS[fault]
             error = {"error": {"code": code, "message": message, "status": status, "details": details}}
-            return await self._send(writer, code, error, {"retry-after": "0.05"} if fault == "429" else {})
+            return await self._send(writer, code, error, HEADERS.get(fault, {}))
         if fault == "reset":
             writer.transport.abort()
             return False
@@ -219,6 +229,8 @@ class GeminiServer:
                 writer.write(b" ")
                 await writer.drain()
                 await asyncio.sleep(0.02)
+        if fault in ("deep", "deep_refusal"):
+            return await self._send_bytes(writer, 200 if fault == "deep" else 503, DEEP.encode())
         if fault == "html":
             return await self._send_bytes(writer, 200, b"<html>Sign in</html>", {"content-type": "text/html"})
         if fault == "truncated_json":
@@ -255,6 +267,14 @@ class GeminiServer:
         block = f"<answer>\n{json.dumps(answer)}\n</answer>"
         if fault == "malformed":
             block = f"<answer>{json.dumps(answer)[:-1]}</answer>"
+        if fault == "open_tags":
+            block = "<answer>" * 20_000
+        if fault == "deep_block":
+            block = f"<answer>{DEEP}</answer>"
+        if fault == "backslashes":
+            block = "\\" * 200_000
+        if fault == "half_a_pair":
+            block = json.dumps(answer | {"id": "\ud800"}).join(("<answer>", "\ud800</answer>"))
         if fault == "two_blocks":
             block = f"{block}\nor rather\n{block}"
         parts: list[Json] = [{"text": "thinking", "thought": True}, {"text": "The note says so.\n"}]

@@ -14,6 +14,10 @@ class AuditorError(MedcalcError):
     """No vote can be had, and trying again does not help. The message says why and what does."""
 
 
+class RequestError(AuditorError):
+    """One request is not accepted, and trying it again does not help. Others may be: it stops a run if none is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is sent for one vote."""
@@ -59,7 +63,8 @@ class Provider(Protocol):
     def permanent(
         self, status: int | None, body: str | None, pause: float | None, longest: float, model: str
     ) -> AuditorError | None:
-        """The error that stops the run, if trying again does not help, or not within the `longest` pause."""
+        """The error that stops the run, if trying again does not help, or not within the `longest` pause; a RequestError if
+        that is certain of this request only."""
 
     def read(self, recorded: Attempt) -> Reply:
         """The reply in an attempt, from the ledger's bytes alone. It never raises: what cannot be read is a fault."""

@@ -4,6 +4,7 @@ A provider of another package is found by its entry point in the group `medcalc_
 of its models, the value the module.
 """
 
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
@@ -43,5 +44,10 @@ def provider_of(model: str) -> Provider:
 
 
 def read(attempt: Attempt) -> Reply:
-    """The reply in an attempt, as the provider of its model reads it."""
-    return provider_of(attempt.vote.setup.auditor).read(attempt)
+    """The reply in an attempt, as the provider of its model reads it. What it cannot read is a fault, whatever it raises:
+    an error here would be one of every run, for ever."""
+    provider = provider_of(attempt.vote.setup.auditor)
+    try:
+        return provider.read(attempt)
+    except Exception as error:
+        return Reply(attempt=replace(attempt, body=None), fault=f"no response of the expected shape ({error!r:.200})")

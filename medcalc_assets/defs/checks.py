@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import dagster as dg
 import duckdb
 
+from medcalc_assets.auditors.casting import GIVEN_UP, OF_NO_USE
 from medcalc_assets.benchmarks import demo
 from medcalc_assets.benchmarks.spec import INSTANCES
 from medcalc_assets.calculators import KEYS
@@ -17,6 +18,7 @@ from medcalc_assets.storage.tables import INSTANCE_KEYS, PARTITION_COLUMN, SCHEM
 from medcalc_assets.storage.warehouse import WRITTEN
 
 EXAMPLES = 5
+VOTES = ("audit_votes", "relabel_votes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,27 @@ def every_vote_accounted_for(table: Table, answer: str) -> Check:
         f"""SELECT uid, auditor, list(run_index ORDER BY run_index) AS runs FROM {table.name} GROUP BY ALL
         HAVING runs != {list(range(RUNS))}
             OR bool_or((status = 'ok') != ({answer} IS NOT NULL) OR status NOT IN ('ok', 'failed', 'not_cast'))""",
+    )
+
+
+def votes_were_had(table: Table) -> Check:
+    return Check(
+        table.name,
+        "no_vote_was_given_up",
+        "Every vote that was asked for got an answer. Run again for those that did not: only they are asked for.",
+        f"""SELECT uid, auditor, run_index, rationale FROM {table.name}
+        WHERE status = 'failed' AND starts_with(rationale, '{GIVEN_UP}')""",
+    )
+
+
+def answers_are_usable(table: Table) -> Check:
+    return Check(
+        table.name,
+        "no_vote_failed_for_its_answers",
+        "No vote failed because its answers were of no use (blocked, truncated, malformed, a note that is too long).",
+        f"""SELECT uid, auditor, run_index, rationale FROM {table.name}
+        WHERE status = 'failed' AND starts_with(rationale, '{OF_NO_USE}')""",
+        warns=True,
     )
 
 
@@ -165,8 +188,7 @@ CHAIN_CHECKS = [
     ),
     every_vote_accounted_for(TABLES["audit_votes"], "verdict"),
     every_vote_accounted_for(TABLES["relabel_votes"], "answer_kind"),
-    served_as_asked(TABLES["audit_votes"]),
-    served_as_asked(TABLES["relabel_votes"]),
+    *(check(TABLES[votes]) for check in (served_as_asked, votes_were_had, answers_are_usable) for votes in VOTES),
     tally(
         "audit_flags",
         "audit_votes",

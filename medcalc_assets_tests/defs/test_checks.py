@@ -49,6 +49,14 @@ HARM = {
         "relabel_votes",
         "served_model_is_the_one_asked_for",
     ): "UPDATE relabel_votes SET model_version = 'another' WHERE uid = 1",
+    **{
+        (votes, check): f"UPDATE {votes} SET status = 'failed', rationale = '{why}' WHERE uid = 1"
+        for votes in ("audit_votes", "relabel_votes")
+        for check, why in (
+            ("no_vote_was_given_up", "given up after 8 attempts, the last: HTTP 503"),
+            ("no_vote_failed_for_its_answers", "no usable answer in 4, the last: empty"),
+        )
+    },
     ("audit_flags", "counts_are_those_of_the_votes"): "UPDATE audit_flags SET n_flags = 6 WHERE uid = 1",
     ("relabels", "counts_are_those_of_the_votes"): "UPDATE relabels SET n_votes = 6 WHERE uid = 1",
     ("relabels", "one_relabel_an_instance"): "DELETE FROM relabels WHERE uid = 2",

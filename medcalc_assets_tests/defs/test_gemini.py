@@ -10,7 +10,7 @@ from medcalc_assets.auditors.budget import BudgetError
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets.benchmarks.demo import original_rows, truth
 from medcalc_assets.calculators import KEYS
-from medcalc_assets.cli import main
+from medcalc_assets.cli import CHECK_FAILED, main
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs import auditors, phase1_audit, phase2_relabel
 from medcalc_assets.defs.settings import Settings, Votes
@@ -98,6 +98,24 @@ def test_the_chain_with_a_gemini_auditor(chain, gemini):
     chain.run(KEYS[:3])
     assert len(gemini.asked) == asked
     assert all(chain.read(name).equals(table) for name, table in tables.items())
+
+
+def test_a_run_whose_votes_failed_fails_a_check_and_exits_with_it_and_the_next_one_asks_for_them(
+    gemini, tmp_path, dagster_in_memory
+):
+    gemini.answer = knows_the_demo
+    refused = next(note for note, uid in UID.items() if uid == original_rows()[0]["Row Number"])
+    gemini.fault = lambda ask: "400" if ask.fields["note"] == refused else None
+    arguments = ("run", "--auditor", "gemini-2.5-pro", "-c", KEYS[0])
+    ran = medcalc(*arguments, DAGSTER_HOME=str(tmp_path / "dagster"))
+    assert ran.exit_code == CHECK_FAILED, ran.output
+    shown = " ".join(ran.output.split())
+    for votes in ("audit_votes", "relabel_votes"):
+        assert f"Check failed: {votes} no_vote_was_given_up" in shown
+    assert "given up: Gemini refused (HTTP 400)" in shown
+    gemini.fault = lambda ask: None
+    assert medcalc(*arguments, DAGSTER_HOME=str(tmp_path / "dagster")).exit_code == 0
+    assert set(gemini.answered.values()) == {1}
 
 
 def test_no_log_table_file_or_metadata_holds_the_key(start_chain, gemini, tmp_path, capfd):

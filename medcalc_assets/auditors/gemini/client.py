@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import datetime as dt
 import json
+import math
 import os
+import re
 import time
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -16,7 +18,8 @@ from google.genai import errors, types
 
 from medcalc_assets.auditors.gemini.key import IS_KEY, keys, without_key
 from medcalc_assets.auditors.ledger import Attempt
-from medcalc_assets.auditors.provider import AuditorError, Request
+from medcalc_assets.auditors.provider import AuditorError, Request, RequestError
+from medcalc_assets.auditors.replies import LONGEST_MESSAGE, decoded, dictionaries
 
 API_VERSION = "v1beta"
 """Pinned: the SDK's default changed between its versions, and context caching and `-latest` aliases are only here."""
@@ -30,8 +33,16 @@ NO_REDIRECT = {"follow_redirects": False, "allow_redirects": False}
 KEY_REMEDY = "Set GEMINI_API_KEY to a valid key (https://aistudio.google.com/apikey) and run again."
 
 
+NO_CREDIT = re.compile(r"spend(ing)? (cap|limit)|credits?\b.{0,40}\b(depleted|exhausted|used up)|prepay", re.IGNORECASE)
+USED_UP = re.compile(r"PerDay|per day|limit: 0\b")
+
+
 class GeminiError(AuditorError):
     """Gemini refuses, and trying again does not help. The message says why and what does."""
+
+
+class GeminiRequestError(GeminiError, RequestError):
+    """Gemini does not accept a request."""
 
 
 def config(request: Request) -> types.GenerateContentConfig:
@@ -126,7 +137,7 @@ async def ask(request: Request, run: str, deadline: float) -> tuple[Attempt, flo
         pause = pause_asked_for(refusal)
     except (TimeoutError, httpx2.TimeoutException):
         error = f"no answer within {deadline:g} s"
-    except httpx2.HTTPError as failure:
+    except (httpx2.HTTPError, ValueError, RecursionError) as failure:  # or a refusal that the SDK cannot read
         error = f"{type(failure).__name__}: {failure}"
     attempt = Attempt(
         vote=request.vote,
@@ -151,10 +162,11 @@ def pause_asked_for(refusal: errors.APIError) -> float | None:
 def _seconds(text: str | None) -> float | None:
     """From now, of a number of them or a date; None for what is neither."""
     try:
-        return float(text or "")
+        seconds = float(text or "")
+        return max(seconds, 0.0) if math.isfinite(seconds) else None
     except ValueError:
-        with contextlib.suppress(ValueError, TypeError):
-            return (parsedate_to_datetime(text or "") - dt.datetime.now(dt.UTC)).total_seconds()
+        with contextlib.suppress(ValueError, TypeError, OverflowError, LookupError):
+            return max((parsedate_to_datetime(text or "") - dt.datetime.now(dt.UTC)).total_seconds(), 0.0)
     return None
 
 
@@ -179,15 +191,20 @@ def permanent(status: int | None, body: str | None, pause: float | None, longest
             return GeminiError(
                 f"{said} There is no model {model!r} for this key: `medcalc models` lists them. Set MEDCALC_AUDITOR."
             )
-        case 429 if "PerDay" in (body or "") or (pause or 0) > longest:
+        case 402 | 429 if status == 402 or NO_CREDIT.search(body or ""):
+            return GeminiError(
+                f"{said} Add credits to the key's project, or raise its spending cap (https://aistudio.google.com), and run "
+                "again: every answer so far is in the ledger, and only what is missing will be asked for."
+            )
+        case 429 if USED_UP.search(body or "") or (pause or 0) > longest:
             return GeminiError(
                 f"{said} The quota is used up. Run again when it is renewed (that of a day: tomorrow), or with a higher "
                 "tier: every answer so far is in the ledger, and only what is missing will be asked for."
             )
-        case 408 | 429:
+        case 408 | 409 | 425 | 429 | 499:
             return None
         case _ if status < 500:
-            return GeminiError(
+            return GeminiRequestError(
                 f"{said} The request is not accepted by {model}; MEDCALC_TOOLS switches search and code execution off."
             )
     return None
@@ -201,12 +218,11 @@ def body_of(refusal: errors.APIError) -> str:
 
 def _details(refusal: errors.APIError) -> list[dict[str, Any]]:
     error = refusal.details.get("error") if isinstance(refusal.details, dict) else None
-    details = error.get("details") if isinstance(error, dict) else None
-    return [detail for detail in details or [] if isinstance(detail, dict)]
+    return dictionaries(error.get("details") if isinstance(error, dict) else None)
 
 
 def _message(body: str | None) -> str:
     try:
-        return str(json.loads(body or "")["error"]["message"])
-    except (ValueError, KeyError, TypeError):
+        return str(decoded(body)["error"]["message"])[:LONGEST_MESSAGE]
+    except (ValueError, LookupError, TypeError):
         return (body or "").strip()[:200]

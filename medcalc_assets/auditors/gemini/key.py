@@ -13,8 +13,8 @@ IS_KEY = re.compile(r"[A-Za-z0-9_.-]+")
 PART = 8
 """So many characters of a key in a row are a part of it that gives it away."""
 WITHHELD = "[withheld: it spells the key]"
-ESCAPED = re.compile(r"\\+u00([0-9a-f]{2})|\\+x([0-9a-f]{2})|%([0-9a-f]{2})", re.IGNORECASE)
-BETWEEN = re.compile(r"\\+[nrt]|[^\w.+/-]")
+ESCAPED = re.compile(r"(?<!\\)\\+u00([0-9a-f]{2})|(?<!\\)\\+x([0-9a-f]{2})|%([0-9a-f]{2})", re.IGNORECASE)
+BETWEEN = re.compile(r"(?<!\\)\\+[nrt]|[^\w.+/-]")
 """What may stand between the parts of a key that was cut in pieces."""
 
 
