@@ -85,9 +85,13 @@ def server(replay):
                 "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
                 "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
             }
-            body = json.dumps(answer).encode()
+            body, kind = json.dumps(answer).encode(), "application/json"
+            if asked.get("stream"):
+                choice = {"index": 0, "finish_reason": "stop", "delta": message}
+                chunk = answer | {"object": "chat.completion.chunk", "choices": [choice]}
+                body, kind = f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n".encode(), "text/event-stream"
             self.send_response(200)
-            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

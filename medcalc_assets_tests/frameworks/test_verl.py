@@ -2,9 +2,12 @@
 
 import inspect
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy
 import pytest
+import verl
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from verl.trainer.ppo.reward import get_custom_reward_fn
 
@@ -51,3 +54,29 @@ def test_real_answers_in_tags_earn_one_where_they_are_right(compute_score):
 def test_the_names_of_its_arguments_are_those_that_verl_gives():
     named = set(inspect.signature(verl_reward.compute_score).parameters)
     assert {"data_source", "solution_str", "ground_truth", "extra_info"} <= named
+
+
+def test_the_configuration_of_the_documents_is_one_of_this_version():
+    name = "verl_0_9" if version("verl") >= "0.5" else "verl_0_4"
+    folder = Path(__file__).parents[2] / "docs" / "reward"
+    with initialize_config_dir(str(folder), version_base=None):
+        given = ["data.train_files=a", "data.val_files=b", "trainer.experiment_name=original"]
+        config = compose(
+            name, [*given, f"{'reward.' if name == 'verl_0_9' else ''}custom_reward_function.path={verl_reward.__file__}"]
+        )
+    assert (config.data.train_batch_size, config.actor_rollout_ref.rollout.n, config.trainer.total_epochs) == (128, 8, 9)
+    assert get_custom_reward_fn(config) is not None
+    own = OmegaConf.load(folder / f"{name}.yaml")
+    with initialize_config_dir(str(Path(verl.__file__).parent / "trainer" / "config"), version_base=None):
+        known = compose("ppo_trainer")
+    for section in ("algorithm", "data", "actor_rollout_ref", "trainer"):
+        assert not list(unknown(own[section], known[section], section))
+
+
+def unknown(ours, theirs, where):
+    """Keys that verl does not have."""
+    for key in ours:
+        if key not in theirs.keys():  # noqa: SIM118 - which has those without a value, too
+            yield f"{where}.{key}"
+        elif OmegaConf.is_dict(ours._get_node(key)):
+            yield from unknown(ours[key], theirs[key], f"{where}.{key}")
