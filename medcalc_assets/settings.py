@@ -66,8 +66,10 @@ class ProjectSettings(Checked):
     authors: str = ""
     """Folder with the authors' `y_new_and_sampled_MD_evals.xlsx`."""
     auditor: str = ""
-    """Whose votes count: `simulated` (on the demo only), `authors`, `none`, or a model such as `gemini-2.5-pro`. Without it
-    `simulated` on the demo, `authors` where their folder is set, else `none`."""
+    """Whose votes count: `simulated` (on the demo only), `authors`, `none`, or a model such as `gemini-2.5-pro`,
+    `gemini-2.5-pro@my-project/europe-west4` (Vertex AI), `openai:gpt-5.2`, or, at another address of that API,
+    `openai:qwen3-8b@http://127.0.0.1:8000/v1`. Without it `simulated` on the demo, `authors` where their folder is set, else
+    `none`."""
     change: bool = False
     """1 lets the source, the authors' folder or the auditor be others than those that the labels in the home were made with:
     every label is made anew. Without it those of the home are used, and others are refused."""
@@ -205,7 +207,7 @@ class ProjectSettings(Checked):
             raise SettingsError(f"{self.called('auditor')} is 'authors': set {self.called('authors')} to their folder.")
         if is_model(name) and name not in self._earlier_auditors():
             try:
-                provider_of(name).require_key()
+                provider_of(name).require_key(name)
             except AuditorError as error:
                 raise SettingsError(f"{self.called('auditor')} is {name!r}: {error}") from None
 
@@ -334,7 +336,12 @@ def dictionary() -> str:
         (f"`{variable(name)}`", f"`{option(name)}`" if name in OPTIONS else "", meaning(field))
         for name, field in ProjectSettings.model_fields.items()
     ]
-    rows.append(("`GEMINI_API_KEY`, `GOOGLE_API_KEY`", "", "The key; read from the environment only, and written nowhere."))
+    keys = {
+        "`GEMINI_API_KEY`, `GOOGLE_API_KEY`": "The key of Gemini",
+        "`OPENAI_API_KEY`": "The key of OpenAI, for `openai:MODEL`",
+        "`OPENAI_COMPATIBLE_API_KEY`": "The key of another server of that API, for `openai:MODEL@URL`",
+    }
+    rows += [(names, "", f"{key}; read from the environment only, and written nowhere.") for names, key in keys.items()]
     rows.append(
         ("`DAGSTER_HOME`", "", "Where Dagster keeps its history; the project's folder, if its `dagster.yaml` is there.")
     )

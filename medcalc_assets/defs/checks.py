@@ -115,7 +115,8 @@ def served_as_asked(table: Table) -> Check:
         "served_model_is_the_one_asked_for",
         "The model that answered is the one that was asked, or a version of it.",
         f"""SELECT uid, auditor, model_version FROM {table.name}
-        WHERE model_version IS NOT NULL AND NOT starts_with(model_version, auditor)""",
+        WHERE model_version IS NOT NULL
+          AND NOT starts_with(model_version, regexp_replace(auditor, '^openai:|@.*$', '', 'g'))""",
         warns=True,
     )
 
