@@ -79,7 +79,7 @@ def test_a_passing_fault_costs_attempts_and_no_verdict(server, auditor, ledger, 
 
 @TASKS
 def test_every_fault_at_once(server, auditor, ledger, undisturbed, task):
-    server.fault = sometimes(0.02, OURS)
+    server.fault = sometimes(0.005, OURS)
     assert ballots(phase(replace(auditor, limits=IMPATIENT), task)) == undisturbed[task.name]
     assert len(attempts(ledger)) == len(server.asked)
     assert set(server.answered.values()) == {1}
