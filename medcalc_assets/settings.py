@@ -89,6 +89,11 @@ class ProjectSettings(Checked):
     """How many requests the key allows; no limit without it."""
     tokens_per_minute: int | None = Field(default=None, gt=0)
     """How many tokens the key allows; no limit without it."""
+    grades_from: float | None = Field(default=None, gt=0, le=1)
+    """From which mean of its track record a class of evidence may grade (a share); the one before, at first 0.8. Written on
+    the release."""
+    trains_from: float | None = Field(default=None, gt=0, le=1)
+    """The same to train, at first 0.7."""
     watch: str = "gemini-*-pro*"
     """Which models are watched, as a pattern."""
     reaudit_max_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)

@@ -147,6 +147,17 @@ def real_data() -> Path:
     return Path(folder)
 
 
+@pytest.fixture(scope="session")
+def real_outputs() -> Path:
+    """The folder with stored answers of real models, which are no part of the project either."""
+    folder = os.environ.get("MEDCALC_REAL_OUTPUTS")
+    if not folder:
+        pytest.skip(
+            "the stored answers are no part of the project: MEDCALC_REAL_OUTPUTS names their folder; .ci/run insists"
+        )
+    return Path(folder)
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, which asks nobody for anything by itself. While it is open, playwright's event loop is running, and
@@ -175,7 +186,7 @@ def gemini(monkeypatch: pytest.MonkeyPatch) -> Iterator[GeminiServer]:
 def settings_from_nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No test reads the settings of whoever runs it or of another test, or writes to a warehouse that is in use."""
     before = dict(os.environ)
-    for name in os.environ.keys() - {"MEDCALC_REAL_DATA", "MEDCALC_SCREENSHOTS"}:
+    for name in os.environ.keys() - {"MEDCALC_REAL_DATA", "MEDCALC_REAL_OUTPUTS", "MEDCALC_SCREENSHOTS"}:
         if name.startswith(("MEDCALC_", "GEMINI_", "GOOGLE_", "DAGSTER_HOME")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("MEDCALC_HOME", str(tmp_path / "home"))

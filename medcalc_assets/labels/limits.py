@@ -66,7 +66,11 @@ def accepts(label: Label, answer: Label, output_type: OutputType) -> bool:
     >>> accepts(Label("number", 25.0), Label("number", 24.0), "integer")
     False
     """
-    bounds = limits(label, output_type)
+    return within(limits(label, output_type), label, answer)
+
+
+def within(bounds: tuple[float, float] | None, label: Label, answer: Label) -> bool:
+    """Whether `answer` lies within the limits of a label, or is the same where it has none."""
     if bounds is None or answer.number is None:
         return answer == label
     slack = SLACK * max(1.0, abs(bounds[1]))

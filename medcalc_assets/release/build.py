@@ -13,6 +13,7 @@ import polars as pl
 from medcalc_assets.auditors.tasks import PACKAGE, PROMPTS
 from medcalc_assets.benchmarks.known import MARK, UNKNOWN, Identity, identify
 from medcalc_assets.calculators import CALCULATORS
+from medcalc_assets.grading import standalone
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.value import columns
 from medcalc_assets.physicians.sample import last_plan
@@ -31,7 +32,6 @@ from medcalc_assets.release.versions import (
     lowest_after,
 )
 from medcalc_assets.statistics.error_rates import BASES, TERMS, findings
-from medcalc_assets.statistics.track_record import GRADES, TRAINS, track_record
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.chain import head
 from medcalc_assets.storage.warehouse import Warehouse
@@ -65,8 +65,8 @@ def build(
     evidence = warehouse.read(tables.LABEL_EVIDENCE)
     demo = bool(maintained["simulated"].any())
     previous = releases.before(version)
-    records = track_record(evidence)
-    labels = with_grounds(raw, maintained, evidence)
+    records = use.records_of(warehouse, evidence)
+    labels = with_grounds(raw, maintained, evidence, records)
     comparisons = {ORIGINAL: changes(as_original(labels, raw), labels)}
     if previous:
         comparisons[str(previous)] = changes(releases.labels(str(previous)), labels)
@@ -75,6 +75,7 @@ def build(
 
     benchmark, differences = identity_of(warehouse)
     mark = "DEMO" if demo else MARK if benchmark == UNKNOWN else ""
+    name = "MedCalc-Bench with maintained labels" + (f" ({mark})" if mark else "")
     stem = f"{mark.replace(' ', '_')}{'_' if mark else ''}medcalc_bench_{title}"
     kinds = {"parquet": "", "all": "_all", "history": "_history"}
     names = {"csv": f"{stem}.csv"} | {name: f"{stem}{kind}.parquet" for name, kind in kinds.items()}
@@ -83,10 +84,10 @@ def build(
     folder.mkdir(parents=True)
     grading, history = evaluation_set(labels), warehouse.read(tables.LABEL_EVENTS)
     grading.select(IN_CSV).write_csv(folder / names["csv"])
-    for name, rows in (("parquet", grading), ("all", labels), ("history", history)):
-        rows.write_parquet(folder / names[name], compression="zstd", statistics=False)
-    for name, changed in comparisons.items():
-        changed.write_csv(folder / since[name])
+    for kind, rows in (("parquet", grading), ("all", labels), ("history", history)):
+        rows.write_parquet(folder / names[kind], compression="zstd", statistics=False)
+    for other, changed in comparisons.items():
+        changed.write_csv(folder / since[other])
     figures = _figures(labels)
     error_rates = rates(warehouse, evidence)
     source, source_version = raw.select("source", "source_version").row(0)
@@ -120,10 +121,11 @@ def build(
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
     listed = {name: changed.to_dicts() for name, changed in comparisons.items()}
+    (folder / standalone.FILE).write_text(f"# {name} {title}\n{standalone.source()}", encoding="utf-8")
     changelog = render("CHANGELOG.md.j2").render(version=title, mark=mark, because=because, comparisons=listed)
     (folder / "CHANGELOG.md").write_text(changelog, encoding="utf-8")
     manifest = {
-        "name": "MedCalc-Bench with maintained labels" + (f" ({mark})" if mark else ""),
+        "name": name,
         "labels": names["all"],
         "evaluation_set": names["parquet"],
         "history": {"file": names["history"], "events": history.height, "head_sha256": head(history)},
@@ -136,8 +138,7 @@ def build(
         "policy": {
             "uses": {name: each._asdict() for name, each in use.USES.items()},
             "track_record": records.to_dicts(),
-            "grades_from": GRADES,
-            "trains_from": TRAINS,
+            **dict(zip(("grades_from", "trains_from"), use.thresholds(warehouse), strict=True)),
             "confidence": use.CONFIDENCE,
         },
         "error_rates": error_rates,
@@ -189,10 +190,11 @@ def identity_of(warehouse: Warehouse) -> Identity:
     return identify([*read.iter_rows(), *in_quarantine(warehouse).iter_rows()], *raw.row(0)[2:])
 
 
-def with_grounds(raw: pl.DataFrame, maintained: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
-    """The benchmark in the columns of v1.0, and beside each label its grounds, its confidence and its uses."""
+def with_grounds(raw: pl.DataFrame, maintained: pl.DataFrame, evidence: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+    """The benchmark in the columns of v1.0, and beside each label its grounds, its confidence and its uses; `records` are
+    those of `records_of`."""
     rules = evidence.select("uid", "output_type", "suspect", *columns("published"))
-    grounds = use.with_uses(maintained.join(rules, on="uid", validate="1:1"), track_record(evidence)).with_columns(
+    grounds = use.with_uses(maintained.join(rules, on="uid", validate="1:1"), records).with_columns(
         confidence=use.confidence()
     )
     beside = grounds.select(

@@ -14,7 +14,7 @@ from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.packet import Packets
 from medcalc_assets.release.rates import rates
 from medcalc_assets.reports.report import report_page
-from medcalc_assets.reports.trace import Rows, parts, records_by_class
+from medcalc_assets.reports.trace import Rows, cards_by_uid, parts, records_by_class
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import Warehouse
 from medcalc_assets.templates import markdown, templates
@@ -35,14 +35,16 @@ def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
     shutil.rmtree(unfinished, ignore_errors=True)
     (unfinished / "labels").mkdir(parents=True)
     complete = {uid: rows for uid, rows in sorted(by_uid.items()) if rows["maintained_labels"]}
-    records = records_by_class(stored["label_evidence"])
-    for rows in complete.values():
+    records = records_by_class(warehouse, stored["label_evidence"])
+    cards = cards_by_uid(warehouse)
+    for uid, rows in complete.items():
+        rows["rule_cards"] = cards.get(uid, [])
         rows["track_record"] = records[rows["maintained_labels"][0]["evidence_class"]]
     for uid, rows in complete.items():
         (unfinished / "labels" / f"{uid}.html").write_text(label_page(rows, out.get(uid, [])), encoding="utf-8")
     (unfinished / "index.html").write_text(index_page(complete.values()), encoding="utf-8")
     (unfinished / "report.html").write_text(
-        report_page(stored, rates(warehouse, stored["label_evidence"])), encoding="utf-8"
+        report_page(stored, warehouse.read(tables.RULE_CARDS), rates(warehouse, stored["label_evidence"])), encoding="utf-8"
     )
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)

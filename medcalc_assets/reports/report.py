@@ -20,8 +20,9 @@ from medcalc_assets.statistics.summary import NEEDED, summarise, totals
 from medcalc_assets.templates import markdown, templates
 
 
-def report_page(stored: Mapping[str, pl.DataFrame], rates: Sequence[Mapping[str, Any]]) -> str:
-    """The whole benchmark, for a reader who decides whether to trust it; `rates` are the rows of `error_rates`."""
+def report_page(stored: Mapping[str, pl.DataFrame], cards: pl.DataFrame, rates: Sequence[Mapping[str, Any]]) -> str:
+    """The whole benchmark, for a reader who decides whether to trust it; `cards` are the rows of `rule_cards`, `rates` those
+    of `error_rates`."""
     auditor = stored["maintained_labels"]["auditor"].mode().sort()[0]
     figures = summarise({name: stored[name] for name in NEEDED})
     total = totals(figures)
@@ -53,7 +54,7 @@ def report_page(stored: Mapping[str, pl.DataFrame], rates: Sequence[Mapping[str,
             .height,
             verdicts=dict(stored["label_evidence"]["verdict"].value_counts().sort("verdict").iter_rows()),
             causes=CAUSES,
-            defects=_defects(audits, stored["raw_medcalc"]),
+            cards=cards.sort("labels", "calculator", "question", descending=[True, False, False]).to_dicts(),
             reasons=[(reason, maintained.filter(reason=reason).height, meaning) for reason, meaning in REASONS.items()],
             agreement=compare_with_physicians(audits, stored["relabels"], stored["physician_consensus"], auditor),
             rates=rates,
@@ -74,12 +75,3 @@ def report_page(stored: Mapping[str, pl.DataFrame], rates: Sequence[Mapping[str,
         )
     )
     return templates().get_template("report.html.j2").render(body=Markup(markdown(images=True).render(body)))
-
-
-def _defects(audits: pl.DataFrame, names: pl.DataFrame) -> list[dict[str, Any]]:
-    """What v1.0 does otherwise than the published rule, by the number of labels that it explains."""
-    found = audits.join(names, on="uid").select(
-        pl.col("calculator_name").alias("calculator"), defect=pl.col("defects").str.json_decode(pl.List(pl.String))
-    )
-    counted = found.explode("defect").drop_nulls().group_by("calculator", "defect").len("labels")
-    return counted.sort("labels", "calculator", "defect", descending=[True, False, False]).to_dicts()

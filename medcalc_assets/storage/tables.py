@@ -10,6 +10,7 @@ from typing import Any, Literal
 import polars as pl
 
 from medcalc_assets.labels.attribution import CAUSES
+from medcalc_assets.labels.cards import KINDS as CARD_KINDS
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.finding import KINDS, READINGS, STATUS, UNEXPLAINED
 from medcalc_assets.labels.queue import TIERS
@@ -204,6 +205,11 @@ DERIVATION_AUDIT = Table(
         Column("problems", "VARCHAR", "JSON list of the entities that cannot be used, and why."),
         Column("implausible", "VARCHAR", "JSON list of values outside anything seen alive, or a label out of range."),
         Column("defects", "VARCHAR", "JSON list of defects of the original rule that explain a contradicted label."),
+        Column(
+            "by_defects",
+            "VARCHAR",
+            "JSON list: what the rule gives by which of these defects it has, in product order, first none and last all.",
+        ),
         Column("explanation", "VARCHAR", "The verdict in one sentence."),
         Column("working", "VARCHAR", "The working by the published rule, as markdown."),
     ),
@@ -427,6 +433,16 @@ LABEL_EVIDENCE = Table(
             "It is N/A, several reviewers agree, or a rule, the original label or the relabel gives it, too.",
             nullable=True,
         ),
+        Column("cards", "VARCHAR", "JSON list of the cards that it hangs on, each as kind and subject."),
+        Column("by_ruling", "VARCHAR", "JSON list: the value under every combination of their choices, in product order."),
+        Column("rulings", "VARCHAR", "JSON object: how physicians ruled on them, by card."),
+        Column(
+            "ruled",
+            "VARCHAR",
+            "What these rulings show the original label to be, whatever the open cards will say: `wrong` or `right`.",
+            nullable=True,
+        ),
+        *typed("ruled", "What these rulings determine; null while it is open"),
     ),
     key=("uid",),
 )
@@ -488,6 +504,53 @@ PHYSICIAN_CONSENSUS = Table(
     key=("uid",),
 )
 
+RULINGS = Table(
+    "rulings",
+    "How a physician ruled on a card, without having seen what a model said.",
+    (
+        *INSTANCE[1:],
+        Column("card", "VARCHAR", "As in `rule_cards`. Another wording is another card."),
+        Column("reviewer", "VARCHAR", "Who ruled; `simulated`: the demo."),
+        Column("choice", "VARCHAR", "One of the card's choices, or `case_by_case`."),
+        Column("guideline", "VARCHAR", "Which guideline or version it follows.", nullable=True),
+        Column("rationale", "VARCHAR", "The physician's reason.", nullable=True),
+        Column("confidence", "VARCHAR", "`high`, `medium` or `low`, as the physician says.", nullable=True),
+        Column("packet", "VARCHAR", "The packet that it came back with; null in the demo.", nullable=True),
+        Column("ruled_at", "TIMESTAMP WITH TIME ZONE", "When it came back; null in the demo.", nullable=True),
+    ),
+    key=("card", "reviewer"),
+)
+
+RULE_CARDS = Table(
+    "rule_cards",
+    "Questions about a rule or a reading, not about a row: one ruling settles every label that hangs on it. "
+    "`medcalc cards` shows them in the order in which they settle most.",
+    (
+        *INSTANCE[1:],
+        Column("card", "VARCHAR", "By which a ruling names it."),
+        Column("kind", "VARCHAR", f"{'; '.join(f'`{kind}`: {meaning}' for kind, meaning in CARD_KINDS.items())}."),
+        Column("subject", "VARCHAR", "The defect, completing `v1.0 ...`; the other convention; or the reading."),
+        Column("question", "VARCHAR", "What physicians are asked."),
+        Column("choices", "VARCHAR", "JSON object: how they may rule, and what it means."),
+        Column("about", "VARCHAR", "What they are shown: rule and source, v1.0, an example, upstream; as markdown."),
+        Column("uids", "VARCHAR", "JSON list of the labels that hang on it."),
+        Column("labels", "INTEGER", "How many they are."),
+        Column("place", "INTEGER", "Among the open cards of its calculator, from 1; null once it is ruled.", nullable=True),
+        Column(
+            "shows_wrong",
+            "INTEGER",
+            "Further originals that it shows wrong at its place, if ruled as expected.",
+            nullable=True,
+        ),
+        Column("determines", "INTEGER", "Further values that it determines then.", nullable=True),
+        Column("answered", "VARCHAR", "JSON object: how many physicians' answers to its rows go with each choice."),
+        Column("ruling", "VARCHAR", "The choice of more than half of those who ruled; null without one.", nullable=True),
+        Column("rulings", "INTEGER", "Physicians who ruled on it."),
+        Column("rulings_agree", "INTEGER", "Those of them who agree."),
+    ),
+    key=("card",),
+)
+
 PHYSICIAN_AGREEMENT = Table(
     "physician_agreement",
     "Each label set against the physicians: agreement (Wilson 95%) and sMAPE (bootstrap 95%), with the N of each.",
@@ -545,6 +608,7 @@ TRACK_RECORD = Table(
         Column("evidence_class", "VARCHAR", "As in `maintained_labels`."),
         Column("n", "INTEGER", "Labels of the class."),
         Column("seen", "INTEGER", "Those of them that a physician answered."),
+        Column("drawn", "INTEGER", "Of the seen, those that a plan drew at random, to measure or to certify."),
         Column("unseen", "INTEGER", "The others."),
         *(
             column
@@ -557,7 +621,9 @@ TRACK_RECORD = Table(
         ),
         Column("may_grade", "BOOLEAN", "The mean by the limits is high enough to grade a model, or nobody can know yet."),
         Column("may_train", "BOOLEAN", "The same, to train one."),
-        Column("provisional", "BOOLEAN", "Every answer so far finds it right, and they are too few to prove it."),
+        Column("grades_from", "DOUBLE", "The mean from which a class may grade."),
+        Column("trains_from", "DOUBLE", "The mean from which it may train."),
+        Column("provisional", "BOOLEAN", "Every answer finds it right, and too few of them were drawn to prove it."),
         Column("confirmation", "INTEGER", "Answers that prove it, if all of them find the label right."),
     ),
     key=("evidence_class",),
@@ -643,7 +709,7 @@ LABEL_EVENTS = Table(
             "event",
             "VARCHAR",
             "`imported`, `derivation_audited`, `audit_votes_cast`, `relabel_votes_cast`, `relabelled`, `contested`, "
-            "`queued`, `adjudicated`, `maintained` or `released`.",
+            "`queued`, `adjudicated`, `ruled`, `maintained` or `released`.",
         ),
         Column("actor", "VARCHAR", "The auditor, the physician, the rule or the release."),
         Column("sequence", "INTEGER", "Which event of this kind by the same, from 0."),
@@ -728,7 +794,9 @@ TABLES = {
         LLM_CALLS,
         AUDITOR_DRIFT,
         DISAGREEMENT_SCORES,
+        RULINGS,
         LABEL_EVIDENCE,
+        RULE_CARDS,
         ADJUDICATION_QUEUE,
         REVIEW_ORDERS,
         SAMPLING_PLAN,

@@ -27,6 +27,7 @@ HARM = {
     ("label_evidence", "label_has_one_type"): "UPDATE label_evidence SET label_kind = 'text'",
     ("label_evidence", "published_has_one_type"): "UPDATE label_evidence SET published_kind = 'na'",
     ("label_evidence", "relabel_has_one_type"): "UPDATE label_evidence SET relabel_date = '2024-01-01'",
+    ("label_evidence", "ruled_has_one_type"): "UPDATE label_evidence SET ruled_kind = 'number'",
     ("label_evidence", "physician_has_one_type"): "UPDATE label_evidence SET physician_kind = 'number'",
     ("adjudication_queue", "no_orphan_uid"): "UPDATE adjudication_queue SET uid = uid + 9999",
     ("review_orders", "no_orphan_uid"): "UPDATE review_orders SET uid = uid + 9999",

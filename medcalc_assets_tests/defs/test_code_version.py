@@ -65,6 +65,8 @@ FROM_DEMO = {"raw_medcalc", "quarantine", "audit_votes", "relabel_votes", "physi
                 "review_orders",
                 "sampling_plan",
                 "error_rates",
+                "rule_cards",
+                "rulings",
             },
         ),
         (

@@ -67,6 +67,7 @@ def test_not_applicable_is_an_answer(cell):
         ("30-39", "more than one value"),
         ("11 or 12", "more than one value"),
         ("1,23", "more than one value"),
+        ("0,123", "more than one value"),
         ("3 4", "more than one value"),
         ("<10", "a bound or a formula"),
         ("=1+1", "a bound or a formula"),
