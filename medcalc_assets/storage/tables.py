@@ -261,7 +261,11 @@ AUDIT_FLAGS = Table(
     "Phase 1: what an auditor's votes on a label decide. A likely error takes at least 4 of 5 votes.",
     (
         *INSTANCE,
-        Column("auditor", "VARCHAR", "Whose votes; `none` where no auditor is configured."),
+        Column(
+            "auditor",
+            "VARCHAR",
+            "Whose votes; `none` where no auditor is configured; `panel`: what several decide, two families alike.",
+        ),
         Column("n_votes", "INTEGER", "Usable votes; failed ones do not count."),
         Column("n_flags", "INTEGER", "Usable votes that call the label a likely error."),
         Column("status", "VARCHAR", "`likely_error`, `passed`, `undecided` or `not_audited`."),
@@ -288,7 +292,11 @@ RELABELS = Table(
     "Phase 2: the label on which an auditor's blind answers agree. High confidence takes at least 4 of 5.",
     (
         *INSTANCE,
-        Column("auditor", "VARCHAR", "Whose answers; `authors`: those of the paper, without their votes."),
+        Column(
+            "auditor",
+            "VARCHAR",
+            "Whose answers; `authors`: those of the paper, without their votes; `panel`: those on which two families agree.",
+        ),
         *typed("relabel", "The consensus; all null without one"),
         Column("n_votes", "INTEGER", "Usable answers; null where the votes are not published.", nullable=True),
         Column("n_agree", "INTEGER", "Answers in the largest group of equals; null as above.", nullable=True),
