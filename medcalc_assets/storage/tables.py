@@ -344,11 +344,15 @@ LLM_CALLS = Table(
 
 AUDITOR_DRIFT = Table(
     "auditor_drift",
-    "What other auditors flag and relabel otherwise than the one that counts, by calculator.",
+    "What each auditor flags and relabels otherwise than another, first of all than the one that counts, by calculator.",
     (
         *INSTANCE[1:],
         Column("auditor", "VARCHAR", "The other auditor."),
-        Column("reference", "VARCHAR", "The auditor that counts."),
+        Column(
+            "reference",
+            "VARCHAR",
+            "Whom it is compared with, each pair once. Of one without flags a label is an error if the relabel says so.",
+        ),
         Column("audited", "INTEGER", "Instances on whose label both have a verdict."),
         Column("flagged_by_both", "INTEGER", "Likely errors to both."),
         Column("passed_by_both", "INTEGER", "Passed by both."),
@@ -361,7 +365,41 @@ AUDITOR_DRIFT = Table(
         Column("relabels_gained", "INTEGER", "High-confidence relabels of the other auditor only."),
         Column("relabels_lost", "INTEGER", "High-confidence relabels of the reference only."),
     ),
-    key=("calculator_id", "auditor"),
+    key=("calculator_id", "auditor", "reference"),
+    partitioned=False,
+)
+
+EFFECTIVE_VOTES = Table(
+    "effective_votes",
+    "How many independent votes the votes amount to, since errors go together: on labels that physicians have seen.",
+    (
+        Column("phase", "VARCHAR", "`audit` or `relabel`."),
+        Column("scope", "VARCHAR", "Whose votes: those of an `auditor`, the outcomes of a `family`, or those of `all`."),
+        Column("name", "VARCHAR", "The auditor or the family; `all`."),
+        Column(
+            "votes",
+            "INTEGER",
+            "Votes on each label: runs of an auditor that all labels have, or auditors; null if unpublished.",
+            nullable=True,
+        ),
+        Column("labels", "INTEGER", "Labels with all those votes and a physicians' label."),
+        Column(
+            "error_rate",
+            "DOUBLE",
+            "Of a vote on those labels; the physicians chose some. Null without a label.",
+            nullable=True,
+        ),
+        Column("correlation", "DOUBLE", "Of the errors (intraclass, one-way); null where it is not known.", nullable=True),
+        Column(
+            "effective",
+            "DOUBLE",
+            "So many independent votes; null (not known) of fewer than 2 votes or 100 labels.",
+            nullable=True,
+        ),
+        Column("effective_low", "DOUBLE", "Lower end of its 95% interval (bootstrap); null as above.", nullable=True),
+        Column("effective_high", "DOUBLE", "Upper end; null as above.", nullable=True),
+    ),
+    key=("phase", "scope", "name"),
     partitioned=False,
 )
 
@@ -801,6 +839,7 @@ TABLES = {
         RELABELS,
         LLM_CALLS,
         AUDITOR_DRIFT,
+        EFFECTIVE_VOTES,
         DISAGREEMENT_SCORES,
         RULINGS,
         LABEL_EVIDENCE,

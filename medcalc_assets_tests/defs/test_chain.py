@@ -30,6 +30,7 @@ CHAIN = [
     "relabels",
     "llm_calls",
     "auditor_drift",
+    "effective_votes",
     "disagreement_scores",
     "rulings",
     "label_evidence",
@@ -160,7 +161,7 @@ def test_figures_and_pages_are_asked_for_once_after_labels(start_chain):
 
     assert first == {
         *("physician_agreement", "review_orders", "track_record", "error_rates"),
-        *("benchmark_summary", "auditor_drift", "label_pages"),
+        *("benchmark_summary", "auditor_drift", "effective_votes", "label_pages"),
     }
     assert nothing == again == made == by_hand == set()
 
@@ -194,7 +195,13 @@ def test_figures_wait_for_the_labels(specs):
     others = {"gemini_models", "label_releases", "quarantine"}
     figures = {name for name, spec in specs.items() if spec.partitions_def is None} - others
     of_physicians = {"physician_agreement", "review_orders", "sampling_plan", "track_record", "error_rates"}
-    assert {"auditor_drift", "benchmark_summary", "label_pages", "release_candidate"} | of_physicians == figures
+    assert {
+        "auditor_drift",
+        "effective_votes",
+        "benchmark_summary",
+        "label_pages",
+        "release_candidate",
+    } | of_physicians == figures
     graph = definitions.resolve_asset_graph()
     for name in figures:
         assert dg.AssetKey("maintained_labels") in graph.get_ancestor_asset_keys(dg.AssetKey(name)), name
