@@ -235,8 +235,7 @@ def show(found: dict[str, Any], by_calculator: bool = False) -> None:
         f"{_counted(cards['open'] + cards['ruled'], 'question')} on rules and readings (`medcalc cards`): {cards['open']:,} "
         f"open, which would show {cards['would_show_wrong']:,} further original labels wrong, if ruled as expected; "
         f"{cards['ruled']:,} ruled, which show {cards['shown_wrong']:,} wrong and {cards['shown_right']:,} right, and "
-        f"determine {cards['determined']:,} values.",
-        soft_wrap=True,
+        f"determine {cards['determined']:,} values."
     )
 
     of_demo = any(row["truth"] is not None for row in found["error_rates"])
