@@ -99,6 +99,8 @@ class GeminiServer:
     jobs: dict[str, Json] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
+    tokens: set[str] = field(default_factory=set)
+    """What was sent in the place of a key."""
     in_flight: int = 0
     most_in_flight: int = 0
 
@@ -155,7 +157,10 @@ class GeminiServer:
     async def _route(
         self, method: str, target: str, headers: dict[str, str], body: bytes, writer: asyncio.StreamWriter
     ) -> bool:
-        path = target.partition("?")[0].removeprefix("/v1beta")
+        path = re.sub(
+            "^/v1beta(1/projects/my-project/locations/europe-west4/publishers/google)?", "", target.partition("?")[0]
+        )
+        self.tokens.add(headers.get("authorization", ""))
         if found := re.fullmatch(r"/models/([^:]+):generateContent", path):
             return await self._generate(found[1], json.loads(body), writer)
         if found := re.fullmatch(r"/models/([^:]+):batchGenerateContent", path):
@@ -214,10 +219,8 @@ class GeminiServer:
         return True
 
     async def _misbehave(self, ask: Ask, fault: str, writer: asyncio.StreamWriter) -> bool:
-        if fault in REFUSALS:
-            code, status, message, details = REFUSALS[fault]
-            error = {"error": {"code": code, "message": message, "status": status, "details": details}}
-            return await self._send(writer, code, error, HEADERS.get(fault, {}))
+        if self.is_refusal(fault):
+            return await self._send(writer, *self.refusal(fault))
         if fault == "reset":
             writer.transport.abort()
             return False
@@ -238,12 +241,23 @@ class GeminiServer:
         return await self._deliver(ask, fault, writer)
 
     def _read(self, model: str, body: Json) -> Ask:
-        text = "".join(part["text"] for content in body["contents"] for part in content["parts"])
+        text = self.text(body)
         request_id = text.rpartition("Request id: ")[2].strip()
         fields = dict(re.findall(rf"<(\w+) {request_id}>\n(.*?)\n</\1 {request_id}>", text, re.DOTALL))
         nth = self._seen[request_id]
         self._seen[request_id] += 1
         return Ask(body, model, request_id, fields, nth)
+
+    def refusal(self, fault: str) -> tuple[int, Json, dict[str, str]]:
+        code, status, message, details = REFUSALS[fault]
+        error = {"code": code, "message": message, "status": status, "details": details}
+        return code, {"error": error}, HEADERS.get(fault, {})
+
+    def is_refusal(self, fault: str | None) -> bool:
+        return fault in REFUSALS
+
+    def text(self, body: Json) -> str:
+        return "".join(part["text"] for content in body["contents"] for part in content["parts"])
 
     def response(self, ask: Ask, fault: str | None) -> Json:
         answer = {"id": ask.request_id, "rationale": "worked out by the test server", "sources": ["a guideline"]}

@@ -52,7 +52,8 @@ class Asking:
         """The instances of calls that were not accepted, in this run."""
         self.unanswered: set[int] = set()
         """The instances of calls that got no answer since the last one that was answered."""
-        self.progress = Progress(f"{setup.task} by {setup.auditor}", instances, instances - len(self.casting.open))
+        unable = "" if "search" in setup.tools else " without search"
+        self.progress = Progress(f"{setup.task} by {setup.auditor}{unable}", instances, instances - len(self.casting.open))
 
     @contextlib.asynccontextmanager
     async def alive(self) -> AsyncIterator[None]:

@@ -65,7 +65,7 @@ class ModelAuditor:
             auditor=self.name,
             prompt_sha256=task.prompt_sha256,
             sampling=json.dumps({"max_output_tokens": MAX_OUTPUT_TOKENS}),
-            tools=",".join(tool for tool in task.tools if tool in self.tools),
+            tools=",".join(tool for tool in task.tools if tool in self.tools and tool in provider_of(self.name).TOOLS),
         )
 
     def budget(self) -> Budget | None:
@@ -95,7 +95,7 @@ class ModelAuditor:
 
     async def _ask(self, casting: Casting, drained: Drained) -> None:
         provider = provider_of(self.name)
-        provider.require_key()
+        provider.require_key(self.name)
         asking = Asking(casting, self.ledger, self.run, self.limits, self.budget(), self.heartbeat_seconds)
         async with asking.alive(), drained.by(asking.flow):
             if self.mode == "online":

@@ -1,7 +1,11 @@
 """What a provider of models offers, and what is asked of it: the same for every API."""
 
+import contextlib
+import datetime as dt
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 from medcalc_assets.auditors.flow import Limits
@@ -34,6 +38,21 @@ class Request:
         return (len(self.prompt) + len(self.message)) // 3
 
 
+def pause_in(text: str | None) -> float | None:
+    """Seconds from now, of a number of them or a date; None for what is neither.
+
+    >>> pause_in("2.5"), pause_in("soon"), pause_in("inf"), pause_in("-3")
+    (2.5, None, None, 0.0)
+    """
+    try:
+        seconds = float(text or "")
+        return max(seconds, 0.0) if math.isfinite(seconds) else None
+    except ValueError:
+        with contextlib.suppress(ValueError, TypeError, OverflowError, LookupError):
+            return max((parsedate_to_datetime(text or "") - dt.datetime.now(dt.UTC)).total_seconds(), 0.0)
+    return None
+
+
 class Jobs(Protocol):
     """Batch jobs of one model: many requests at a lower price. What is called here is free of charge, and repeated while
     that may help; then AuditorError is raised."""
@@ -54,8 +73,11 @@ class Provider(Protocol):
     Its SDK is imported where something is asked, never to read what is in the ledger.
     """
 
-    def require_key(self) -> None:
-        """Raise AuditorError if no request can be made: without a key in the environment."""
+    TOOLS: tuple[str, ...]
+    """Of the tools that a task asks for, those that there are: what a vote was cast with is part of its setup."""
+
+    def require_key(self, model: str) -> None:
+        """Raise AuditorError if no request can be made of this model: without a key in the environment."""
 
     async def ask(self, request: Request, run: str, deadline: float) -> tuple[Attempt, float | None]:
         """One attempt, and the pause in seconds that the service asks for. What goes wrong is part of the attempt."""

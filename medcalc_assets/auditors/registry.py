@@ -11,11 +11,12 @@ from typing import cast
 
 from medcalc_assets.auditors.gemini import provider as gemini
 from medcalc_assets.auditors.ledger import Attempt
+from medcalc_assets.auditors.openai import provider as openai
 from medcalc_assets.auditors.provider import AuditorError, Provider
 from medcalc_assets.auditors.replies import Reply
 
 # Imported, not named: the code version of the votes reaches what reads them. An SDK is imported by whoever asks.
-OURS: dict[str, Provider] = {"gemini-": gemini}
+OURS: dict[str, Provider] = {"gemini-": gemini, "openai:": openai}
 GROUP = "medcalc_assets.auditors"
 
 
@@ -26,8 +27,8 @@ def providers() -> dict[str, Provider | EntryPoint]:
 
 
 def is_model(name: str) -> bool:
-    """Whether a provider serves models of this name."""
-    return any(map(name.startswith, providers()))
+    """Whether a provider serves models of this name, which may end with an address, without a user or password."""
+    return any(map(name.startswith, providers())) and name.count("@") <= 1
 
 
 @cache

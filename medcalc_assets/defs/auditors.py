@@ -14,8 +14,10 @@ from medcalc_assets.auditors.prices import known_price
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.defs.stage import AFTER_LABELS, WAITS_FOR_LABELS, columns, describe, so_far, stage, tags_of_runs
-from medcalc_assets.statistics.drift import drift, with_kappa
-from medcalc_assets.storage.tables import AUDITOR_DRIFT, INSTANCE_KEYS
+from medcalc_assets.labels import value
+from medcalc_assets.statistics.drift import drift_of_all, with_kappa
+from medcalc_assets.statistics.effective_votes import effective_votes as count_effective
+from medcalc_assets.storage.tables import AUDITOR_DRIFT, EFFECTIVE_VOTES, INSTANCE_KEYS
 
 DAILY = 24 * 3600
 MODELS = dg.AssetKey("gemini_models")
@@ -38,18 +40,58 @@ def llm_calls(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, sett
 
 @stage(
     "auditors",
-    ins={"audit_flags": so_far(), "relabels": so_far()},
+    ins={
+        "audit_flags": so_far(),
+        "relabels": so_far(),
+        "disagreement_scores": so_far("uid", "calculator_id", "calculator", "auditor", "likely_error"),
+    },
     deps=WAITS_FOR_LABELS,
     automation_condition=AFTER_LABELS,
 )
 def auditor_drift(
-    context: dg.AssetExecutionContext, audit_flags: pl.DataFrame, relabels: pl.DataFrame, settings: Settings
+    context: dg.AssetExecutionContext,
+    audit_flags: pl.DataFrame,
+    relabels: pl.DataFrame,
+    disagreement_scores: pl.DataFrame,
+    settings: Settings,
 ) -> pl.DataFrame:
-    found = drift(audit_flags, relabels, settings.auditor_that_counts)
+    found = drift_of_all(audit_flags, relabels, disagreement_scores, settings.auditor_that_counts)
     counts = pl.col(*(column.name for column in AUDITOR_DRIFT.columns if column.type == "INTEGER")).exclude("calculator_id")
-    totals = with_kappa(found.group_by("auditor", "reference").agg(counts.sum())).sort("auditor")
+    totals = with_kappa(found.group_by("auditor", "reference").agg(counts.sum())).sort("reference", "auditor")
     context.add_asset_metadata({"all calculators": dg.MarkdownMetadataValue(_markdown(totals))})
     return found.select(pl.col(name).cast(dtype) for name, dtype in AUDITOR_DRIFT.polars_schema.items())
+
+
+@stage(
+    "auditors",
+    ins={
+        "audit_votes": so_far("uid", "auditor", "run_index", "status", "verdict"),
+        "relabel_votes": so_far("uid", "auditor", "run_index", "status", *value.columns("answer")),
+        "audit_flags": so_far("uid", "auditor", "status"),
+        "relabels": so_far("uid", "auditor", "status", *value.columns("relabel")),
+        "derivation_audit": so_far("uid", *value.columns("label")),
+        "physician_consensus": so_far("uid", *value.columns("physician")),
+    },
+    deps=WAITS_FOR_LABELS,
+    automation_condition=AFTER_LABELS,
+)
+def effective_votes(
+    context: dg.AssetExecutionContext,
+    audit_votes: pl.DataFrame,
+    relabel_votes: pl.DataFrame,
+    audit_flags: pl.DataFrame,
+    relabels: pl.DataFrame,
+    derivation_audit: pl.DataFrame,
+    physician_consensus: pl.DataFrame,
+) -> pl.DataFrame:
+    found = count_effective(
+        {"audit": audit_votes, "relabel": relabel_votes},
+        {"audit": audit_flags, "relabel": relabels},
+        derivation_audit,
+        physician_consensus,
+    )
+    context.add_asset_metadata({"effective votes": dg.MarkdownMetadataValue(_markdown(found))})
+    return found.select(pl.col(name).cast(dtype) for name, dtype in EFFECTIVE_VOTES.polars_schema.items())
 
 
 @dg.observable_source_asset(

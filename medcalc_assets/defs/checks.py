@@ -11,6 +11,7 @@ from medcalc_assets.benchmarks import demo
 from medcalc_assets.benchmarks.spec import INSTANCES
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs.settings import Settings
+from medcalc_assets.labels.families import PANEL
 from medcalc_assets.labels.queue import SUSPECT_DATE
 from medcalc_assets.labels.voting import RUNS, SUPERMAJORITY
 from medcalc_assets.physicians import authors
@@ -115,7 +116,8 @@ def served_as_asked(table: Table) -> Check:
         "served_model_is_the_one_asked_for",
         "The model that answered is the one that was asked, or a version of it.",
         f"""SELECT uid, auditor, model_version FROM {table.name}
-        WHERE model_version IS NOT NULL AND NOT starts_with(model_version, auditor)""",
+        WHERE model_version IS NOT NULL
+          AND NOT starts_with(model_version, regexp_replace(auditor, '^openai:|@.*$', '', 'g'))""",
         warns=True,
     )
 
@@ -129,7 +131,7 @@ def tally(table: str, votes: str, counted: str, expected: str) -> Check:
             SELECT uid, auditor, count(*) FILTER (status = 'ok') AS usable,
                    count(*) FILTER (status = 'not_cast') AS spared, {counted} AS counted FROM {votes} GROUP BY ALL
         ) USING (uid, auditor)
-        WHERE auditor != '{authors.NAME}'
+        WHERE auditor NOT IN ('{authors.NAME}', '{PANEL}')
           AND (n_votes != coalesce(usable, 0) OR {expected} OR (t.status IN ('likely_error', 'passed', 'high_confidence')
           AND n_votes + spared < {SUPERMAJORITY}))""",
     )

@@ -263,7 +263,11 @@ AUDIT_FLAGS = Table(
     "Phase 1: what an auditor's votes on a label decide. A likely error takes at least 4 of 5 votes.",
     (
         *INSTANCE,
-        Column("auditor", "VARCHAR", "Whose votes; `none` where no auditor is configured."),
+        Column(
+            "auditor",
+            "VARCHAR",
+            "Whose votes; `none` where no auditor is configured; `panel`: what several decide, two families alike.",
+        ),
         Column("n_votes", "INTEGER", "Usable votes; failed ones do not count."),
         Column("n_flags", "INTEGER", "Usable votes that call the label a likely error."),
         Column("status", "VARCHAR", "`likely_error`, `passed`, `undecided` or `not_audited`."),
@@ -290,7 +294,11 @@ RELABELS = Table(
     "Phase 2: the label on which an auditor's blind answers agree. High confidence takes at least 4 of 5.",
     (
         *INSTANCE,
-        Column("auditor", "VARCHAR", "Whose answers; `authors`: those of the paper, without their votes."),
+        Column(
+            "auditor",
+            "VARCHAR",
+            "Whose answers; `authors`: those of the paper, without their votes; `panel`: those on which two families agree.",
+        ),
         *typed("relabel", "The consensus; all null without one"),
         Column("n_votes", "INTEGER", "Usable answers; null where the votes are not published.", nullable=True),
         Column("n_agree", "INTEGER", "Answers in the largest group of equals; null as above.", nullable=True),
@@ -338,11 +346,15 @@ LLM_CALLS = Table(
 
 AUDITOR_DRIFT = Table(
     "auditor_drift",
-    "What other auditors flag and relabel otherwise than the one that counts, by calculator.",
+    "What each auditor flags and relabels otherwise than another, first of all than the one that counts, by calculator.",
     (
         *INSTANCE[1:],
         Column("auditor", "VARCHAR", "The other auditor."),
-        Column("reference", "VARCHAR", "The auditor that counts."),
+        Column(
+            "reference",
+            "VARCHAR",
+            "Whom it is compared with, each pair once. Of one without flags a label is an error if the relabel says so.",
+        ),
         Column("audited", "INTEGER", "Instances on whose label both have a verdict."),
         Column("flagged_by_both", "INTEGER", "Likely errors to both."),
         Column("passed_by_both", "INTEGER", "Passed by both."),
@@ -355,7 +367,41 @@ AUDITOR_DRIFT = Table(
         Column("relabels_gained", "INTEGER", "High-confidence relabels of the other auditor only."),
         Column("relabels_lost", "INTEGER", "High-confidence relabels of the reference only."),
     ),
-    key=("calculator_id", "auditor"),
+    key=("calculator_id", "auditor", "reference"),
+    partitioned=False,
+)
+
+EFFECTIVE_VOTES = Table(
+    "effective_votes",
+    "How many independent votes the votes amount to, since errors go together: on labels that physicians have seen.",
+    (
+        Column("phase", "VARCHAR", "`audit` or `relabel`."),
+        Column("scope", "VARCHAR", "Whose votes: those of an `auditor`, the outcomes of a `family`, or those of `all`."),
+        Column("name", "VARCHAR", "The auditor or the family; `all`."),
+        Column(
+            "votes",
+            "INTEGER",
+            "Votes on each label: runs of an auditor that all labels have, or auditors; null if unpublished.",
+            nullable=True,
+        ),
+        Column("labels", "INTEGER", "Labels with all those votes and a physicians' label."),
+        Column(
+            "error_rate",
+            "DOUBLE",
+            "Of a vote on those labels; the physicians chose some. Null without a label.",
+            nullable=True,
+        ),
+        Column("correlation", "DOUBLE", "Of the errors (intraclass, one-way); null where it is not known.", nullable=True),
+        Column(
+            "effective",
+            "DOUBLE",
+            "So many independent votes; null (not known) of fewer than 2 votes or 100 labels.",
+            nullable=True,
+        ),
+        Column("effective_low", "DOUBLE", "Lower end of its 95% interval (bootstrap); null as above.", nullable=True),
+        Column("effective_high", "DOUBLE", "Upper end; null as above.", nullable=True),
+    ),
+    key=("phase", "scope", "name"),
     partitioned=False,
 )
 
@@ -893,6 +939,7 @@ TABLES = {
         RELABELS,
         LLM_CALLS,
         AUDITOR_DRIFT,
+        EFFECTIVE_VOTES,
         DISAGREEMENT_SCORES,
         RULINGS,
         LABEL_EVIDENCE,

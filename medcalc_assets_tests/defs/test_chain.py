@@ -30,6 +30,7 @@ CHAIN = [
     "relabels",
     "llm_calls",
     "auditor_drift",
+    "effective_votes",
     "disagreement_scores",
     "rulings",
     "label_evidence",
@@ -164,7 +165,7 @@ def test_figures_and_pages_are_asked_for_once_after_labels(start_chain):
 
     assert first == {
         *("physician_agreement", "review_orders", "track_record", "error_rates"),
-        *("benchmark_summary", "auditor_drift", "label_pages"),
+        *("benchmark_summary", "auditor_drift", "effective_votes", "label_pages"),
         *("model_outputs", "grades", "leaderboard", "key_effects"),
     }
     assert nothing == again == made == by_hand == set()
@@ -200,7 +201,7 @@ def test_figures_wait_for_the_labels(specs):
     figures = {name for name, spec in specs.items() if spec.partitions_def is None} - others
     of_physicians = {"physician_agreement", "review_orders", "sampling_plan", "track_record", "error_rates"}
     of_models = {"model_outputs", "grades", "leaderboard", "key_effects"}
-    others = {"auditor_drift", "benchmark_summary", "label_pages", "release_candidate"}
+    others = {"auditor_drift", "effective_votes", "benchmark_summary", "label_pages", "release_candidate"}
     assert others | of_physicians | of_models == figures
     graph = definitions.resolve_asset_graph()
     for name in figures:

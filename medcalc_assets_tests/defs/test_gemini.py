@@ -254,7 +254,7 @@ def test_a_new_model_leads_to_one_re_audit_of_all_calculators_within_its_budget(
 )
 def test_a_launch_can_only_lower_what_a_run_may_cost(tmp_path, of_project, of_launch, limit):
     settings = Settings(home=str(tmp_path), auditor="gemini-2.5-pro", max_usd=of_project, max_usd_per_day=9.0)
-    asked, _ = settings.casters_of_votes("audit", Votes(max_usd=of_launch), "run")
+    (asked,), _ = settings.casters_of_votes("audit", Votes(max_usd=of_launch), "run")
     assert (asked.max_usd, asked.max_usd_per_day) == (limit, 9.0)
 
 

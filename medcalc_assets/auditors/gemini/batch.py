@@ -16,7 +16,7 @@ from google.genai import errors, types
 from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.gemini import client
 from medcalc_assets.auditors.gemini.client import GeminiError
-from medcalc_assets.auditors.gemini.key import without_key
+from medcalc_assets.auditors.keys import without_key
 from medcalc_assets.auditors.provider import Request
 from medcalc_assets.auditors.replies import decoded
 

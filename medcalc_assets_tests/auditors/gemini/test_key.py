@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from medcalc_assets.auditors.gemini.client import GeminiError
-from medcalc_assets.auditors.gemini.key import PART, WITHHELD, without_key
+from medcalc_assets.auditors.keys import PART, WITHHELD, without_key
 from medcalc_assets.auditors.provider import AuditorError
 from medcalc_assets.auditors.tasks import RELABEL
 from medcalc_assets_tests.auditors.conftest import QUESTIONS, QUICK, attempts, phase
