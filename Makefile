@@ -52,6 +52,7 @@ bench: $(READY)  ## needs MEDCALC_REAL_DATA, the folder with medcalc_bench_v1_te
 	$(BIN)/python -m medcalc_assets_tests.bench_gemini
 	$(BIN)/python -m medcalc_assets_tests.bench_release
 	$(BIN)/python -m medcalc_assets_tests.bench_statistics
+	$(BIN)/python -m medcalc_assets_tests.bench_grading
 
 docs: $(READY)  ## the tables and the settings, after storage/tables.py or settings.py was changed
 	$(BIN)/python -m medcalc_assets.storage.tables > docs/tables.md

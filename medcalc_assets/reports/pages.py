@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from markupsafe import Markup
 
+from medcalc_assets.grading.scores import family_of, sentences
 from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.packet import Packets
 from medcalc_assets.release.rates import rates
@@ -44,11 +46,27 @@ def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
         (unfinished / "labels" / f"{uid}.html").write_text(label_page(rows, out.get(uid, [])), encoding="utf-8")
     (unfinished / "index.html").write_text(index_page(complete.values()), encoding="utf-8")
     (unfinished / "report.html").write_text(
-        report_page(stored, warehouse.read(tables.RULE_CARDS), rates(warehouse, stored["label_evidence"])), encoding="utf-8"
+        report_page(
+            stored,
+            warehouse.read(tables.RULE_CARDS),
+            rates(warehouse, stored["label_evidence"]),
+            *_scores(warehouse, stored["maintained_labels"]),
+        ),
+        encoding="utf-8",
     )
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
     return len(complete)
+
+
+def _scores(warehouse: Warehouse, maintained: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """The rows of `leaderboard`, and what each key does to each run in words; nothing where no answers are stored."""
+    board, effects = (
+        warehouse.read(table) if warehouse.has(table) else pl.DataFrame(schema=table.polars_schema)
+        for table in (tables.LEADERBOARD, tables.KEY_EFFECTS)
+    )
+    auditor = maintained["auditor"].mode().sort()[0]
+    return board, sentences(effects.to_dicts(), family_of(auditor))
 
 
 def label_page(rows: Rows, out: list[str]) -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from medcalc_assets.grading.scores import ORIGINAL
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -58,6 +60,25 @@ def original_against_relabels(scores: pl.DataFrame, auditor: str) -> str:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return _image(figure, "Original against recomputed labels")
+
+
+def scores_between_keys(board: pl.DataFrame) -> str:
+    """The share of answers that each key finds right: a line per run, from v1.0's key to the others, over a table of which
+    this is the picture. `board` has the rows of `leaderboard`."""
+    keys = board["key"].unique().sort().to_list()
+    keys = [key for key in keys if key == ORIGINAL] + [key for key in keys if key != ORIGINAL]
+    figure = _figure(1.6 + 1.8 * len(keys), 4)
+    axes = figure.subplots()
+    for (run,), own in board.group_by("run", maintain_order=True):
+        share = dict(own.select("key", "share").iter_rows())
+        there = [key for key in keys if key in share]
+        shares = [100 * share[key] for key in there]
+        axes.plot([keys.index(key) for key in there], shares, "o-", color=INK, linewidth=0.8, markersize=4)
+        axes.annotate(run, (keys.index(there[-1]), shares[-1]), (6, 0), textcoords="offset points", va="center", fontsize=8)
+    axes.set_xticks(range(len(keys)), keys)
+    axes.set(xlim=(-0.2, len(keys) + 0.2), ylim=(0, 100), ylabel="% right, strictly")
+    axes.spines[["top", "right"]].set_visible(False)
+    return _image(figure, "Share of each run's answers that each key finds right")
 
 
 def _figure(width: float, height: float) -> "Figure":

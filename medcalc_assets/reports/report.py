@@ -12,7 +12,7 @@ from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.consensus import agreement
-from medcalc_assets.reports.plots import disagreement_by_calculator, original_against_relabels
+from medcalc_assets.reports.plots import disagreement_by_calculator, original_against_relabels, scores_between_keys
 from medcalc_assets.statistics.agreement import compare_with_physicians
 from medcalc_assets.statistics.error_rates import findings
 from medcalc_assets.statistics.estimates import share
@@ -20,9 +20,15 @@ from medcalc_assets.statistics.summary import NEEDED, summarise, totals
 from medcalc_assets.templates import markdown, templates
 
 
-def report_page(stored: Mapping[str, pl.DataFrame], cards: pl.DataFrame, rates: Sequence[Mapping[str, Any]]) -> str:
+def report_page(
+    stored: Mapping[str, pl.DataFrame],
+    cards: pl.DataFrame,
+    rates: Sequence[Mapping[str, Any]],
+    board: pl.DataFrame,
+    effects: Sequence[str],
+) -> str:
     """The whole benchmark, for a reader who decides whether to trust it; `cards` are the rows of `rule_cards`, `rates` those
-    of `error_rates`."""
+    of `error_rates`, `board` those of `leaderboard`, and `effects` says what each key does to each run."""
     auditor = stored["maintained_labels"]["auditor"].mode().sort()[0]
     figures = summarise({name: stored[name] for name in NEEDED})
     total = totals(figures)
@@ -71,6 +77,9 @@ def report_page(stored: Mapping[str, pl.DataFrame], cards: pl.DataFrame, rates: 
             .to_dicts(),
             by_calculator=figures.sort("likely_errors", "calculator", descending=[True, False]).to_dicts(),
             shares=disagreement_by_calculator(figures, auditor),
+            board=board.to_dicts(),
+            effects=effects,
+            slopes=scores_between_keys(board) if board.height else "",
             scatter=original_against_relabels(stored["label_evidence"], auditor),
         )
     )
