@@ -20,9 +20,14 @@ from medcalc_assets.statistics.summary import NEEDED, summarise, totals
 from medcalc_assets.templates import markdown, templates
 
 
-def report_page(stored: Mapping[str, pl.DataFrame], cards: pl.DataFrame, rates: Sequence[Mapping[str, Any]]) -> str:
+def report_page(
+    stored: Mapping[str, pl.DataFrame],
+    cards: pl.DataFrame,
+    rates: Sequence[Mapping[str, Any]],
+    effective: Sequence[Mapping[str, Any]],
+) -> str:
     """The whole benchmark, for a reader who decides whether to trust it; `cards` are the rows of `rule_cards`, `rates` those
-    of `error_rates`."""
+    of `error_rates`, `effective` those of `effective_votes`."""
     auditor = stored["maintained_labels"]["auditor"].mode().sort()[0]
     figures = summarise({name: stored[name] for name in NEEDED})
     total = totals(figures)
@@ -58,6 +63,7 @@ def report_page(stored: Mapping[str, pl.DataFrame], cards: pl.DataFrame, rates: 
             reasons=[(reason, maintained.filter(reason=reason).height, meaning) for reason, meaning in REASONS.items()],
             agreement=compare_with_physicians(audits, stored["relabels"], stored["physician_consensus"], auditor),
             rates=rates,
+            effective=effective,
             findings=findings(rates),
             reviewers=agreement(answers),
             costs=votes.group_by("phase", "auditor")
