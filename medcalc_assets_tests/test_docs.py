@@ -162,7 +162,7 @@ def test_the_files_that_contributing_names_are_there():
 
 def test_the_architecture_names_every_table_of_the_chain():
     assert all(f"`{table}`" in text_of("ARCHITECTURE.md") for table in TABLES)
-    assert len(GROUPS) == 8
+    assert len(GROUPS) == 9
 
 
 def test_every_import_is_a_declared_dependency_with_a_lower_bound():

@@ -51,6 +51,8 @@ COMMANDS = {
     "pages": ("release", "Write the report, the index and a page for each label."),
     "export": ("release", "Write a working copy of the next release."),
     "release": ("release", "Freeze the maintained labels into a version to cite."),
+    "outputs": ("leaderboard", "Keep stored answers of models, to grade them under every key."),
+    "leaderboard": ("leaderboard", "Grade all stored answers under every key."),
     "reward": ("reward", "Write labels as a reward set for training."),
     "diff": ("release", "Show every label that differs between two releases."),
     "verify": ("release", "Check history, releases, answers and ledger for changes."),

@@ -140,8 +140,8 @@ def tally(table: str, votes: str, counted: str, expected: str) -> Check:
 DOUBTED = "(contradicted OR out_of_range OR suspect)"
 """That something other than a relabel speaks against a label."""
 PLANTED = tuple(instance.row["Row Number"] for instance in demo.instances() if instance.planted == "aggregation")
-NO_INSTANCES = ("raw_medcalc", "sampling_plan")
-"""The source itself, and what was planned once, whatever has become of the source."""
+NO_INSTANCES = ("raw_medcalc", "sampling_plan", "model_outputs", "grades")
+"""The source itself, and what was planned or added once, whatever has become of the source."""
 ORPHANS = [no_orphans(table) for table in TABLES.values() if "uid" in table.key and table.name not in NO_INSTANCES]
 TYPES_OF_ANSWER = [
     one_type_of_answer(table, column.removesuffix("_kind"))

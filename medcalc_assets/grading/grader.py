@@ -18,6 +18,7 @@ from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.value import Label
 
 UIDS = ("Row Number", "Unique ID", "uid", "id")
+LABEL_CELLS = ("Ground Truth Answer", "Lower Limit", "Upper Limit")
 REPLIES = ("reply", "response", "completion", "output", "LLM Answer")
 """What the column of instances, and that of replies, may be called."""
 
@@ -109,14 +110,15 @@ def _reward(text: str | None, reply: Reply, truth: Truth) -> float:
 def read_key(path: Path) -> dict[int, Truth]:
     """The labels of a key by `Row Number`: a CSV in the columns of MedCalc-Bench. What has no answer grades nothing.
 
-    Raises GraderError.
+    A release says what each label may be used for; a key that does not is taken for v1.0, with its fractions. Raises
+    GraderError.
     """
     key: dict[int, Truth] = {}
-    for row_number, row in enumerate(_rows(path), 2):
+    for row_number, row in enumerate(rows(path), 2):
         try:
-            cells = [row[name] for name in ("Ground Truth Answer", "Lower Limit", "Upper Limit")]
+            cells = [row[name] for name in LABEL_CELLS]
             if all(cells):
-                asked = Asked.of(int(row["Calculator ID"]), row["Output Type"])
+                asked = Asked.of(int(row["Calculator ID"]), row["Output Type"], original="Evaluation" not in row)
                 key[int(_first(row, UIDS[:2]))] = Truth.of(asked, *cells)
         except KeyError as error:
             raise GraderError(f"{path} has no column {error}: give the CSV of a release.") from None
@@ -174,7 +176,7 @@ def main() -> None:
 
 def _replies(path: Path) -> Iterator[tuple[int, str | None]]:
     seen = set()
-    for row_number, row in enumerate(_rows(path), 1):
+    for row_number, row in enumerate(rows(path), 1):
         try:
             uid = int(_first(row, UIDS))
             text = _first(row, REPLIES)
@@ -197,7 +199,7 @@ def _first(row: Mapping[str, Any], names: Iterable[str]) -> Any:
     raise KeyError(" or ".join(names))
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
+def rows(path: Path) -> Iterator[dict[str, Any]]:
     """Of a JSONL file, or of a CSV."""
     csv.field_size_limit(2**31 - 1)
     try:

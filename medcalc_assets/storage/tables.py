@@ -19,6 +19,8 @@ from medcalc_assets.statistics.strata import STRATA
 from medcalc_assets.statistics.track_record import CLASSES
 
 SCHEMA = "medcalc"
+OUTCOMES = ("value", "abstained", "unreadable", "harness_error", "missing")
+"""What could be read of a reply: as in `grading/replies`."""
 PARTITION_COLUMN = "calculator"
 BAR = r"\|"
 """A bar inside a cell of a markdown table."""
@@ -826,6 +828,104 @@ BENCHMARK_SUMMARY = Table(
     partitioned=False,
 )
 
+MODEL_OUTPUTS = Table(
+    "model_outputs",
+    "Stored answers of models, as `medcalc outputs add` has kept them: one row per answer, joined by its note and question.",
+    (
+        *INSTANCE,
+        Column("output_type", "VARCHAR", "Of the instance: decimal, integer or date."),
+        Column("run", "VARCHAR", "Which run of a model: its name as given."),
+        Column("model", "VARCHAR", "The model as given."),
+        Column("family", "VARCHAR", "Its family, such as openai."),
+        Column("row", "INTEGER", "Row of the file."),
+        Column(
+            "reply", "VARCHAR", "All that the model said, where it was kept: other people's text, data only.", nullable=True
+        ),
+        Column("extracted", "VARCHAR", "The cell that a harness made of it.", nullable=True),
+        Column("explanation", "VARCHAR", "The explanation beside that cell.", nullable=True),
+        Column("verdict", "BOOLEAN", "What the harness said of it.", nullable=True),
+        Column("file", "VARCHAR", "The file that it came with."),
+        Column("file_sha256", "VARCHAR", "Its hash."),
+        Column("added_at", "TIMESTAMP WITH TIME ZONE", "When."),
+    ),
+    key=("run", "uid"),
+    partitioned=False,
+)
+
+GRADES = Table(
+    "grades",
+    "Every stored answer under every key that has a label for it: what was read, and whether it is right.",
+    (
+        *INSTANCE,
+        Column("run", "VARCHAR", "As in `model_outputs`."),
+        Column("model", "VARCHAR", "As there."),
+        Column("family", "VARCHAR", "As there."),
+        Column("key", "VARCHAR", "`v1.0`, `authors`, a release, or `candidate`: our labels as they are now."),
+        Column("outcome", "VARCHAR", f"{', '.join(f'`{each}`' for each in OUTCOMES)}: what could be read."),
+        Column("why", "VARCHAR", "Why nothing could be read, or how it abstains.", nullable=True),
+        *typed("answer", "What was read"),
+        Column("strict", "BOOLEAN", "The key accepts it: a value, or a written N/A."),
+        Column("lenient", "BOOLEAN", "The same, an abstention in words included."),
+        Column("extracted_right", "BOOLEAN", "What the harness's cell alone would earn."),
+        Column("verdict", "BOOLEAN", "What the harness said.", nullable=True),
+    ),
+    key=("run", "key", "uid"),
+    partitioned=False,
+)
+
+SCORE = (
+    Column("key", "VARCHAR", "As in `grades`."),
+    Column("run", "VARCHAR", "As in `model_outputs`."),
+    Column("model", "VARCHAR", "As there."),
+    Column("family", "VARCHAR", "As there."),
+    Column("n", "INTEGER", "Answers to labels of the key."),
+)
+
+LEADERBOARD = Table(
+    "leaderboard",
+    "Every run under every key: how many answers are right, with intervals by row and clustered by calculator.",
+    (
+        *SCORE,
+        Column("right", "INTEGER", "Those that are right, strictly."),
+        Column("share", "DOUBLE", "right / n."),
+        Column("low", "DOUBLE", "Lower end of the Wilson 95% interval, which takes rows for independent."),
+        Column("high", "DOUBLE", "Upper end."),
+        Column("clustered_low", "DOUBLE", "Lower end of the 95% interval clustered by calculator.", nullable=True),
+        Column("clustered_high", "DOUBLE", "Upper end.", nullable=True),
+        Column("rank", "INTEGER", "Among the runs under the key, 1 the best."),
+        Column("lenient_low", "INTEGER", "Right, abstentions in words included and lost answers wrong."),
+        Column("lenient_high", "INTEGER", "The same, lost answers right."),
+        *(Column(name, "INTEGER", f"Answers that are `{name}`.") for name in OUTCOMES),
+        Column("extracted_right", "INTEGER", "Right by the harness's cell alone."),
+        Column("harness_right", "INTEGER", "Right as the harness said."),
+        Column("harness_differs", "INTEGER", "Answers of which the harness said otherwise than the key does."),
+        Column("calculators", "INTEGER", "Calculators among them: the clusters."),
+    ),
+    key=("key", "run"),
+    partitioned=False,
+)
+
+KEY_EFFECTS = Table(
+    "key_effects",
+    "What another key than v1.0's changes for a run, on the answers to labels that both have.",
+    (
+        *SCORE,
+        Column("right_before", "INTEGER", "Right under v1.0."),
+        Column("right", "INTEGER", "Right under the key."),
+        Column("gained", "INTEGER", "Right under the key only."),
+        Column("lost", "INTEGER", "Right under v1.0 only."),
+        Column("effect", "DOUBLE", "(gained - lost) / n."),
+        Column("low", "DOUBLE", "Lower end of its 95% interval, clustered by calculator.", nullable=True),
+        Column("high", "DOUBLE", "Upper end.", nullable=True),
+        Column("p", "DOUBLE", "Exact McNemar, which takes rows for independent."),
+        Column("by_calculator", "VARCHAR", "JSON object: of each that gained or lost, [gained, lost]."),
+        Column("by_reason", "VARCHAR", "The same by the reason of our label."),
+        Column("by_stratum", "VARCHAR", "The same by stratum."),
+    ),
+    key=("key", "run"),
+    partitioned=False,
+)
+
 TABLES = {
     table.name: table
     for table in (
@@ -856,6 +956,10 @@ TABLES = {
         BENCHMARK_SUMMARY,
         LABEL_EVENTS,
         LABEL_RELEASES,
+        MODEL_OUTPUTS,
+        GRADES,
+        LEADERBOARD,
+        KEY_EFFECTS,
     )
 }
 

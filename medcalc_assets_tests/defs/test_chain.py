@@ -45,6 +45,10 @@ CHAIN = [
     "track_record",
     "error_rates",
     "benchmark_summary",
+    "model_outputs",
+    "grades",
+    "leaderboard",
+    "key_effects",
 ]
 
 
@@ -88,10 +92,10 @@ def test_what_a_label_is_made_of_is_carried_along_so_that_few_assets_read_the_so
             "relabel_votes",
             "physician_labels",
         ),  # which judge it, each in its way
-        "rule_cards",  # of which each shows a case
+        *("rule_cards", "model_outputs"),  # a case of each; whose answers they are
         *("llm_calls", "release_candidate"),  # the notes that were sent; the rows that leave
     }
-    assert sum(map(len, read.values())) == 62
+    assert sum(map(len, read.values())) == 80
 
 
 def test_every_job_schedule_and_sensor_says_what_it_does():
@@ -162,6 +166,7 @@ def test_figures_and_pages_are_asked_for_once_after_labels(start_chain):
     assert first == {
         *("physician_agreement", "review_orders", "track_record", "error_rates"),
         *("benchmark_summary", "auditor_drift", "effective_votes", "label_pages"),
+        *("model_outputs", "grades", "leaderboard", "key_effects"),
     }
     assert nothing == again == made == by_hand == set()
 
@@ -195,13 +200,9 @@ def test_figures_wait_for_the_labels(specs):
     others = {"gemini_models", "label_releases", "quarantine"}
     figures = {name for name, spec in specs.items() if spec.partitions_def is None} - others
     of_physicians = {"physician_agreement", "review_orders", "sampling_plan", "track_record", "error_rates"}
-    assert {
-        "auditor_drift",
-        "effective_votes",
-        "benchmark_summary",
-        "label_pages",
-        "release_candidate",
-    } | of_physicians == figures
+    of_models = {"model_outputs", "grades", "leaderboard", "key_effects"}
+    others = {"auditor_drift", "effective_votes", "benchmark_summary", "label_pages", "release_candidate"}
+    assert others | of_physicians | of_models == figures
     graph = definitions.resolve_asset_graph()
     for name in figures:
         assert dg.AssetKey("maintained_labels") in graph.get_ancestor_asset_keys(dg.AssetKey(name)), name

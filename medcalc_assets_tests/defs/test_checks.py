@@ -27,6 +27,12 @@ HARM = {
     ("label_evidence", "label_has_one_type"): "UPDATE label_evidence SET label_kind = 'text'",
     ("label_evidence", "published_has_one_type"): "UPDATE label_evidence SET published_kind = 'na'",
     ("label_evidence", "relabel_has_one_type"): "UPDATE label_evidence SET relabel_date = '2024-01-01'",
+    (
+        "grades",
+        "answer_has_one_type",
+    ): """INSERT INTO grades (uid, calculator_id, calculator, run, model, family, key, outcome,
+        answer_kind, strict, lenient, extracted_right)
+        VALUES (1, 2, 'a', 'r', 'm', 'f', 'k', 'value', 'date', true, true, true)""",
     ("label_evidence", "ruled_has_one_type"): "UPDATE label_evidence SET ruled_kind = 'number'",
     ("label_evidence", "physician_has_one_type"): "UPDATE label_evidence SET physician_kind = 'number'",
     ("adjudication_queue", "no_orphan_uid"): "UPDATE adjudication_queue SET uid = uid + 9999",

@@ -67,6 +67,7 @@ FROM_DEMO = {"raw_medcalc", "quarantine", "audit_votes", "relabel_votes", "physi
                 "error_rates",
                 "rule_cards",
                 "rulings",
+                "grades",
             },
         ),
         (
@@ -86,7 +87,7 @@ FROM_DEMO = {"raw_medcalc", "quarantine", "audit_votes", "relabel_votes", "physi
             "labels/decision.py",
             '"contested": error.is_not_null()',
             '"contested": error',
-            {"maintained_labels", "sampling_plan", "error_rates"},
+            {"maintained_labels", "sampling_plan", "error_rates", "grades"},
         ),
         ("statistics/estimates.py", "10_000", "1_000", {"physician_agreement"}),
         ("physicians/consensus.py", "len(answers) / 2", "len(answers) / 3", {"physician_consensus"}),
