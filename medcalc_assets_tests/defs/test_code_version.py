@@ -68,6 +68,7 @@ FROM_DEMO = {"raw_medcalc", "quarantine", "audit_votes", "relabel_votes", "physi
                 "rule_cards",
                 "rulings",
                 "grades",
+                "effective_votes",
             },
         ),
         (
@@ -89,7 +90,7 @@ FROM_DEMO = {"raw_medcalc", "quarantine", "audit_votes", "relabel_votes", "physi
             '"contested": error',
             {"maintained_labels", "sampling_plan", "error_rates", "grades"},
         ),
-        ("statistics/estimates.py", "10_000", "1_000", {"physician_agreement"}),
+        ("statistics/estimates.py", "10_000", "1_000", {"physician_agreement", "effective_votes"}),
         ("physicians/consensus.py", "len(answers) / 2", "len(answers) / 3", {"physician_consensus"}),
         ("reports/history.py", '"withdrawn: it no longer holds"', '"gone"', {"label_events"}),
         ("labels/limits.py", '"""Lowest and highest', '# Of a label.\n    """The lowest and highest', set()),
