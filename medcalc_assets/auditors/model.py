@@ -77,7 +77,7 @@ class ModelAuditor:
         if known is None:
             raise AuditorError(
                 f"The price of {self.name} is unknown, so a limit of ${limit:.2f} cannot be kept. Add it to "
-                "medcalc_assets/auditors/prices.toml, or run without --max-usd and MEDCALC_MAX_USD_PER_DAY."
+                "$MEDCALC_HOME/prices.toml, or run without --max-usd and MEDCALC_MAX_USD_PER_DAY."
             )
         # What the cost of a call is unknown, it is counted as the highest that it can be.
         most = known.of(0, MAX_OUTPUT_TOKENS, MOST_QUERIES)

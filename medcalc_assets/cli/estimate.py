@@ -76,7 +76,7 @@ def _show(model: str, estimates: Mapping[Any, Any]) -> None:
         tokens = f"{found.output_tokens:,.0f} output tokens per call ({basis})"
         console.print(f"{name}: {tokens}; failed attempts are not foreseen.", soft_wrap=True)
     if any(found.usd_least is None for found in estimates.values()):
-        console.print(f"The price of {escape(model)} is unknown: add it to medcalc_assets/auditors/prices.toml.")
+        console.print(f"The price of {escape(model)} is unknown: add it to $MEDCALC_HOME/prices.toml.")
 
 
 @click.command("models")

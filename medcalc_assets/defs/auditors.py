@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from fnmatch import fnmatch
 from typing import Any
 
@@ -138,33 +137,40 @@ re_audit = dg.define_asset_job(
     default_status=dg.DefaultSensorStatus.STOPPED,
     description="Re-audits all calculators once with every model that is new among the watched. Off until you switch it on.",
 )
-def new_models(context: dg.SensorEvaluationContext, settings: Settings) -> Iterator[dg.RunRequest | dg.SkipReason]:
+def new_models(context: dg.SensorEvaluationContext, settings: Settings) -> dg.SensorResult:
     """Models that were there when it was switched on are not new. A model waits until its price is known and
     MEDCALC_REAUDIT_MAX_USD says what a re-audit may cost; MEDCALC_REAUDIT_SAMPLE makes it one of so many instances a
     calculator.
     """
     models = _observed(context.instance)
     if models is None:
-        yield dg.SkipReason("gemini_models was never observed: switch on the schedule watch_models, or observe it.")
-        return
+        return dg.SensorResult(
+            skip_reason="gemini_models was never observed: switch on the schedule watch_models, or observe it."
+        )
     audited = set(models) if context.cursor is None else set(json.loads(context.cursor))
     new = sorted(set(models) - audited)
     waiting = [model for model in new if not known_price(model)]
     budget = settings.reaudit_max_usd
+    why = None
     if new and not budget:
-        yield dg.SkipReason(f"{', '.join(new)}: set MEDCALC_REAUDIT_MAX_USD to what a re-audit may cost.")
+        why = f"{', '.join(new)}: set MEDCALC_REAUDIT_MAX_USD to what a re-audit may cost."
     elif waiting:
-        yield dg.SkipReason(f"The price of {', '.join(waiting)} is unknown: add it to auditors/prices.toml.")
-    for model in new:
-        if budget and model not in waiting:
-            votes = Votes(auditor=model, max_usd=budget, sample=settings.reaudit_sample)
-            yield dg.RunRequest(
-                run_key=f"re-audit with {model}",
-                run_config=dg.RunConfig(resources={"votes": votes}),
-                tags=next(tags_of_runs(KEYS)),
-            )
-            audited.add(model)
-    context.update_cursor(json.dumps(sorted(audited)))
+        why = f"The price of {', '.join(waiting)} is unknown: add it to $MEDCALC_HOME/prices.toml."
+    chosen = [model for model in new if model not in waiting] if budget else []
+    if why and chosen:  # a tick asks for runs or says why there is none: the rest is in its log
+        context.log.warning(why)
+    requests = [
+        dg.RunRequest(
+            run_key=f"re-audit with {model}",
+            run_config=dg.RunConfig(
+                resources={"votes": Votes(auditor=model, max_usd=budget, sample=settings.reaudit_sample)}
+            ),
+            tags=next(tags_of_runs(KEYS)),
+        )
+        for model in chosen
+    ]
+    cursor = json.dumps(sorted(audited | set(chosen)))
+    return dg.SensorResult(run_requests=requests, skip_reason=None if requests else why, cursor=cursor)
 
 
 def _observed(instance: dg.DagsterInstance) -> dict[str, Any] | None:

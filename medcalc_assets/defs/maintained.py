@@ -65,7 +65,7 @@ def track_record(label_evidence: pl.DataFrame, settings: Settings) -> pl.DataFra
     description="The report, the index of all labels and a page for each, in `$MEDCALC_HOME/report`: no network needed.",
     owners=["team:label-stewards"],
     kinds={"html"},
-    deps=["benchmark_summary", "physician_agreement", "label_events"],
+    deps=["benchmark_summary", "physician_agreement", "effective_votes", "label_events"],
     automation_condition=AFTER_LABELS,
 )
 def label_pages(settings: Settings) -> dg.MaterializeResult:  # type: ignore[type-arg]

@@ -45,11 +45,13 @@ def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
     for uid, rows in complete.items():
         (unfinished / "labels" / f"{uid}.html").write_text(label_page(rows, out.get(uid, [])), encoding="utf-8")
     (unfinished / "index.html").write_text(index_page(complete.values()), encoding="utf-8")
+    effective = warehouse.read(tables.EFFECTIVE_VOTES).to_dicts() if warehouse.has(tables.EFFECTIVE_VOTES) else []
     (unfinished / "report.html").write_text(
         report_page(
             stored,
             warehouse.read(tables.RULE_CARDS),
             rates(warehouse, stored["label_evidence"]),
+            effective,
             *_scores(warehouse, stored["maintained_labels"]),
         ),
         encoding="utf-8",

@@ -24,11 +24,13 @@ def report_page(
     stored: Mapping[str, pl.DataFrame],
     cards: pl.DataFrame,
     rates: Sequence[Mapping[str, Any]],
+    effective: Sequence[Mapping[str, Any]],
     board: pl.DataFrame,
     effects: Sequence[str],
 ) -> str:
-    """The whole benchmark, for a reader who decides whether to trust it; `cards` are the rows of `rule_cards`, `rates` those
-    of `error_rates`, `board` those of `leaderboard`, and `effects` says what each key does to each run."""
+    """The whole benchmark, for a reader who decides whether to trust it: `cards` are the rows of `rule_cards`, `rates` those
+    of `error_rates`, `effective` of `effective_votes`, `board` of `leaderboard`; `effects` says what each key does to each
+    run."""
     auditor = stored["maintained_labels"]["auditor"].mode().sort()[0]
     figures = summarise({name: stored[name] for name in NEEDED})
     total = totals(figures)
@@ -64,6 +66,7 @@ def report_page(
             reasons=[(reason, maintained.filter(reason=reason).height, meaning) for reason, meaning in REASONS.items()],
             agreement=compare_with_physicians(audits, stored["relabels"], stored["physician_consensus"], auditor),
             rates=rates,
+            effective=effective,
             findings=findings(rates),
             reviewers=agreement(answers),
             costs=votes.group_by("phase", "auditor")

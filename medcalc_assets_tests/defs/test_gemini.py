@@ -215,8 +215,8 @@ def test_a_new_model_leads_to_one_re_audit_of_all_calculators_within_its_budget(
     assert data.run_requests == [], "models that were there before are not new"
     maintained, flags = project.read("maintained_labels"), project.read("audit_flags")
 
-    gemini.models += ["gemini-3.1-pro-preview", "gemini-3.1-flash-lite"]
-    assert observe(project)["new"].value == ["gemini-3.1-pro-preview"], "the other is of no watched family"
+    gemini.models += ["gemini-3.1-pro-preview", "gemini-3.1-flash-lite", "gemini-9-pro"]
+    assert observe(project)["new"].value == ["gemini-3.1-pro-preview", "gemini-9-pro"], "the other is of no watched family"
     data, cursor = tick(project, cursor)
     assert [request.run_key for request in data.run_requests] == ["re-audit with gemini-3.1-pro-preview"]
     assert {ask.model for ask in gemini.asked} == {"gemini-3.1-pro-preview"}
@@ -229,6 +229,7 @@ def test_a_new_model_leads_to_one_re_audit_of_all_calculators_within_its_budget(
         observe(project)
         data, cursor = tick(project, cursor)
         assert data.run_requests == [], "once"
+        assert data.skip_message == "The price of gemini-9-pro is unknown: add it to $MEDCALC_HOME/prices.toml."
     assert len(gemini.asked) == asked
 
     both = project.read("audit_flags")
