@@ -11,7 +11,6 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
-from medcalc_assets.grading.scores import family_of, sentences
 from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.packet import Packets
 from medcalc_assets.release.rates import rates
@@ -45,14 +44,14 @@ def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
     for uid, rows in complete.items():
         (unfinished / "labels" / f"{uid}.html").write_text(label_page(rows, out.get(uid, [])), encoding="utf-8")
     (unfinished / "index.html").write_text(index_page(complete.values()), encoding="utf-8")
-    effective = warehouse.read(tables.EFFECTIVE_VOTES).to_dicts() if warehouse.has(tables.EFFECTIVE_VOTES) else []
     (unfinished / "report.html").write_text(
         report_page(
             stored,
-            warehouse.read(tables.RULE_CARDS),
+            _read(warehouse, tables.RULE_CARDS),
             rates(warehouse, stored["label_evidence"]),
-            effective,
-            *_scores(warehouse, stored["maintained_labels"]),
+            _read(warehouse, tables.EFFECTIVE_VOTES).to_dicts(),
+            _read(warehouse, tables.LEADERBOARD),
+            _read(warehouse, tables.KEY_EFFECTS),
         ),
         encoding="utf-8",
     )
@@ -61,14 +60,9 @@ def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
     return len(complete)
 
 
-def _scores(warehouse: Warehouse, maintained: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    """The rows of `leaderboard`, and what each key does to each run in words; nothing where no answers are stored."""
-    board, effects = (
-        warehouse.read(table) if warehouse.has(table) else pl.DataFrame(schema=table.polars_schema)
-        for table in (tables.LEADERBOARD, tables.KEY_EFFECTS)
-    )
-    auditor = maintained["auditor"].mode().sort()[0]
-    return board, sentences(effects.to_dicts(), family_of(auditor))
+def _read(warehouse: Warehouse, table: tables.Table) -> pl.DataFrame:
+    """A table of figures; none of its rows where it was never made."""
+    return warehouse.read(table) if warehouse.has(table) else pl.DataFrame(schema=table.polars_schema)
 
 
 def label_page(rows: Rows, out: list[str]) -> str:

@@ -8,6 +8,7 @@ import polars as pl
 from markupsafe import Markup
 
 from medcalc_assets.auditors.protocol import cost
+from medcalc_assets.grading.scores import family_of, sentences
 from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.value import from_row
@@ -26,11 +27,10 @@ def report_page(
     rates: Sequence[Mapping[str, Any]],
     effective: Sequence[Mapping[str, Any]],
     board: pl.DataFrame,
-    effects: Sequence[str],
+    effects: pl.DataFrame,
 ) -> str:
     """The whole benchmark, for a reader who decides whether to trust it: `cards` are the rows of `rule_cards`, `rates` those
-    of `error_rates`, `effective` of `effective_votes`, `board` of `leaderboard`; `effects` says what each key does to each
-    run."""
+    of `error_rates`, `effective` of `effective_votes`, `board` of `leaderboard`, `effects` of `key_effects`."""
     auditor = stored["maintained_labels"]["auditor"].mode().sort()[0]
     figures = summarise({name: stored[name] for name in NEEDED})
     total = totals(figures)
@@ -80,9 +80,9 @@ def report_page(
             .to_dicts(),
             by_calculator=figures.sort("likely_errors", "calculator", descending=[True, False]).to_dicts(),
             shares=disagreement_by_calculator(figures, auditor),
-            board=board.to_dicts(),
-            effects=effects,
-            slopes=scores_between_keys(board) if board.height else "",
+            board=board.sort("key", "rank", "run").to_dicts(),
+            effects=sentences(effects.to_dicts(), family_of(auditor)),
+            slopes=scores_between_keys(effects) if effects.height else "",
             scatter=original_against_relabels(stored["label_evidence"], auditor),
         )
     )
