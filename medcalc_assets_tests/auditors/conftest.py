@@ -5,7 +5,6 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -71,8 +70,7 @@ def ledger(tmp_path) -> Ledger:
 def postgres(tmp_path_factory) -> Iterator[str]:
     """URL of a PostgreSQL on 127.0.0.1, of Debian's package, in a folder of its own."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not found or not find_spec("psycopg"):
-        pytest.skip("needs PostgreSQL, and psycopg")
+    assert found, "`make test` installs PostgreSQL"
     folder = tmp_path_factory.mktemp("postgres")
     as_user = {"user": "postgres", "cwd": folder} if os.getuid() == 0 else {"cwd": folder}  # it does not run as root
     if os.getuid() == 0:
