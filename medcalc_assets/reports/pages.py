@@ -22,8 +22,13 @@ from medcalc_assets.templates import markdown, templates
 
 AT_ONCE = 3_000
 """How many labels are read at once, about: so that the pages of any number take the same memory."""
-TEXTS = {"note", "question", "working", "rationale", "sources", "answers", "explanation"}
-"""What the report does without, and most of what the tables hold."""
+FOR_REPORT = (
+    *("label_evidence", "derivation_audit", "adjudication_queue", "maintained_labels", "relabels"),
+    *("audit_flags", "audit_votes", "relabel_votes", "physician_labels", "physician_consensus"),
+)
+"""The tables of labels that the report is made from, all at once."""
+TEXTS = {"working", "problems", "rationale", "sources", "answers", "explanation", "evidence", "why", "by_defects"}
+"""What the report does without, and most of what these hold."""
 
 
 def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
@@ -35,8 +40,8 @@ def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
         if "uid" in table.key and name not in (tables.MODEL_OUTPUTS.name, tables.GRADES.name) and warehouse.has(table)
     }
     stored = {
-        name: warehouse.read(table, columns=[each for each in table.names if each not in TEXTS or name == "label_evidence"])
-        for name, table in told.items()
+        name: warehouse.read(told[name], columns=[each for each in told[name].names if each not in TEXTS])
+        for name in FOR_REPORT
     }
     out = packets.out_for_review(stored["physician_labels"].select("uid", "reviewer").iter_rows())
     unfinished = folder.with_name(f".{folder.name}")
