@@ -51,7 +51,7 @@ COMMANDS = {
     "pages": ("release", "Write the report, the index and a page for each label."),
     "export": ("release", "Write a working copy of the next release."),
     "release": ("release", "Freeze the maintained labels into a version to cite."),
-    "outputs": ("leaderboard", "Keep stored answers of models, to grade them under every key."),
+    "outputs": ("leaderboard", "Keep stored answers of models, to be graded."),
     "leaderboard": ("leaderboard", "Grade all stored answers under every key."),
     "reward": ("reward", "Write labels as a reward set for training."),
     "diff": ("release", "Show every label that differs between two releases."),

@@ -12,7 +12,7 @@ from medcalc_assets.cli import as_json, console, home, print_json
 
 @click.group()
 def outputs() -> None:
-    """Keep stored answers of models, to grade them under every key.
+    """Keep stored answers of models, to be graded.
 
     \b
     Example:
