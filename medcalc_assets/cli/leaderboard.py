@@ -36,17 +36,21 @@ def add_outputs(file: Path, model: str, family: str, as_json: bool) -> None:
     Example:
       medcalc outputs add answers.jsonl --model gpt-4 --family openai
     """
+    from medcalc_assets.labels.families import family as family_of
     from medcalc_assets.release.answers import add
     from medcalc_assets.storage.warehouse import Warehouse, home_folder
 
-    family = family or model.casefold().replace("/", "-").split("-")[0]
-    found = add(Warehouse(home_folder()), file, model, family)
+    found = add(Warehouse(home_folder()), file, model, family or family_of(model))
     if as_json:
         refused = [{"row": row, "why": why} for row, why in found.refused]
-        print_json({"run": found.run, "answers": found.answers, "refused": refused})
+        renumbered = [{"row": row, "number": number, "uid": uid} for row, number, uid in found.renumbered]
+        print_json({"run": found.run, "answers": found.answers, "refused": refused, "renumbered": renumbered})
         return
     for row, why in found.refused:
         console.print(f"{file}, row {row}: left out, {why}.", markup=False, soft_wrap=True)
+    if found.renumbered:
+        which = ", ".join(f"row {row} ({number}: uid {uid})" for row, number, uid in found.renumbered)
+        console.print(f"{file}: the numbers of these rows are not those of their texts, which count: {which}.", markup=False)
     left_out = f", {len(found.refused):,} rows left out" if found.refused else ""
     console.print(f"added {found.answers:,} answers as {found.run}{left_out}.", markup=False, soft_wrap=True)
     console.print("Next: [bold]medcalc leaderboard[/] grades them.")
@@ -66,6 +70,8 @@ def leaderboard(items: bool, as_json: bool) -> None:
     Example:
       medcalc leaderboard
     """
+    import polars as pl
+
     from medcalc_assets.defs.grading import as_declared
     from medcalc_assets.grading import scores
     from medcalc_assets.release.answers import stored
@@ -86,11 +92,19 @@ def leaderboard(items: bool, as_json: bool) -> None:
     evidence = warehouse.read(tables.LABEL_EVIDENCE, columns=["uid", "stratum"])
     maintained = warehouse.read(tables.MAINTAINED_LABELS, columns=["uid", "reason", "auditor"])
     board = as_declared(scores.leaderboard(grades), tables.LEADERBOARD).to_dicts()
-    effects = as_declared(scores.key_effects(grades, evidence.join(maintained, on="uid")), tables.KEY_EFFECTS).to_dicts()
-    said = scores.sentences(effects, scores.family_of(maintained["auditor"][0]))
-    ranks = scores.agreement_of_ranks(scores.leaderboard(grades))
+    compared = as_declared(scores.key_effects(grades, evidence.join(maintained, on="uid")), tables.KEY_EFFECTS)
+    effects, ranks = compared.to_dicts(), scores.agreement_of_ranks(compared)
+    said = [*scores.sentences(effects, settings.voters), *scores.caveats(pl.DataFrame(board))]
+    shared, differences = scores.in_common(grades), scores.differences(grades).to_dicts()
     if as_json:
-        document: dict[str, Any] = {"leaderboard": board, "key_effects": effects, "tau_b": ranks, "sentences": said}
+        document: dict[str, Any] = {
+            "leaderboard": board,
+            "key_effects": effects,
+            "tau_b": ranks,
+            "sentences": said,
+            "in_common": shared,
+            "differences": differences,
+        }
         print_json(document | ({"items": scores.difficulty(grades).to_dicts()} if items else {}))
         return
     grid = Grid(
@@ -107,6 +121,23 @@ def leaderboard(items: bool, as_json: bool) -> None:
     console.print()
     for sentence in said:
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+    for each in shared:
+        right = ", ".join(f"{run} {n}" for run, n in each["right"].items()) or "none, so that no order of all is shown"
+        console.print(
+            f"Under {each['key']} all runs answered {each['labels']:,} labels alike; right of these: {right}.",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
     for key, tau in ranks.items():
         if tau is not None:
             console.print(f"The order of the runs under {key} and v1.0: Kendall's tau-b {tau:.2f}.", highlight=False)
+    for row in differences:
+        by_harness, by_key = ("right" if row[name] else "wrong" for name in ("verdict", "strict"))
+        read = row["answer"] or row["outcome"]
+        console.print(
+            f"{row['run']}, uid {row['uid']}: {by_harness} to its harness, {by_key} by v1.0 ({read}).",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )

@@ -3,6 +3,7 @@
 import dagster as dg
 import polars as pl
 
+from medcalc_assets.calculators.working import escaped
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import AFTER_LABELS, WAITS_FOR_LABELS, so_far, stage
 from medcalc_assets.grading import scores
@@ -45,10 +46,11 @@ def grades(model_outputs: pl.DataFrame, settings: Settings) -> pl.DataFrame:
 def leaderboard(context: dg.AssetExecutionContext, grades: pl.DataFrame) -> pl.DataFrame:
     found = scores.leaderboard(grades) if grades.height else grades
     shown = [
-        f"| {row['key']} | {row['rank']} | {row['run']} | {row['right']} of {row['n']} | {row['share']:.1%} |"
+        f"| {row['key']} | {row['rank']} | {escaped(row['run'])} | {row['right']} of {row['n']} | {row['share']:.1%} |"
         for row in found.iter_rows(named=True)
     ]
-    table = "\n".join(["| key | rank | run | right | share |", "|---|---|---|---|---|", *shown])
+    told = scores.caveats(found) if shown else []
+    table = "\n".join(["| key | rank | run | right | share |", "|---|---|---|---|---|", *shown, "", *told])
     context.add_asset_metadata({"leaderboard": dg.MarkdownMetadataValue(table if shown else "No answers are stored.")})
     return as_declared(found, LEADERBOARD)
 
@@ -72,7 +74,7 @@ def key_effects(
     about = label_evidence.join(maintained_labels, on="uid", how="left")
     found = scores.key_effects(grades, about) if grades.height else grades
     said = (
-        scores.sentences(found.to_dicts(), scores.family_of(settings.auditor_that_counts))
+        list(map(escaped, scores.sentences(found.to_dicts(), settings.voters)))
         if found.height
         else ["No answers are stored."]
     )

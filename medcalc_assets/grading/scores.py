@@ -5,15 +5,17 @@ The unit of inference is the calculator, of which instances share the rule: inte
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from medcalc_assets.grading.replies import Reply, read_reply
-from medcalc_assets.grading.statements import IN_WORDS, Asked
+from medcalc_assets.grading.statements import FRACTIONS, IN_WORDS, Asked
+from medcalc_assets.labels import families
 from medcalc_assets.labels.limits import SLACK
-from medcalc_assets.labels.value import as_frame
+from medcalc_assets.labels.parsing import LabelError, parse_label
+from medcalc_assets.labels.value import Label, as_frame
 from medcalc_assets.statistics.estimates import proportion
 
 ORIGINAL = "v1.0"
@@ -22,6 +24,8 @@ CANDIDATE = "candidate"
 """The keys that are no release of ours: the benchmark's own, that of the paper's authors, and our labels as they are now."""
 LOST = ("harness_error", "missing")
 """Outcomes that say nothing of the model."""
+CARRIED = 10
+"""Of fewer gained answers it is not told which calculators carry them."""
 
 
 def reading(reply: str | None, extracted: str | None, explanation: str | None, asked: Asked) -> Reply:
@@ -39,21 +43,28 @@ def reading(reply: str | None, extracted: str | None, explanation: str | None, a
 
 
 def read_answers(outputs: pl.DataFrame, *, original: bool) -> pl.DataFrame:
-    """`model_outputs`, which have calculator_id and output_type, with `outcome`, `why`, `answer_*`, and `extracted_*`: what
-    the cell of the harness alone says. `original` reads for the key of v1.0, which has a percentage as a fraction."""
+    """`model_outputs`, which have calculator_id and output_type, with `outcome`, `why`, `answer_*`, and `extracted_*`: the
+    harness's cell as `parse_label` reads it. `original` reads for the key of v1.0, which has a percentage as a fraction."""
     kinds = {
         each: Asked.of(*each, original=original)
         for each in outputs.select("calculator_id", "output_type").unique().iter_rows()
     }
     rows = outputs.select("calculator_id", "output_type", "reply", "extracted", "explanation").rows()
     found = [reading(reply, cell, told, kinds[number, kind]) for number, kind, reply, cell, told in rows]
-    cells = [read_reply(cell, kinds[number, kind]).label for number, kind, _, cell, _ in rows]
+    cells = [_cell(cell) for _, _, _, cell, _ in rows]
     return outputs.with_columns(
         pl.Series("outcome", [each.outcome for each in found], dtype=pl.String),
         pl.Series("why", [each.why for each in found], dtype=pl.String),
         *as_frame("answer", [each.label for each in found]).get_columns(),
         *as_frame("extracted", cells).get_columns(),
     )
+
+
+def _cell(text: str | None) -> Label | None:
+    try:
+        return parse_label(text)
+    except LabelError:
+        return None
 
 
 def accepts(prefix: str) -> pl.Expr:
@@ -73,13 +84,10 @@ def grade(outputs: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
     `keys` has `key`, uid, `key_*`, `lower` and `upper`. `strict` counts values and a written N/A; `lenient` also an
     abstention in words. `verdict` came with the answer; `extracted_right` is what its cell alone would earn.
     """
-    parts = []
-    for original in (True, False):
-        of = keys.filter((pl.col("key") == ORIGINAL) == original)
-        if of.height:
-            parts.append(read_answers(outputs, original=original).join(of, on="uid", how="inner"))
-    if not parts:
-        return pl.DataFrame()
+    of_fractions, of_original = pl.col("calculator_id").is_in(FRACTIONS), pl.col("key") == ORIGINAL
+    read = read_answers(outputs, original=False)
+    original = pl.concat([read.filter(~of_fractions), read_answers(outputs.filter(of_fractions), original=True)])
+    parts = [original.join(keys.filter(of_original), on="uid"), read.join(keys.filter(~of_original), on="uid")]
     right = accepts("answer")
     return pl.concat(parts).with_columns(
         lenient=right,
@@ -90,7 +98,8 @@ def grade(outputs: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
 
 
 def clustered(right: Sequence[int], n: Sequence[int]) -> tuple[float, float]:
-    """The 95% interval of a proportion with one entry per cluster: `right` of `n`. NaN with fewer than two clusters.
+    """The 95% interval of a proportion with one entry per cluster: `right` of `n`. NaN where no cluster differs from the
+    others, which says nothing of how far they might.
 
     The ratio estimator's variance between clusters, C/(C-1) Σ (x - p n)² / N², with Student's t of C - 1 degrees (Cochran,
     Sampling Techniques, 3rd ed. 1977, 9A).
@@ -107,6 +116,8 @@ def _interval(values: Sequence[float], n: Sequence[int]) -> tuple[float, float]:
         return math.nan, math.nan
     p = sum(values) / total
     squares = sum((x - p * size) ** 2 for x, size in zip(values, n, strict=True))
+    if squares < SLACK:
+        return math.nan, math.nan
     half = student(clusters - 1) * math.sqrt(clusters / (clusters - 1) * squares) / total
     return p - half, p + half
 
@@ -242,39 +253,74 @@ def _changes(own: pl.DataFrame, by: str) -> str:
     return json.dumps({str(name): [int(gained), int(lost)] for name, gained, lost in found.iter_rows()})
 
 
-def agreement_of_ranks(board: pl.DataFrame) -> dict[str, float | None]:
-    """By key, Kendall's tau-b of its scores and v1.0's, over the runs that have both."""
-    shares = {key: dict(of.select("run", "share").iter_rows()) for (key,), of in board.group_by("key")}
-    first = shares.pop(ORIGINAL, {})
-    found = {}
-    for key, own in sorted(shares.items()):
-        runs = sorted(own.keys() & first.keys())
-        found[key] = tau_b([first[run] for run in runs], [own[run] for run in runs])
+def agreement_of_ranks(effects: pl.DataFrame) -> dict[str, float | None]:
+    """By key, Kendall's tau-b of its scores and v1.0's, which are of the same labels for each run."""
+    shares = effects.sort("key", "run").select(
+        "key", before=pl.col("right_before") / pl.col("n"), now=pl.col("right") / pl.col("n")
+    )
+    return {
+        key: tau_b(of["before"].to_list(), of["now"].to_list()) for (key,), of in shares.group_by("key", maintain_order=True)
+    }
+
+
+def in_common(grades: pl.DataFrame) -> list[dict[str, Any]]:
+    """By key, on how many labels all its runs gave an answer, and how many of these each has `right`: what can be ranked."""
+    found = []
+    for (key,), own in grades.sort("key", "run").group_by("key", maintain_order=True):
+        shared = own.filter(pl.len().over("uid") == own["run"].n_unique())
+        right = shared.group_by("run", maintain_order=True).agg(pl.col("strict").sum())
+        found.append({"key": key, "labels": shared["uid"].n_unique(), "right": dict(right.iter_rows())})
     return found
 
 
-def sentences(effects: Sequence[Mapping[str, Any]], labeller: str | None) -> list[str]:
-    """What another key does to each run, in words that claim no more than the intervals do; `labeller` is the family of the
-    models whose relabels the keys rest on."""
+def caveats(board: pl.DataFrame) -> list[str]:
+    """What the ranks of a leaderboard do not say: of runs that answered different labels, which is the better one."""
+    spans = board.group_by("key").agg(fewest=pl.col("n").min(), most=pl.col("n").max()).sort("key")
+    return [
+        f"Under {key} the runs answered {fewest:,} to {most:,} labels: a rank says nothing of two runs whose labels differ."
+        for key, fewest, most in spans.iter_rows()
+        if fewest < most
+    ]
+
+
+def differences(grades: pl.DataFrame) -> pl.DataFrame:
+    """The answers of which the harness said otherwise than v1.0's key does, with what was read of them."""
+    found = grades.filter((pl.col("key") == ORIGINAL) & (pl.col("verdict") != pl.col("strict"))).sort("run", "uid")
+    return found.select("run", "uid", "calculator", "verdict", "strict", "answer", "outcome")
+
+
+def sentences(effects: Sequence[Mapping[str, Any]], auditors: Collection[str]) -> list[str]:
+    """What another key does to each run, in words that claim no more than the intervals do; on the relabels of `auditors`
+    the keys rest, but for that of the paper's authors."""
     said = []
     for row in effects:
+        by_calculator: dict[str, tuple[int, int]] = json.loads(row["by_calculator"])
         points = f"{100 * row['effect']:+.1f} points"
         head = (
             f"{row['run']} under {row['key']}: {points} on {row['n']:,} labels ({row['gained']} gained, {row['lost']} lost)"
         )
         if row["low"] is None:
-            said.append(f"{head}; one calculator alone, so that no interval can be given.")
+            nothing = (
+                "no answer is graded otherwise" if not by_calculator else "no calculator differs, so there is no interval"
+            )
+            said.append(f"{head}: {nothing}.")
             continue
         interval = f"95% by calculator {100 * row['low']:+.1f} to {100 * row['high']:+.1f}"
         sure = "it gains" if row["low"] > 0 else "it loses" if row["high"] < 0 else "no gain or loss is shown"
-        caveat = f"; {row['family']} is the family of the labeller, too" if labeller and row["family"] == labeller else ""
-        said.append(f"{head}, {interval}: {sure}{caveat}.")
+        labellers = {families.family(name) for name in ([AUTHORS] if row["key"] == AUTHORS else auditors)}
+        kin = labellers & {families.family(row["family"]), families.family(row["model"])}
+        caveat = f"; {min(kin)} is the family of the labeller, too" if kin else ""
+        said.append(f"{head}, {interval}: {sure}{_carried(by_calculator, row['gained'])}{caveat}.")
+    if len(said) > 1 and any("it gains" in each or "it loses" in each for each in said):
+        said.append(f"Of {len(said)} such comparisons one in twenty shows a gain or loss by chance.")
     return said
 
 
-def family_of(auditor: str) -> str:
-    """The family of the models whose relabels an auditor gives; the authors' are of Gemini (arXiv:2512.19691, section 4)."""
-    return "gemini" if auditor == AUTHORS else auditor.split(":")[0].split("-")[0]
+def _carried(by_calculator: Mapping[str, Sequence[int]], gained: int) -> str:
+    """Which two calculators carry most of what was gained, if two do."""
+    most = sorted(by_calculator, key=lambda name: -by_calculator[name][0])[:2]
+    carried = sum(by_calculator[name][0] for name in most)
+    return f"; {carried} of the {gained} are of {' and '.join(most)}" if gained >= CARRIED and 2 * carried > gained else ""
 
 
 def difficulty(grades: pl.DataFrame) -> pl.DataFrame:

@@ -6,6 +6,8 @@ PANEL = "panel"
 FAMILIES = 2
 """So many families must decide alike, and none otherwise."""
 KINDRED = {
+    "google": "gemini",
+    "openai": "gpt",
     "authors": "gemini",  # the relabels of arXiv:2512.19691 are votes of Gemini 2.5 Pro
     **dict.fromkeys(("gemma", "medgemma"), "gemini"),
     **dict.fromkeys(("o", "chatgpt", "codex"), "gpt"),

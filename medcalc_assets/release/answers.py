@@ -25,11 +25,13 @@ ABOUT: dict[str, pl.DataType] = {
 
 
 class Added(NamedTuple):
-    """What came of a file: how many answers, and the number of each row that answers no instance, and why."""
+    """What came of a file: how many answers, which rows answer no instance and why, and which have the number of another
+    instance than the one whose text they have (row, number, uid)."""
 
     run: str
     answers: int
     refused: list[tuple[int, str]]
+    renumbered: list[tuple[int, int, int]]
 
 
 def add(warehouse: Warehouse, path: Path, model: str, family: str) -> Added:
@@ -55,7 +57,7 @@ def add(warehouse: Warehouse, path: Path, model: str, family: str) -> Added:
         ]
         found.answers.with_columns(about).write_parquet(content := io.BytesIO())
         write_durably(warehouse.home / OUTPUTS / f"{digest[:16]}.parquet", content.getvalue())
-    return Added(model, found.answers.height, found.refused)
+    return Added(model, found.answers.height, found.refused, found.renumbered)
 
 
 def stored(home: Path) -> pl.DataFrame:

@@ -8,9 +8,10 @@ import polars as pl
 from markupsafe import Markup
 
 from medcalc_assets.auditors.protocol import cost
-from medcalc_assets.grading.scores import family_of, sentences
+from medcalc_assets.grading.scores import caveats, sentences
 from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.decision import REASONS
+from medcalc_assets.labels.families import PANEL
 from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.consensus import agreement
 from medcalc_assets.reports.plots import disagreement_by_calculator, original_against_relabels, scores_between_keys
@@ -44,6 +45,7 @@ def report_page(
             for phase, name in (("1", "audit_votes"), ("2", "relabel_votes"))
         ]
     )
+    labellers = stored["relabels"]["auditor"].unique() if auditor == PANEL else [auditor]
     answers: dict[str, dict[int, Any]] = defaultdict(dict)
     for row in stored["physician_labels"].iter_rows(named=True):
         answers[row["reviewer"]][row["uid"]] = from_row(row, "physician")
@@ -81,7 +83,7 @@ def report_page(
             by_calculator=figures.sort("likely_errors", "calculator", descending=[True, False]).to_dicts(),
             shares=disagreement_by_calculator(figures, auditor),
             board=board.sort("key", "rank", "run").to_dicts(),
-            effects=sentences(effects.to_dicts(), family_of(auditor)),
+            effects=[*sentences(effects.to_dicts(), labellers), *(caveats(board) if board.height else ())],
             slopes=scores_between_keys(effects) if effects.height else "",
             scatter=original_against_relabels(stored["label_evidence"], auditor),
         )

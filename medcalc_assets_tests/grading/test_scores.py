@@ -6,14 +6,17 @@ import math
 import polars as pl
 import pytest
 
+from medcalc_assets.errors import MedcalcError
 from medcalc_assets.grading.replies import OUTCOMES, Asked
 from medcalc_assets.grading.scores import (
     accepts,
     agreement_of_ranks,
+    caveats,
     clustered,
+    differences,
     difficulty,
-    family_of,
     grade,
+    in_common,
     key_effects,
     leaderboard,
     mcnemar,
@@ -26,7 +29,7 @@ from medcalc_assets.labels.limits import within
 from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.labels.value import as_frame
 from medcalc_assets.release.answers import add, stored
-from medcalc_assets.release.keys import keys
+from medcalc_assets.release.keys import CORRECTED, keys
 from medcalc_assets.storage import tables
 
 DECIMAL = Asked.of(2, "decimal")
@@ -97,18 +100,57 @@ def test_the_effect_of_a_key_is_on_the_rows_that_both_have():
 
 
 def test_what_is_said_claims_no_more_than_the_interval():
-    row = {"run": "m", "key": "authors", "n": 300, "gained": 35, "lost": 15, "effect": 0.066, "family": "gemini"}
-    said = sentences(
-        [row | {"low": -0.047, "high": 0.179}, row | {"low": 0.01, "high": 0.1}, row | {"low": None, "high": None}], "gemini"
-    )
-    assert said[0] == (
+    by_calculator = json.dumps({"fib_4": [2, 15], "child_pugh": [12, 0], "has_bled": [10, 0], "sirs": [11, 0]})
+    row = {
+        "run": "m",
+        "model": "m",
+        "key": "authors",
+        "n": 300,
+        "gained": 35,
+        "lost": 15,
+        "effect": 0.066,
+        "family": "google",
+    }
+    row |= {"by_calculator": by_calculator, "low": -0.047, "high": 0.179}
+    unsure, gains, same, none = sentences(
+        [row, row | {"low": 0.01}, row | {"low": None}, row | {"low": None, "gained": 0, "lost": 0, "by_calculator": "{}"}],
+        ["openai:gpt-5.2"],
+    )[:4]
+    assert unsure == (
         "m under authors: +6.6 points on 300 labels (35 gained, 15 lost), 95% by calculator -4.7 to +17.9: no gain or loss "
-        "is shown; gemini is the family of the labeller, too."
+        "is shown; 23 of the 35 are of child_pugh and sirs; gemini is the family of the labeller, too."
     )
-    assert "it gains" in said[1]
-    assert said[2].endswith("one calculator alone, so that no interval can be given.")
-    assert "labeller" not in sentences([row | {"low": 0.0, "high": 0.0}], "openai")[0]
-    assert (family_of("authors"), family_of("gemini-2.5-pro"), family_of("openai:gpt-5.2")) == ("gemini", "gemini", "openai")
+    assert "it gains" in gains
+    assert same.endswith("(35 gained, 15 lost): no calculator differs, so there is no interval.")
+    assert none.endswith("(0 gained, 0 lost): no answer is graded otherwise.")
+    chance = "Of 2 such comparisons one in twenty shows a gain or loss by chance."
+    assert sentences([row, row | {"low": 0.01}], [])[-1] == chance
+    assert chance not in sentences([row, row], [])
+
+
+@pytest.mark.parametrize(
+    ("key", "model", "family", "auditors", "kin"),
+    [
+        ("authors", "gemini-2.0-flash", "", ["openai:gpt-5.2"], "gemini"),
+        ("1.1.0", "gemini-2.0-flash", "", ["openai:gpt-5.2"], None),
+        ("1.1.0", "run 7", "openai", ["gemini-2.5-pro", "openai:gpt-5.2"], "gpt"),
+        ("candidate", "openai/gpt-oss-20b", "x", ["openai:o3"], "gpt"),
+        ("candidate", "qwq-32b", "", ["authors"], None),
+    ],
+)
+def test_a_model_of_the_labellers_family_is_told_by_key(key, model, family, auditors, kin):
+    row = {
+        "run": "m",
+        "n": 9,
+        "gained": 1,
+        "lost": 0,
+        "effect": 0.1,
+        "low": 0.0,
+        "high": 0.2,
+        "by_calculator": '{"a": [1, 0]}',
+    }
+    (said,) = sentences([row | {"key": key, "model": model, "family": family}], auditors)
+    assert said.endswith(f"; {kin} is the family of the labeller, too." if kin else "no gain or loss is shown.")
 
 
 @pytest.mark.parametrize("answer", ["9.4", "9.5", "10", "10.5", "10.6", "01/31/2024", "N/A", "-10", "0"])
@@ -142,8 +184,8 @@ def test_the_statistics_are_exact():
     for degrees, quantile in {3: 3.182, 5: 2.571, 20: 2.086, 1000: 1.962}.items():
         assert math.isclose(student(degrees), quantile, rel_tol=0.002)
     assert all(map(math.isnan, clustered([3], [5])))
-    low, high = clustered([10] * 20, [10] * 20)
-    assert (low, high) == (1.0, 1.0)
+    low, _ = clustered([10] * 20, [10] * 20)
+    assert math.isnan(low), "of clusters that are alike nothing is known of how far they might differ"
     assert tau_b([1, 2, 3, 4], [1, 2, 3, 4]) == 1.0
     assert tau_b([1, 1], [1, 2]) is None
     assert tables.OUTCOMES == OUTCOMES
@@ -157,7 +199,43 @@ def test_how_hard_an_instance_is_and_how_keys_order_the_runs():
         (3, 2, 1),
         (4, 2, 0),
     ]
-    assert agreement_of_ranks(leaderboard(grades)) == {"authors": 1.0}
+    about = pl.DataFrame({"uid": [1, 2, 3, 4], "reason": ["confirmed"] * 4, "stratum": ["F"] * 4})
+    assert agreement_of_ranks(key_effects(grades, about)) == {"authors": 1.0}
+
+
+def test_runs_that_answered_different_labels_are_compared_on_those_that_all_have():
+    short = RUN.filter((pl.col("run") == "good") | (pl.col("uid") < 3))
+    grades = grade(short, KEYS)
+    assert in_common(grades) == [
+        {"key": "authors", "labels": 2, "right": {"bad": 0, "good": 2}},
+        {"key": "v1.0", "labels": 2, "right": {"bad": 0, "good": 1}},
+    ]
+    assert caveats(leaderboard(grades))[1] == (
+        "Under v1.0 the runs answered 2 to 4 labels: a rank says nothing of two runs whose labels differ."
+    )
+    assert caveats(leaderboard(grade(RUN, KEYS))) == []
+
+
+def test_what_the_harness_said_otherwise_is_listed_under_its_own_key():
+    judged = RUN.with_columns(verdict=pl.col("uid") < 2)
+    assert differences(grade(judged, KEYS)).select("run", "uid", "verdict", "strict").rows() == [
+        ("bad", 1, True, False),
+        ("good", 3, False, True),
+    ]
+
+
+def test_a_percentage_is_a_fraction_under_the_key_of_v1_0_alone():
+    reply = outputs(m=["Answer: 7%"]).with_columns(calculator_id=46)
+    both = pl.concat([key("v1.0", "0.07"), key("1.1.0", "7")])
+    assert grade(reply, both).sort("key").select("key", "answer_number", "strict").rows() == [
+        ("1.1.0", 7.0, True),
+        ("v1.0", 0.07, True),
+    ]
+
+
+def test_the_cell_of_a_harness_is_read_as_a_cell():
+    cell = outputs(m=[None]).with_columns(extracted=pl.lit("So it is 10.", pl.String))
+    assert grade(cell, key("v1.0", "10")).select("strict", "extracted_right").row(0) == (True, False)
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +267,9 @@ def test_stored_answers_of_real_models_come_to_the_known_figures(real_grades):
         original, authors = board[run, "v1.0"], board[run, "authors"]
         found[run] = (original["n"], original["right"], original["harness_error"], authors["n"], authors["right"])
     assert found == names
-    assert board["qwq-32b_zero_shot_with_thinking", "v1.0"]["extracted_right"] == 35
+    assert {run: board[run, "v1.0"]["extracted_right"] for run in names} == {
+        run: right - 2 * (run.startswith("gpt-oss")) - run.startswith("qwq") for run, (_, right, *_) in names.items()
+    }
     assert board["gpt-4_code_execution", "v1.0"]["abstained"] == 7
     assert {run: board[run, "v1.0"]["harness_differs"] for run in names} == dict.fromkeys(names, 0) | {
         "qwq-32b_zero_shot_with_thinking": 1
@@ -198,6 +278,42 @@ def test_stored_answers_of_real_models_come_to_the_known_figures(real_grades):
     row = effects["gpt-4_code_execution", "authors"]
     assert (row["n"], row["gained"], row["lost"]) == (304, 35, 15)
     assert row["low"] < 0 < row["high"], "by calculator no gain is shown"
+
+
+@pytest.mark.real_data
+def test_cells_read_strictly_come_to_the_known_figures_under_both_keys(real_grades):
+    """On the labels that both keys have."""
+    first, second = (real_grades.read("grades").filter(key=name) for name in ("v1.0", "authors"))
+    both = first.join(second, on=["run", "uid"], suffix="_after")
+    right = both.group_by("run").agg(pl.col("extracted_right", "extracted_right_after").sum()).rows()
+    assert {run: (before, after) for run, before, after in right} == {
+        "gpt-4o-mini_direct": (198, 197),
+        "gpt-4_code_execution": (166, 186),
+        "gpt-4_direct_other_row_numbers": (76, 77),
+        "gpt-3.5_one_shot": (50, 50),
+        "qwq-32b_zero_shot_with_thinking": (34, 35),
+        "gpt-oss-20b_zero_shot_with_thinking": (43, 52),
+    }
+
+
+@pytest.mark.real_data
+def test_the_order_of_the_runs_is_the_same_under_every_key_on_the_same_labels(real_grades):
+    assert agreement_of_ranks(real_grades.read("key_effects")) == {"authors": 1.0, "candidate": 1.0}
+
+
+@pytest.mark.real_data
+def test_an_authors_file_of_another_split_is_no_key(real_grades, real_data, tmp_path):
+    text = (real_data / "published" / CORRECTED).read_text(encoding="utf-8")
+    warehouse, releases = real_grades.settings.warehouse, real_grades.settings.releases
+    for change, message in (
+        (("\n1,Creatinine Clearance", "\n1,Anion Gap of"), "Unique ID 1 is of another calculator here"),
+        (("\n2,", "\n1,"), "Unique ID 1 is there twice"),
+        ((",Lower Limit", ",Lowest"), "cannot be used as a key: .*Lower Limit"),
+        ((text, ""), "cannot be used as a key: .*empty"),
+    ):
+        (tmp_path / CORRECTED).write_text(text.replace(*change, 1), encoding="utf-8")
+        with pytest.raises(MedcalcError, match=message):
+            keys(warehouse, releases, str(tmp_path))
 
 
 @pytest.mark.real_data
