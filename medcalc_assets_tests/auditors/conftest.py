@@ -2,6 +2,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -67,16 +68,14 @@ def ledger(tmp_path) -> Ledger:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory) -> Iterator[str]:
-    """URL of a PostgreSQL on 127.0.0.1, of Debian's package, in a folder of its own."""
+def postgres() -> Iterator[str]:
+    """URL of a PostgreSQL on 127.0.0.1, of Debian's package, in a folder of its own: pytest closes its own to other users."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     assert found, "`make test` installs PostgreSQL"
-    folder = tmp_path_factory.mktemp("postgres")
+    folder = Path(tempfile.mkdtemp(prefix="medcalc-postgres-"))
     as_user = {"user": "postgres", "cwd": folder} if os.getuid() == 0 else {"cwd": folder}  # it does not run as root
     if os.getuid() == 0:
         shutil.chown(folder, "postgres")
-        for parent in folder.parents[:3]:
-            parent.chmod(parent.stat().st_mode | 0o011)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -86,6 +85,7 @@ def postgres(tmp_path_factory) -> Iterator[str]:
     subprocess.run([*control, "-o", options, "start"], check=True, **as_user)
     yield f"postgresql+psycopg://tests@127.0.0.1:{port}/postgres"
     subprocess.run([*control, "-m", "immediate", "stop"], check=True, **as_user)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
