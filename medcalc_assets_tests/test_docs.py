@@ -170,6 +170,7 @@ def test_every_import_is_a_declared_dependency_with_a_lower_bound():
     found = {
         module.split(".")[0]
         for path in (ROOT / "medcalc_assets").rglob("*.py")
+        if path.parent.name != "frameworks"  # each is imported by its own framework, where that is installed
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         for module in imported(node)
     }
