@@ -8,7 +8,7 @@ FAST := $(addprefix medcalc_assets_tests/,calculators labels statistics storage/
   defs/test_chain.py::test_the_same_input_is_the_same_version auditors/test_ledger.py auditors/test_budget.py)
 
 FRAMEWORKS := .venv-frameworks
-.PHONY: demo test test-fast test-frameworks mutants ui bench docs lint clean chromium
+.PHONY: demo test test-fast test-frameworks mutants ui bench docs lint clean debian
 
 demo: $(READY)  ## the whole chain on the bundled demo benchmark, without a key or a network
 	$(BIN)/medcalc run --source demo
@@ -16,7 +16,7 @@ demo: $(READY)  ## the whole chain on the bundled demo benchmark, without a key 
 ui: $(READY)  ## the Dagster UI and daemon on http://localhost:3000, closed to other pages and hosts
 	$(BIN)/medcalc ui
 
-test: $(READY) lint chromium
+test: $(READY) lint debian
 	$(BIN)/pytest
 
 test-fast: $(READY)  ## a minute: rules and labels, statistics, storage, one partition through the chain, the gates
@@ -52,6 +52,7 @@ bench: $(READY)  ## needs MEDCALC_REAL_DATA, the folder with medcalc_bench_v1_te
 	$(BIN)/python -m medcalc_assets_tests.bench_gemini
 	$(BIN)/python -m medcalc_assets_tests.bench_release
 	$(BIN)/python -m medcalc_assets_tests.bench_statistics
+	$(BIN)/python -m medcalc_assets_tests.bench_grading
 
 docs: $(READY)  ## the tables and the settings, after storage/tables.py or settings.py was changed
 	$(BIN)/python -m medcalc_assets.storage.tables > docs/tables.md
@@ -62,10 +63,11 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-# The tests look at the UI in a real browser.
-chromium:
-	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium >/dev/null; } \
-	|| { echo "make test needs chromium on the PATH: install it (Debian: apt-get install chromium)"; exit 1; }
+# The tests look at the UI in a real browser, and at a ledger in a real PostgreSQL.
+debian:
+	@{ command -v chromium && ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1 \
+	|| { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium postgresql >/dev/null; } \
+	|| { echo "make test needs chromium on the PATH, and PostgreSQL: apt-get install chromium postgresql"; exit 1; }
 
 clean:
 	rm -rf .venv history storage schedules logs .logs_queue .tmp_dagster_home_*

@@ -13,7 +13,8 @@ from medcalc_assets.defs.trace import trace_label
 from medcalc_assets.storage.io_manager import DuckDBIOManager
 
 FIGURES = dg.AssetSelection.assets(
-    "physician_agreement", "track_record", "review_orders", "error_rates", "benchmark_summary", "auditor_drift"
+    *("physician_agreement", "track_record", "review_orders", "error_rates", "benchmark_summary", "auditor_drift"),
+    *("effective_votes", "model_outputs", "grades", "leaderboard", "key_effects"),
 )
 PAGES = dg.AssetSelection.assets("label_pages")
 MODELS = dg.AssetSelection.assets(auditors.MODELS)

@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels import simulated
+from medcalc_assets.labels.families import FAMILIES, PANEL, family
 
 NO_AUDITOR = "none"
 OPTIONS = ("home", "source", "strict", "authors", "auditor", "change", "tools", "voting", "mode", "max_usd")
@@ -66,8 +67,11 @@ class ProjectSettings(Checked):
     authors: str = ""
     """Folder with the authors' `y_new_and_sampled_MD_evals.xlsx`."""
     auditor: str = ""
-    """Whose votes count: `simulated` (on the demo only), `authors`, `none`, or a model such as `gemini-2.5-pro`. Without it
-    `simulated` on the demo, `authors` where their folder is set, else `none`."""
+    """Whose votes count: `simulated` (on the demo only), `authors`, `none`, or a model such as `gemini-2.5-pro`,
+    `gemini-2.5-pro@my-project/europe-west4` (Vertex AI), `openai:gpt-5.2`, or, at another address of that API,
+    `openai:qwen3-8b@http://127.0.0.1:8000/v1`. Several of different families, with commas between them, each vote and
+    decide as a `panel`. Without it `simulated` on the demo, `authors` where their folder is set, else
+    `none`."""
     change: bool = False
     """1 lets the source, the authors' folder or the auditor be others than those that the labels in the home were made with:
     every label is made anew. Without it those of the home are used, and others are refused."""
@@ -87,6 +91,11 @@ class ProjectSettings(Checked):
     """How many requests the key allows; no limit without it."""
     tokens_per_minute: int | None = Field(default=None, gt=0)
     """How many tokens the key allows; no limit without it."""
+    grades_from: float | None = Field(default=None, gt=0, le=1)
+    """From which mean of its track record a class of evidence may grade (a share); the one before, at first 0.8. Written on
+    the release."""
+    trains_from: float | None = Field(default=None, gt=0, le=1)
+    """The same to train, at first 0.7."""
     watch: str = "gemini-*-pro*"
     """Which models are watched, as a pattern."""
     reaudit_max_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
@@ -113,20 +122,40 @@ class ProjectSettings(Checked):
 
     @model_validator(mode="after")
     def _can_be(self) -> Self:
-        if self.auditor:
-            require_auditor(self.auditor, self.called("auditor"), self.source)
+        for name in self.voters if self.auditor else ():
+            require_auditor(name, self.called("auditor"), self.source)
+        if len(self.voters) > 1:
+            self._require_panel()
         if self.ledger:
             _require_database(self.ledger, self.called("ledger"))
         return self
 
     @property
     def auditor_that_counts(self) -> str:
-        """Whose relabels are scored against the original labels and maintained."""
-        if self.auditor:
-            return self.auditor
+        """Whose relabels are scored against the original labels and maintained: a `panel` where several vote."""
+        return PANEL if len(self.voters) > 1 else self.voters[0]
+
+    @property
+    def voters(self) -> tuple[str, ...]:
+        """The auditors who vote, the only one or those of the panel."""
+        return tuple(dict.fromkeys(name.strip() for name in self.auditor.split(","))) if self.auditor else (self._voter,)
+
+    @property
+    def _voter(self) -> str:
         if self.source == simulated.DEMO:
             return simulated.NAME
         return "authors" if self.authors else NO_AUDITOR
+
+    def _require_panel(self) -> None:
+        """Raise SettingsError if these auditors cannot agree across families, or one of them gives no votes of a model's."""
+        called = self.called("auditor")
+        if alone := {NO_AUDITOR, simulated.NAME} & set(self.voters):
+            raise SettingsError(f"{called} is {self.auditor!r}: {alone.pop()} is nobody's company. Leave it out.")
+        if len(kinds := {family(name) for name in self.voters}) < FAMILIES:
+            raise SettingsError(
+                f"{called} is {self.auditor!r}, all of the family {kinds.pop()}, whose errors go together: add a model "
+                "of another, or name one."
+            )
 
     @property
     def labels_made_with(self) -> dict[str, str]:
@@ -134,7 +163,7 @@ class ProjectSettings(Checked):
         return {
             "source": _place(self.source) if Path(self.source).suffix else self.source,
             "authors": _place(self.authors) if self.authors else "",
-            "auditor": self.auditor_that_counts,
+            "auditor": ",".join(self.voters),
         }
 
     def require_unchanged(self) -> None:
@@ -200,20 +229,20 @@ class ProjectSettings(Checked):
         from medcalc_assets.auditors.provider import AuditorError
         from medcalc_assets.auditors.registry import is_model, provider_of
 
-        name = self.auditor_that_counts
-        if name == "authors" and not self.authors:
-            raise SettingsError(f"{self.called('auditor')} is 'authors': set {self.called('authors')} to their folder.")
-        if is_model(name) and name not in self._earlier_auditors():
-            try:
-                provider_of(name).require_key()
-            except AuditorError as error:
-                raise SettingsError(f"{self.called('auditor')} is {name!r}: {error}") from None
+        for name in self.voters:
+            if name == "authors" and not self.authors:
+                raise SettingsError(f"{self.called('auditor')} is 'authors': set {self.called('authors')} to their folder.")
+            if is_model(name) and name not in self._earlier_auditors():
+                try:
+                    provider_of(name).require_key(name)
+                except AuditorError as error:
+                    raise SettingsError(f"{self.called('auditor')} is {name!r}: {error}") from None
 
     def require_model(self) -> None:
         """Raise SettingsError if the auditor that counts is no model."""
         from medcalc_assets.auditors.registry import is_model
 
-        if not is_model(self.auditor_that_counts):
+        if not any(map(is_model, self.voters)):
             raise SettingsError(
                 f"{self.called('auditor')} is {self.auditor_that_counts!r}: give a model ({_models()}). `medcalc models` "
                 "lists them."
@@ -334,7 +363,12 @@ def dictionary() -> str:
         (f"`{variable(name)}`", f"`{option(name)}`" if name in OPTIONS else "", meaning(field))
         for name, field in ProjectSettings.model_fields.items()
     ]
-    rows.append(("`GEMINI_API_KEY`, `GOOGLE_API_KEY`", "", "The key; read from the environment only, and written nowhere."))
+    keys = {
+        "`GEMINI_API_KEY`, `GOOGLE_API_KEY`": "The key of Gemini",
+        "`OPENAI_API_KEY`": "The key of OpenAI, for `openai:MODEL`",
+        "`OPENAI_COMPATIBLE_API_KEY`": "The key of another server of that API, for `openai:MODEL@URL`",
+    }
+    rows += [(names, "", f"{key}; read from the environment only, and written nowhere.") for names, key in keys.items()]
     rows.append(
         ("`DAGSTER_HOME`", "", "Where Dagster keeps its history; the project's folder, if its `dagster.yaml` is there.")
     )

@@ -8,6 +8,7 @@ import ast
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from medcalc_assets.auditors.protocol import votes_frame
 from medcalc_assets.benchmarks import demo as demo
 from medcalc_assets.benchmarks.reader import Source
 from medcalc_assets.calculators import CALCULATORS, KEYS, Calculator, audit_derivation
+from medcalc_assets.defs.cards import cards_of
 from medcalc_assets.defs.derivation import audited, checked
 from medcalc_assets.defs.disagreement import attributed
 from medcalc_assets.defs.phase3_adjudication import agreed
@@ -34,7 +36,9 @@ from medcalc_assets.labels.value import Label, columns
 from medcalc_assets.labels.voting import asked, audit_verdicts
 from medcalc_assets.physicians.authors import FILE, REQUIRED, UID
 from medcalc_assets.statistics.agreement import compare_with_physicians
+from medcalc_assets.statistics.strata import stratum
 from medcalc_assets.statistics.summary import NEEDED, summarise
+from medcalc_assets.statistics.track_record import evidence_class
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.tables import INSTANCE_KEYS
 
@@ -75,11 +79,12 @@ def chain_without_dagster() -> None:
     write(tables.DISAGREEMENT_SCORES, scores := attributed(scores, checks))
     answers = write(tables.PHYSICIAN_LABELS, settings.authors_files.physician_labels(raw("output_type", *LABEL), KEYS))
     physicians = write(tables.PHYSICIAN_CONSENSUS, agreed(answers))
-    evidence = gather(audits, checks, flags, store.read(tables.RELABELS), scores, physicians, "authors")
-    write(tables.LABEL_EVIDENCE, evidence)
+    rulings = write(tables.RULINGS, pl.DataFrame(schema=tables.RULINGS.polars_schema))
+    known = (audits, checks, flags, store.read(tables.RELABELS), scores, physicians, rulings)
+    evidence = write(tables.LABEL_EVIDENCE, gather(*known, "authors").with_columns(stratum=stratum()))
+    write(tables.RULE_CARDS, cards_of(evidence, raw("question", "note", "entities"), rulings))
     write(tables.ADJUDICATION_QUEUE, review_order(evidence))
-    maintained = maintain(evidence)
-    write(tables.MAINTAINED_LABELS, maintained)
+    write(tables.MAINTAINED_LABELS, maintain(evidence).with_columns(evidence_class=evidence_class()))
     relabels = store.read(tables.RELABELS)
     compare_with_physicians(audits, relabels, physicians, "authors")
     summarise(
@@ -172,11 +177,12 @@ def main() -> None:
                 [sys.executable, "-m", "medcalc_assets_tests.bench", "alone"],
                 environment | {"MEDCALC_HOME": str(folder / "alone")},
             )
-            run = measure(
-                "  medcalc run",
-                [medcalc, "run"],
-                environment | {"MEDCALC_HOME": str(folder / "home"), "DAGSTER_HOME": str(folder / "dagster")},
-            )
+            for log in ("stock", "kept"):
+                (dagster := folder / log).mkdir()
+                if log == "kept":
+                    shutil.copy(Path(__file__).parents[1] / "dagster.yaml", dagster)
+                places = {"MEDCALC_HOME": str(folder / f"home-{log}"), "DAGSTER_HOME": str(dagster)}
+                run = measure(f"  medcalc run, {log} event log", [medcalc, "run"], environment | places)
             print(f"  Dagster's part is {(run - plain) / (plain - start):.1f} times the work itself\n")
 
 

@@ -1,6 +1,5 @@
 """Speed of the statistics on 106 times the real test split, and what simulated worlds say of its plans (`make bench`)."""
 
-import json
 import os
 import time
 from collections.abc import Callable
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from medcalc_assets.calculators.cards import Hanging, hanging, in_order
+from medcalc_assets.labels.cards import Hanging, hanging, in_order
 from medcalc_assets.statistics.certificate import bound, sample_size
 from medcalc_assets.statistics.error_model import probability_wrong, wrong_labels
 from medcalc_assets.statistics.sampling import answers_for, draw
@@ -26,7 +25,7 @@ def timed(what: str, work: Callable[[], object]) -> None:
     print(f"{what:<40}{time.perf_counter() - started:>8.2f} s")
 
 
-def speed(evidence: pl.DataFrame, labels: list[Hanging], entities: dict[int, dict[str, object]]) -> None:
+def speed(evidence: pl.DataFrame, labels: list[Hanging]) -> None:
     many = pl.concat([evidence] * TIMES).with_columns(uid=pl.int_range(pl.len()))
     counts = counted(many)
     sizes = {h: n - seen for h, n, seen in counts.select("stratum", "n", "seen").iter_rows()}
@@ -36,9 +35,9 @@ def speed(evidence: pl.DataFrame, labels: list[Hanging], entities: dict[int, dic
     timed("track record", lambda: track_record(many))
     timed("plan: how many, and which", lambda: draw(many, {"F": answers_for(sizes, many.height, 0.005)}, "bench"))
     timed("certificate and bound", lambda: (sample_size(many.height, 0.001, 2), bound(many.height, 1000, 20)))
-    again = [each for each in labels for _ in range(TIMES)]
-    timed("cards: values", lambda: [hanging(e.uid, e.calculator, entities[e.uid], e.label, e.defects) for e in again])
-    timed("cards: order", lambda: in_order(again))
+    rows = many.filter(pl.col("contradicted")).to_dicts()
+    timed("cards: what the contradicted hang on", lambda: [hanging(row, ()) for row in rows])
+    timed("cards: order", lambda: in_order([each for each in labels for _ in range(TIMES)]))
 
 
 def simulated(evidence: pl.DataFrame, labels: list[Hanging]) -> None:
@@ -55,8 +54,7 @@ def simulated(evidence: pl.DataFrame, labels: list[Hanging]) -> None:
 
 if __name__ == "__main__":
     folder = Path(os.environ["MEDCALC_REAL_DATA"])
-    evidence = evidence_of(folder, instances := instances_of(folder))
-    hanging_labels = hanging_of(instances, evidence)
-    texts = dict(instances.select("uid", "entities").iter_rows())
-    speed(evidence, hanging_labels, {each.uid: json.loads(texts[each.uid]) for each in hanging_labels})
+    evidence = evidence_of(folder, instances_of(folder))
+    hanging_labels = hanging_of(evidence)
+    speed(evidence, hanging_labels)
     simulated(evidence, hanging_labels)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+import hypothesis
 import polars as pl
 import pytest
 from filelock import FileLock
@@ -22,6 +23,9 @@ from medcalc_assets.release.build import confirmation
 from medcalc_assets.release.versions import Version
 from medcalc_assets.storage.tables import TABLES
 from medcalc_assets_tests.gemini_server import KEY, GeminiServer
+
+hypothesis.settings.register_profile("busy", deadline=None)  # these machines are noisy
+hypothesis.settings.load_profile("busy")
 
 
 @dataclass

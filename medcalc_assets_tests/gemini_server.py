@@ -37,13 +37,23 @@ REFUSALS: dict[str, tuple[int, str, str, list[Json]]] = {
         "Quota exceeded.",
         [{"@type": "x/google.rpc.QuotaFailure", "violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel"}]}],
     ),
+    "409": (409, "ABORTED", "The operation was aborted.", []),
+    "499": (499, "CANCELLED", "The operation was cancelled.", []),
+    "credits": (429, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted.", []),
+    "spending_cap": (429, "RESOURCE_EXHAUSTED", "Your project has exceeded its monthly spending cap.", []),
+    "no_quota": (429, "RESOURCE_EXHAUSTED", "Quota exceeded for metric: free_tier_requests, limit: 0, model: x", []),
+    "odd_429": (429, "RESOURCE_EXHAUSTED", "Quota exceeded.", [{"retryDelay": {"seconds": []}}, {"retryDelay": "NaNs"}]),
     "500": (500, "INTERNAL", "An internal error has occurred.", []),
     "503": (503, "UNAVAILABLE", "The model is overloaded.", []),
 }
+HEADERS = {"429": {"retry-after": "0.05"}, "odd_429": {"retry-after": "Mon, 99 Foo 20261 +9999999"}}
 TRANSPORT = ("reset", "stall", "drip")
 CONTENT = ("html", "truncated_json", "empty", "blocked", "MAX_TOKENS", "SAFETY", "malformed", "two_blocks", "wrong_id")
 HARMLESS = ("other_model", "no_search", "code_failed")
-PASSING = ("429", "500", "503", *TRANSPORT, *CONTENT, *HARMLESS)
+HUGE = ("deep", "deep_refusal", "deep_block", "open_tags", "backslashes", "half_a_pair")
+"""What has bricked a ledger, or held a run up for minutes."""
+DEEP = "[" * 200_000
+PASSING = ("429", "odd_429", "409", "499", "500", "503", *TRANSPORT, *CONTENT, *HARMLESS)
 """What a run survives, if it does not happen every time."""
 
 
@@ -89,6 +99,8 @@ class GeminiServer:
     jobs: dict[str, Json] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
+    tokens: set[str] = field(default_factory=set)
+    """What was sent in the place of a key."""
     in_flight: int = 0
     most_in_flight: int = 0
 
@@ -145,7 +157,10 @@ class GeminiServer:
     async def _route(
         self, method: str, target: str, headers: dict[str, str], body: bytes, writer: asyncio.StreamWriter
     ) -> bool:
-        path = target.partition("?")[0].removeprefix("/v1beta")
+        path = re.sub(
+            "^/v1beta(1/projects/my-project/locations/europe-west4/publishers/google)?", "", target.partition("?")[0]
+        )
+        self.tokens.add(headers.get("authorization", ""))
         if found := re.fullmatch(r"/models/([^:]+):generateContent", path):
             return await self._generate(found[1], json.loads(body), writer)
         if found := re.fullmatch(r"/models/([^:]+):batchGenerateContent", path):
@@ -199,15 +214,13 @@ class GeminiServer:
 
     async def _deliver(self, ask: Ask, fault: str | None, writer: asyncio.StreamWriter) -> bool:
         await self._send(writer, 200, self.response(ask, fault))
-        if fault not in CONTENT:
+        if fault not in (*CONTENT, *HUGE):
             self.answered[ask.request_id] += 1
         return True
 
     async def _misbehave(self, ask: Ask, fault: str, writer: asyncio.StreamWriter) -> bool:
-        if fault in REFUSALS:
-            code, status, message, details = REFUSALS[fault]
-            error = {"error": {"code": code, "message": message, "status": status, "details": details}}
-            return await self._send(writer, code, error, {"retry-after": "0.05"} if fault == "429" else {})
+        if self.is_refusal(fault):
+            return await self._send(writer, *self.refusal(fault))
         if fault == "reset":
             writer.transport.abort()
             return False
@@ -219,6 +232,8 @@ class GeminiServer:
                 writer.write(b" ")
                 await writer.drain()
                 await asyncio.sleep(0.02)
+        if fault in ("deep", "deep_refusal"):
+            return await self._send_bytes(writer, 200 if fault == "deep" else 503, DEEP.encode())
         if fault == "html":
             return await self._send_bytes(writer, 200, b"<html>Sign in</html>", {"content-type": "text/html"})
         if fault == "truncated_json":
@@ -226,12 +241,23 @@ class GeminiServer:
         return await self._deliver(ask, fault, writer)
 
     def _read(self, model: str, body: Json) -> Ask:
-        text = "".join(part["text"] for content in body["contents"] for part in content["parts"])
+        text = self.text(body)
         request_id = text.rpartition("Request id: ")[2].strip()
         fields = dict(re.findall(rf"<(\w+) {request_id}>\n(.*?)\n</\1 {request_id}>", text, re.DOTALL))
         nth = self._seen[request_id]
         self._seen[request_id] += 1
         return Ask(body, model, request_id, fields, nth)
+
+    def refusal(self, fault: str) -> tuple[int, Json, dict[str, str]]:
+        code, status, message, details = REFUSALS[fault]
+        error = {"code": code, "message": message, "status": status, "details": details}
+        return code, {"error": error}, HEADERS.get(fault, {})
+
+    def is_refusal(self, fault: str | None) -> bool:
+        return fault in REFUSALS
+
+    def text(self, body: Json) -> str:
+        return "".join(part["text"] for content in body["contents"] for part in content["parts"])
 
     def response(self, ask: Ask, fault: str | None) -> Json:
         answer = {"id": ask.request_id, "rationale": "worked out by the test server", "sources": ["a guideline"]}
@@ -255,6 +281,14 @@ class GeminiServer:
         block = f"<answer>\n{json.dumps(answer)}\n</answer>"
         if fault == "malformed":
             block = f"<answer>{json.dumps(answer)[:-1]}</answer>"
+        if fault == "open_tags":
+            block = "<answer>" * 20_000
+        if fault == "deep_block":
+            block = f"<answer>{DEEP}</answer>"
+        if fault == "backslashes":
+            block = "\\" * 200_000
+        if fault == "half_a_pair":
+            block = json.dumps(answer | {"id": "\ud800"}).join(("<answer>", "\ud800</answer>"))
         if fault == "two_blocks":
             block = f"{block}\nor rather\n{block}"
         parts: list[Json] = [{"text": "thinking", "thought": True}, {"text": "The note says so.\n"}]

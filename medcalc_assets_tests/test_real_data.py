@@ -13,7 +13,9 @@ import pytest
 import medcalc_assets as mc
 from medcalc_assets.benchmarks.spec import INSTANCES
 from medcalc_assets.calculators import KEYS
+from medcalc_assets.calculators.cards import CONFIRMED
 from medcalc_assets.labels.attribution import CAUSES
+from medcalc_assets.labels.evidence import on_cards
 from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.labels.queue import SUSPECT_DATE, UNDECIDED
 from medcalc_assets.labels.value import Label, columns, from_row
@@ -25,6 +27,7 @@ from medcalc_assets.release.releases import Releases, manifest_of
 from medcalc_assets.reports.pages import write_pages
 from medcalc_assets.reports.trace import rows_of, trace
 from medcalc_assets.statistics.certificate import sample_size
+from medcalc_assets.statistics.strata import JUDGED
 from medcalc_assets.storage.tables import TABLES
 from medcalc_assets_tests.cli import medcalc
 from medcalc_assets_tests.release.harm import HARM, copy_of
@@ -101,6 +104,50 @@ def test_how_many_labels_are_wrong_is_said_with_what_is_not_covered(chain):
     said = " ".join(medcalc("summary", MEDCALC_HOME=chain.settings.home).output.split())
     assert "about 277 are wrong (241 to 301; 26.4% of all 1,047), by a model of the cases that physicians chose" in said
     assert "the other 716 are not covered." in said
+
+
+def test_the_strata_are_those_of_the_design(chain):
+    found = json.loads(medcalc("summary", "--json", MEDCALC_HOME=chain.settings.home).output)
+    rows = {
+        row["stratum"]: (row["n"], row["seen"], *(row[f"{of}_{terms}"] for of in JUDGED for terms in ("paper", "limits")))
+        for row in found["strata"]
+    }
+    assert rows == {
+        "A": (66, 13, 1, 1, 12, 12, 1, 1),
+        "B": (104, 14, 1, 0, 11, 9, 11, 8),
+        "C": (18, 4, 2, 2, 2, 2, 2, 2),
+        "D": (64, 19, 6, 4, 12, 10, 6, 4),
+        "E": (34, 0, 0, 0, 0, 0, 0, 0),
+        "F": (601, 0, 0, 0, 0, 0, 0, 0),
+        "G": (45, 0, 0, 0, 0, 0, 0, 0),
+        "H": (115, 0, 0, 0, 0, 0, 0, 0),
+    }
+    assert (found["cards"]["open"], found["cards"]["ruled"], found["cards"]["determined"]) == (71, 0, 0)
+
+
+def test_the_contradicted_hang_on_32_questions_which_would_settle_nearly_all_of_them(chain):
+    """The three of which a reading is open, too, are shown wrong only with that."""
+    cards = chain.read("rule_cards")
+    assert dict(cards["kind"].value_counts().iter_rows()) == {"defect": 32, "convention": 5, "reading": 34}
+    hanging = on_cards(chain.read("label_evidence"))
+    expected = dict.fromkeys(cards.filter(kind="defect")["card"], "wrong")
+    settled = {each.uid: each.under(expected) for each in hanging if each.cards[0].kind == "defect"}
+    assert len(settled) == 194
+    assert {uid for uid, found in settled.items() if not found.shown_wrong} == {23, 340, 588}
+    assert settled[877].value == Label("number", 8.0)
+    assert settled[435].value == Label("number", 10.0)
+    (ldl,) = cards.filter(calculator_id=44, subject="reported").to_dicts()
+    assert json.loads(ldl["uids"]) == [513, 514, 519, 522, 526, 530]
+    (conception,) = cards.filter(calculator_id=68).to_dicts()
+    assert (conception["labels"], conception["shows_wrong"], conception["determines"]) == (19, 19, 19)
+    missing = cards.filter(calculator_id=18, subject="missing").to_dicts()[0]
+    assert json.loads(missing["answered"]) == {"not_computable": 2, "absent": 0}
+
+
+def test_upstreams_stand_is_told_of_every_calculator_with_a_contradicted_label(chain):
+    counts = chain.read("label_evidence").filter("contradicted")["calculator_id"].value_counts()
+    assert {number: of for number, (_, of) in CONFIRMED.items()} == dict(counts.iter_rows())
+    assert sum(confirmed for confirmed, _ in CONFIRMED.values()) == 165
 
 
 def test_a_plan_is_drawn_and_certifies_as_designed(chain):

@@ -31,7 +31,10 @@ from medcalc_assets.storage.warehouse import Warehouse
 ROOT = Path(__file__).parents[1]
 MAKE_UI = ("medcalc", "ui", "--source", "demo")
 PATIENCE = 240  # seconds for a slow machine; nothing here is timed
-EMPTY = ("quarantine", "llm_calls", "auditor_drift", "sampling_plan", "label_releases")
+EMPTY = (
+    *("quarantine", "llm_calls", "auditor_drift", "sampling_plan", "label_releases"),
+    *("model_outputs", "grades", "leaderboard", "key_effects"),
+)
 """Tables to which the demo adds nothing: nobody is called, one auditor votes, and no release is asked for."""
 PARTITIONED = {name for name, table in TABLES.items() if table.partitioned}
 

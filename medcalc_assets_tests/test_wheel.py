@@ -32,7 +32,8 @@ from medcalc_assets.defs.settings import Settings
 from medcalc_assets.release.build import code_sha256
 
 for module in pkgutil.walk_packages(mc.__path__, "medcalc_assets."):
-    import_module(module.name)
+    if ".frameworks" not in module.name:  # each of which its framework imports
+        import_module(module.name)
 graph = assemble(Settings.from_environment()).resolve_asset_graph()
 print(json.dumps({
     "version": mc.__version__,

@@ -12,14 +12,18 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from medcalc_assets.auditors.budget import Budget
-from medcalc_assets.auditors.casting import Casting
+from medcalc_assets.auditors.casting import GIVEN_UP, Casting
 from medcalc_assets.auditors.flow import Flow, Limits, Stopped
 from medcalc_assets.auditors.ledger import Attempt, Claim, Ledger, Writer
 from medcalc_assets.auditors.prices import cost, total
-from medcalc_assets.auditors.provider import Request
-from medcalc_assets.auditors.replies import Reply
+from medcalc_assets.auditors.provider import AuditorError, Request, RequestError
+from medcalc_assets.auditors.replies import ANOTHER, EXCERPT, Reply
 
 PROGRESS_SECONDS = 10.0
+FIRST_ANSWERS = 20
+"""If so many answers, the first of a run, share one fault of form, the next ones will, too."""
+SEVERAL = 3
+"""So many instances at least: what one note leads to says nothing of the others."""
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +44,16 @@ class Asking:
         self.flow = Flow(self.limits)
         self.writer = Writer(self.ledger)
         setup, instances = self.casting.setup, len(self.casting.instances)
-        self.progress = Progress(f"{setup.task} by {setup.auditor}", instances, instances - len(self.casting.open))
+        self.first_faults: list[tuple[str | None, int]] = []
+        """The fault of form, if any, of each of the first answers of this run, and on which instance."""
+        self.is_answered = any(reply.counts for reply in self.casting.replies())
+        """Whether the setup ever got an answer, and is not refused as such."""
+        self.refused: list[int] = []
+        """The instances of calls that were not accepted, in this run."""
+        self.unanswered: set[int] = set()
+        """The instances of calls that got no answer since the last one that was answered."""
+        unable = "" if "search" in setup.tools else " without search"
+        self.progress = Progress(f"{setup.task} by {setup.auditor}{unable}", instances, instances - len(self.casting.open))
 
     @contextlib.asynccontextmanager
     async def alive(self) -> AsyncIterator[None]:
@@ -96,7 +109,50 @@ class Asking:
         """Take note of an attempt of this run that is in the ledger."""
         reply = self.casting.keep(attempt)
         self.progress.count(reply)
+        if reply.counts and len(self.first_faults) < FIRST_ANSWERS:
+            self._watch_form(reply, attempt)
         return reply
+
+    def answered(self) -> None:
+        """A call was answered: the service works, and accepts what is asked."""
+        self.is_answered = True
+        self.unanswered.clear()
+        self.flow.succeeded()
+
+    def refuse(self, request: Request, error: RequestError) -> None:
+        """Give a vote up that is not accepted. Raises the error if that is so of several instances, and of all calls."""
+        self.casting.given_up[request.vote.sha256] = f"{GIVEN_UP}: {error}"
+        self.refused.append(request.vote.uid)
+        if not self.is_answered and len(set(self.refused)) >= SEVERAL and len(self.refused) >= self.flow.in_flight:
+            raise error
+
+    @property
+    def is_down(self) -> bool:
+        """Whether nothing is answered, whatever is asked. Raises AuditorError when patience with that has run out."""
+        since, patience = self.flow.failing_since, self.limits.patience_seconds
+        if since is None or len(self.unanswered) < SEVERAL:
+            return False
+        if time.monotonic() - since > patience:
+            raise AuditorError(
+                f"{self.casting.setup.auditor} has answered nothing for {dt.timedelta(seconds=round(patience))}: "
+                f"{self.progress}. Run again when it does: only what is missing is asked for."
+            )
+        return True
+
+    def _watch_form(self, reply: Reply, attempt: Attempt) -> None:
+        fault = reply.fault_of_form
+        # That a job has mixed up its answers says nothing of the next one.
+        self.first_faults.append((None if fault == ANOTHER and attempt.mode == "batch" else fault, attempt.vote.uid))
+        faults, instances = map(set, zip(*self.first_faults, strict=True))
+        if len(self.first_faults) == FIRST_ANSWERS and faults == {fault} != {None} and len(instances) >= SEVERAL:
+            said = reply.excerpt if reply.excerpt is not None else (attempt.body or "")[:EXCERPT]
+            self.flow.stop(
+                AuditorError(
+                    f"The first {FIRST_ANSWERS} answers of {self.casting.setup.auditor} have the same fault, of the last: "
+                    f"{reply.fault}. It ends with {said!r}. No more is asked for: see whether the model can follow "
+                    "the prompt, and whether MEDCALC_TOOLS gives it tools that it has."
+                )
+            )
 
 
 class Progress:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from medcalc_assets.auditors.asking import Asking
+from medcalc_assets.auditors.casting import GIVEN_UP
 from medcalc_assets.auditors.ledger import Attempt, Batch
 from medcalc_assets.auditors.prices import cost
 from medcalc_assets.auditors.provider import Jobs, Request
@@ -28,7 +29,9 @@ async def complete(asking: Asking, jobs: Jobs) -> None:
     """
     casting, tries = asking.casting, asking.limits.tries
     submitted: Counter[str] = Counter()
-    while requests := [request for instance in casting.open for request in casting.requests(instance)]:
+    while not asking.flow.reason and (
+        requests := [request for instance in casting.open for request in casting.requests(instance)]
+    ):
         granted = await asyncio.gather(*map(asking.claim_now, requests))
         held = [request for request, is_ours in zip(requests, granted, strict=True) if is_ours]
         # Looked at after claiming: what a run announced before it died is in one of these jobs.
@@ -43,7 +46,7 @@ async def complete(asking: Asking, jobs: Jobs) -> None:
         for request in new:
             submitted[request.vote.sha256] += 1
             if submitted[request.vote.sha256] == tries and casting.outcome(request.vote) is None:
-                casting.given_up[request.vote.sha256] = f"given up after {tries} batch jobs"
+                casting.given_up[request.vote.sha256] = f"{GIVEN_UP} after {tries} batch jobs"
         asking.progress.done = len(casting.instances) - len(casting.open)
         log.info("%s", asking.progress)
         if not under_way:  # another run is asking

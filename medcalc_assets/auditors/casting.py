@@ -16,6 +16,8 @@ from medcalc_assets.auditors.tasks import TASKS, Instance, RelabelAnswer, instan
 from medcalc_assets.labels.voting import RUNS, fewest_to_settle
 
 MAX_OUTPUT_TOKENS = 32_768
+GIVEN_UP, OF_NO_USE = "given up", "no usable answer"
+"""How it begins, why a vote failed: it got no answer in this run, or none that can be used."""
 NEW_ANSWERS = tuple(object() for _ in range(RUNS))
 """Stand for answers that nobody has given yet, when further votes are weighed."""
 Voting = Literal["adaptive", "full"]
@@ -97,7 +99,7 @@ class Casting:
                 return Outcome(replies[:number])
         answered = [reply for reply in replies if reply.counts]
         if len(answered) >= self._answers or any(reply.is_too_long for reply in answered):
-            return Outcome(replies, f"no usable answer in {len(answered)}, the last: {answered[-1].fault}")
+            return Outcome(replies, f"{OF_NO_USE} in {len(answered)}, the last: {answered[-1].fault}")
         return Outcome(replies, self.given_up[vote.sha256]) if vote.sha256 in self.given_up else None
 
     def outcomes(self, instance: Instance) -> list[Outcome]:

@@ -21,18 +21,19 @@ class Limits:
     first_backoff_seconds: float = 2.0
     longest_backoff_seconds: float = 120.0
     tries: int = 8
-    """Attempts that got no answer (refused, reset, timed out), by vote and run."""
+    """Attempts that got no answer (reset, timed out, failed there) while others did, by vote and run."""
     answers: int = 4
     """Answers that were of no use (blocked, empty, truncated, malformed), by vote, ever: each may have been paid for."""
     patience_seconds: float = 3600.0
-    """How long a vote is pursued before it is given up."""
+    """How long a vote is pursued after its first failure before it is given up, and how long a service that answers
+    nothing at all is waited for before the run stops."""
     batch_poll_seconds: float = 60.0
     longest_wait_seconds: float = 900.0
     """A service that asks for a longer pause than this has no quota left."""
 
     def backoff(self, tries: int) -> float:
         """Seconds to wait after so many tries: doubled each time, and anywhere in the upper half, to spread the load."""
-        longest = min(self.longest_backoff_seconds, self.first_backoff_seconds * 2 ** (tries - 1))
+        longest = min(self.longest_backoff_seconds, self.first_backoff_seconds * 2 ** min(tries - 1, 30))
         return float(longest * random.uniform(0.5, 1.0))
 
 
@@ -41,7 +42,11 @@ class Stopped(Exception):
 
 
 class Flow:
-    """Admits calls. Concurrency grows with every success and is halved by a 429, once for all calls that were under way.
+    """Admits calls: more at once with every success, fewer with every sign of congestion.
+
+    A 429 halves the width, once for all calls that were under way; an answer that was lost, or an error of the service,
+    takes one off. While everything fails one call is left, the probe of all, after a pause that doubles. With successes
+    the width doubles by the round up to half of what it was, and then grows by one.
 
     Only the monotonic clock is used: the time of day may jump.
     """
@@ -51,7 +56,12 @@ class Flow:
         self.width = float(min(limits.at_first, limits.at_once))
         self.in_flight = 0
         self.reason: Exception | None = None
-        self._throttled_at: float | None = None
+        self.failing_since: float | None = None
+        """When the first call failed since the last success."""
+        self._goal = float(limits.at_once)
+        """The width up to which every success adds one."""
+        self._probes = 0
+        self._fell_at: float | None = None
         self._pause_until = 0.0
         self._next_start = 0.0
         self._queue: deque[asyncio.Future[None]] = deque()
@@ -72,16 +82,34 @@ class Flow:
             self._admit()
 
     def succeeded(self) -> None:
-        """One more at once, and after the first 429 one more for every round of calls."""
-        self.width = min(float(self.limits.at_once), self.width + (1 if self._throttled_at is None else 1 / self.width))
+        """One more at once; after congestion, from half of what it was, one more for every round of calls."""
+        self.failing_since, self._probes = None, 0
+        self.width = min(float(self.limits.at_once), self.width + (1 if self.width < self._goal else 1 / self.width))
         self._admit()
 
     def throttled(self, started: float, pause: float) -> None:
         """A call that began at `started` was refused: nothing starts for `pause` seconds."""
-        if self._throttled_at is None or started >= self._throttled_at:
-            self.width = max(1.0, self.width / 2)
-            self._throttled_at = time.monotonic()
+        if self._is_news(started):
+            self._fall(self.width / 2)
         self._pause_until = max(self._pause_until, time.monotonic() + pause)
+
+    def lost(self, started: float) -> None:
+        """A call that began at `started` got no answer, or an error of the service."""
+        if self.width > 1 or self._is_news(started):
+            self._fall(self.width - 1)
+
+    def _is_news(self, started: float) -> bool:
+        """Whether a call began after the width fell the last time: those before it were under way with too many others."""
+        return self._fell_at is None or started >= self._fell_at
+
+    def _fall(self, width: float) -> None:
+        now = time.monotonic()
+        if self.failing_since is None:
+            self.failing_since, self._goal = now, self.width / 2
+        if width <= 1:
+            self._probes += 1
+            self._pause_until = max(self._pause_until, now + self.limits.backoff(self._probes))
+        self.width, self._fell_at = max(1.0, width), now
 
     def stop(self, reason: Exception) -> None:
         """Admit nothing more. Calls under way end by themselves: they may have been paid for."""

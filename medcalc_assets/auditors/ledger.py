@@ -7,7 +7,7 @@ import asyncio
 import datetime as dt
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
 from typing import Any
@@ -126,6 +126,9 @@ class Attempt:
     body: str | None = None
 
     def __post_init__(self) -> None:
+        for name in ("error", "body"):  # no database keeps half a surrogate pair, PostgreSQL no null, and JSON has neither
+            if text := getattr(self, name):
+                object.__setattr__(self, name, text.encode(errors="replace").decode().replace("\0", "\\u0000"))
         if self.body and len(self.body) > LONGEST // 4:  # a character takes up to four bytes
             error = f"an answer of {len(self.body):,} characters, and {LONGEST // 4:,} is the most that is kept"
             for name, value in (("status", None), ("error", error), ("body", None)):
@@ -254,13 +257,15 @@ class Ledger:
                 connection, TEXTS, [{"sha256": name, "text": text} for claim in claims for name, text in claim.texts.items()]
             )
             votes = {claim.vote.sha256: claim for claim in claims}
-            self._insert_new(connection, CLAIMS, [{"vote": vote, "owner": claim.owner} for vote, claim in votes.items()])
             known: dict[str, list[Attempt]] = defaultdict(list)
             holders: dict[str, str] = {}
+            # PostgreSQL shows here what others commit meanwhile: a claim that was held is free when we look for its holder.
+            while free := [vote for vote in votes if vote not in holders]:
+                self._insert_new(connection, CLAIMS, [{"vote": vote, "owner": votes[vote].owner} for vote in free])
+                for some in _chunks(free):
+                    held = connection.execute(sa.select(CLAIMS).where(CLAIMS.c.vote.in_(some)))
+                    holders |= {row.vote: row.owner for row in held}
             for some in _chunks(list(votes)):
-                holders |= {
-                    row.vote: row.owner for row in connection.execute(sa.select(CLAIMS).where(CLAIMS.c.vote.in_(some)))
-                }
                 for row in connection.execute(sa.select(ATTEMPTS).where(ATTEMPTS.c.vote.in_(some)).order_by(ATTEMPTS.c.id)):
                     known[row.vote].append(_attempt(row, votes[row.vote].vote))
         return {vote: (holders[vote] == claim.owner, known[vote]) for vote, claim in votes.items()}
@@ -310,8 +315,10 @@ class Ledger:
     # -- connections
 
     def _insert_new(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-        if rows:
-            connection.execute(self._insert(table).on_conflict_do_nothing(), rows)
+        if rows:  # all in the same order, so that two runs do not wait for each other
+            key = table.primary_key.columns.keys()[0]
+            in_order = sorted(rows, key=lambda row: str(row[key]))
+            connection.execute(self._insert(table).on_conflict_do_nothing(), in_order)
 
     @property
     def _place(self) -> str:
@@ -363,22 +370,27 @@ class Writer:
     async def _drain(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
-            claims = [entry for entry, _ in batch if isinstance(entry, Claim)]
-            attempts = [entry for entry, _ in batch if isinstance(entry, Attempt)]
-            try:
-                claimed = await asyncio.to_thread(self.ledger.write, claims, attempts)
-            except LedgerError as error:
-                results: Iterable[Any] = [error] * len(batch)
-            else:
-                results = [claimed[entry.vote.sha256] if isinstance(entry, Claim) else None for entry, _ in batch]
+            results = await asyncio.to_thread(self._written, [entry for entry, _ in batch])
             for (_, future), result in zip(batch, results, strict=True):
                 if future.done():
                     continue
-                if isinstance(result, LedgerError):
+                if isinstance(result, Exception):
                     future.set_exception(result)
                 else:
                     future.set_result(result)
         self._draining = None
+
+    def _written(self, entries: Sequence[Claim | Attempt]) -> list[Any]:
+        """What became of each entry, an error included: of whatever kind, or who waits would wait for ever."""
+        claims = [entry for entry in entries if isinstance(entry, Claim)]
+        attempts = [entry for entry in entries if isinstance(entry, Attempt)]
+        try:
+            claimed = self.ledger.write(claims, attempts)
+            return [claimed[entry.vote.sha256] if isinstance(entry, Claim) else None for entry in entries]
+        except LedgerError as error:  # the database fails them all
+            return [error] * len(entries)
+        except Exception as error:  # one of them is to blame
+            return [error] if len(entries) == 1 else [result for entry in entries for result in self._written([entry])]
 
 
 def _of_any(row: sa.Row[Any]) -> Attempt:

@@ -11,6 +11,7 @@ from medcalc_assets.auditors import batches, online
 from medcalc_assets.auditors.asking import Asking
 from medcalc_assets.auditors.budget import MOST_QUERIES, Budget, Day
 from medcalc_assets.auditors.casting import MAX_OUTPUT_TOKENS, Casting, Voting, audit_votes, relabel_votes
+from medcalc_assets.auditors.drained import Drained
 from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.ledger import Attempt, Ledger, Setup
 from medcalc_assets.auditors.prices import cost, known_price
@@ -51,7 +52,8 @@ class ModelAuditor:
         """Ask until every instance is settled. Raises what stops the run, once the calls under way have ended."""
         casting = self.casting(task, instances)
         if casting.open:
-            asyncio.run(self._ask(casting))
+            with Drained() as drained:
+                asyncio.run(self._ask(casting, drained))
         return casting
 
     def casting(self, task: Task, instances: Sequence[Instance]) -> Casting:
@@ -63,7 +65,7 @@ class ModelAuditor:
             auditor=self.name,
             prompt_sha256=task.prompt_sha256,
             sampling=json.dumps({"max_output_tokens": MAX_OUTPUT_TOKENS}),
-            tools=",".join(tool for tool in task.tools if tool in self.tools),
+            tools=",".join(tool for tool in task.tools if tool in self.tools and tool in provider_of(self.name).TOOLS),
         )
 
     def budget(self) -> Budget | None:
@@ -75,7 +77,7 @@ class ModelAuditor:
         if known is None:
             raise AuditorError(
                 f"The price of {self.name} is unknown, so a limit of ${limit:.2f} cannot be kept. Add it to "
-                "medcalc_assets/auditors/prices.toml, or run without --max-usd and MEDCALC_MAX_USD_PER_DAY."
+                "$MEDCALC_HOME/prices.toml, or run without --max-usd and MEDCALC_MAX_USD_PER_DAY."
             )
         # What the cost of a call is unknown, it is counted as the highest that it can be.
         most = known.of(0, MAX_OUTPUT_TOKENS, MOST_QUERIES)
@@ -91,11 +93,11 @@ class ModelAuditor:
             day=None if self.max_usd_per_day is None else Day(self.max_usd_per_day, self.ledger, spent),
         )
 
-    async def _ask(self, casting: Casting) -> None:
+    async def _ask(self, casting: Casting, drained: Drained) -> None:
         provider = provider_of(self.name)
-        provider.require_key()
+        provider.require_key(self.name)
         asking = Asking(casting, self.ledger, self.run, self.limits, self.budget(), self.heartbeat_seconds)
-        async with asking.alive():
+        async with asking.alive(), drained.by(asking.flow):
             if self.mode == "online":
                 await online.complete(asking, provider)
             elif jobs := provider.jobs(self.name, self.limits):

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from medcalc_assets.auditors.asking import Asking
+from medcalc_assets.auditors.casting import GIVEN_UP
 from medcalc_assets.auditors.flow import Stopped
 from medcalc_assets.auditors.prices import cost
-from medcalc_assets.auditors.provider import AuditorError, Provider, Request
+from medcalc_assets.auditors.provider import AuditorError, Provider, Request, RequestError
 from medcalc_assets.auditors.replies import Reply
 from medcalc_assets.auditors.tasks import Instance
 
@@ -54,16 +55,18 @@ async def _cast(asking: Asking, provider: Provider, request: Request) -> None:
     if not await asking.claim(request):
         return
     casting, limits = asking.casting, asking.limits
-    began, tries = time.monotonic(), 0
+    failing_since, failures, tries = 0.0, 0, 0
     while casting.outcome(request.vote) is None:
         reply = await _attempt(asking, provider, request)
-        if reply.counts:
+        if reply.counts or casting.outcome(request.vote):
             continue
-        tries += 1
-        if tries == limits.tries or time.monotonic() - began > limits.patience_seconds:
-            casting.given_up[request.vote.sha256] = f"given up after {tries} attempts, the last: {reply.fault}"
+        failing_since = failing_since or time.monotonic()
+        failures += 1
+        tries += not asking.is_down and reply.attempt.status != 429  # what befalls all is not this vote's
+        if tries == limits.tries or time.monotonic() - failing_since > limits.patience_seconds:
+            casting.given_up[request.vote.sha256] = f"{GIVEN_UP} after {failures} attempts, the last: {reply.fault}"
         else:
-            await asking.flow.pause(limits.backoff(tries))
+            await asking.flow.pause(limits.backoff(failures))
 
 
 async def _attempt(asking: Asking, provider: Provider, request: Request) -> Reply:
@@ -78,12 +81,18 @@ async def _attempt(asking: Asking, provider: Provider, request: Request) -> Repl
         await asking.writer.append(attempt)
         reply = asking.keep(attempt)
         paid.append(cost(reply))
-    if attempt.status == 200:
-        asking.flow.succeeded()
-    elif attempt.status == 429:
-        asking.flow.throttled(started, pause or limits.backoff(1))
-    model = request.vote.setup.auditor
-    error = provider.permanent(attempt.status, attempt.body, pause, limits.longest_wait_seconds, model)
-    if error and not reply.is_too_long:
+    status, model = attempt.status, request.vote.setup.auditor
+    if status == 200:
+        asking.answered()
+    elif status is None or status == 429 or status >= 500:
+        asking.unanswered.add(request.vote.uid)
+        if status == 429:
+            asking.flow.throttled(started, pause or limits.backoff(1))
+        else:
+            asking.flow.lost(started)
+    error = provider.permanent(status, attempt.body, pause, limits.longest_wait_seconds, model)
+    if isinstance(error, RequestError) and not reply.is_too_long:
+        asking.refuse(request, error)
+    elif error and not reply.is_too_long:
         raise error
     return reply

@@ -1,16 +1,30 @@
-"""What calls cost, from the dated table in `prices.toml`. A cost that is not known is None, never zero."""
+"""What calls cost, from the dated table in `prices.toml`. A cost that is not known is None, never zero.
+
+`$MEDCALC_HOME/prices.toml`, of the same form, says what this project pays: its entries take the place of those here for the
+models that they name. A name may be a pattern there (`openai:qwen3-*`): the price of a family, for what no entry names.
+"""
 
 import datetime as dt
+import math
+import os
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from medcalc_assets.auditors.replies import Reply
+from medcalc_assets.errors import MedcalcError
 
 MILLION = 1_000_000
+OF_ENTRY = {"input", "output", "long_input", "long_output", "search_prompt", "search_query"}
+
+
+class PriceError(MedcalcError):
+    """The prices of the home cannot be used. The message names the file and the entry, and says what it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +50,14 @@ class Price:
 
 def price(model: str, day: dt.date) -> Price | None:
     """The price of a model on a day, None if it is not in the table."""
-    table = _table()
-    entries = [entry for entry in table["price"] if entry["model"] == model.removeprefix("models/") and entry["from"] <= day]
+    table, name = _table(), model.removeprefix("models/")
+    of_home = _of_home()
+    ways = [
+        [entry for entry in of_home if entry["model"] == name],
+        [entry for entry in table["price"] if entry["model"] == name],
+        [entry for entry in of_home if fnmatchcase(name, entry["model"])],
+    ]
+    entries = [entry for entry in next(filter(None, ways), []) if entry["from"] <= day]
     if not entries:
         return None
     entry = max(entries, key=lambda entry: entry["from"])
@@ -74,6 +94,39 @@ def total(costs: Sequence[float | None]) -> float | None:
     """The sum, None if any of them is unknown."""
     known = [cost for cost in costs if cost is not None]
     return sum(known) if len(known) == len(costs) else None
+
+
+def _of_home() -> list[dict[str, Any]]:
+    file = Path(os.environ.get("MEDCALC_HOME") or "data") / "prices.toml"
+    return _read(file, file.stat().st_mtime_ns) if file.is_file() else []
+
+
+@cache
+def _read(file: Path, _changed: int) -> list[dict[str, Any]]:
+    """The entries of a home's table. Raises PriceError for one that is none."""
+    try:
+        entries = tomllib.loads(file.read_text("utf-8"))["price"]
+        for number, entry in enumerate(entries, start=1):
+            costs = {name: usd for name, usd in entry.items() if name not in ("model", "from")}
+            unknown = set(costs) - OF_ENTRY
+            is_price = (
+                isinstance(entry["model"], str) and type(entry["from"]) is dt.date and {"input", "output"} <= set(costs)
+            )
+            if (
+                unknown
+                or not is_price
+                or not all(type(usd) in (int, float) and 0 <= usd < math.inf for usd in costs.values())
+            ):
+                raise PriceError(
+                    f"{file}, entry {number} of [[price]]: it takes `model` (a name or pattern), `from` (a date), `input` "
+                    "and `output` in US dollars per million tokens; besides `long_input`, `long_output`, `search_prompt`, "
+                    "`search_query`. Correct it, or take the file away."
+                )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PriceError(
+            f"{file} cannot be read as prices: {error}. Write it as medcalc_assets/auditors/prices.toml is, or take it away."
+        ) from None
+    return list(entries)
 
 
 @cache

@@ -1,7 +1,11 @@
 """What a provider of models offers, and what is asked of it: the same for every API."""
 
+import contextlib
+import datetime as dt
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 from medcalc_assets.auditors.flow import Limits
@@ -12,6 +16,10 @@ from medcalc_assets.errors import MedcalcError
 
 class AuditorError(MedcalcError):
     """No vote can be had, and trying again does not help. The message says why and what does."""
+
+
+class RequestError(AuditorError):
+    """One request is not accepted, and trying it again does not help. Others may be: it stops a run if none is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +36,21 @@ class Request:
     def tokens(self) -> int:
         """An upper estimate of the prompt's tokens, at three characters each."""
         return (len(self.prompt) + len(self.message)) // 3
+
+
+def pause_in(text: str | None) -> float | None:
+    """Seconds from now, of a number of them or a date; None for what is neither.
+
+    >>> pause_in("2.5"), pause_in("soon"), pause_in("inf"), pause_in("-3")
+    (2.5, None, None, 0.0)
+    """
+    try:
+        seconds = float(text or "")
+        return max(seconds, 0.0) if math.isfinite(seconds) else None
+    except ValueError:
+        with contextlib.suppress(ValueError, TypeError, OverflowError, LookupError):
+            return max((parsedate_to_datetime(text or "") - dt.datetime.now(dt.UTC)).total_seconds(), 0.0)
+    return None
 
 
 class Jobs(Protocol):
@@ -50,8 +73,11 @@ class Provider(Protocol):
     Its SDK is imported where something is asked, never to read what is in the ledger.
     """
 
-    def require_key(self) -> None:
-        """Raise AuditorError if no request can be made: without a key in the environment."""
+    TOOLS: tuple[str, ...]
+    """Of the tools that a task asks for, those that there are: what a vote was cast with is part of its setup."""
+
+    def require_key(self, model: str) -> None:
+        """Raise AuditorError if no request can be made of this model: without a key in the environment."""
 
     async def ask(self, request: Request, run: str, deadline: float) -> tuple[Attempt, float | None]:
         """One attempt, and the pause in seconds that the service asks for. What goes wrong is part of the attempt."""
@@ -59,7 +85,8 @@ class Provider(Protocol):
     def permanent(
         self, status: int | None, body: str | None, pause: float | None, longest: float, model: str
     ) -> AuditorError | None:
-        """The error that stops the run, if trying again does not help, or not within the `longest` pause."""
+        """The error that stops the run, if trying again does not help, or not within the `longest` pause; a RequestError if
+        that is certain of this request only."""
 
     def read(self, recorded: Attempt) -> Reply:
         """The reply in an attempt, from the ledger's bytes alone. It never raises: what cannot be read is a fault."""

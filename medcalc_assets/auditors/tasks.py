@@ -16,7 +16,7 @@ from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.value import Label
 from medcalc_assets.labels.voting import audit_settled, ballot, relabel_settled
 
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 """Raised when the reading of answers changes: the votes are read anew from the ledger, and no call is made."""
 
 PACKAGE = Path(__file__).parents[1]

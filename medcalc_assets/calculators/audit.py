@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from itertools import compress, product
 from typing import Literal, NamedTuple
 
 from medcalc_assets.calculators.calculator import Calculator, Result, Rule
@@ -82,6 +84,14 @@ class DerivationAudit:
         return decisive or tuple(defect.name for defect in self.calculator.defects)
 
     @property
+    def by_defects(self) -> tuple[Label | None, ...]:
+        """What the rule gives by which of `defects` it has, in product order: first none of them, last all."""
+        return tuple(
+            _having(self.calculator, frozenset(compress(self.defects, some))).apply(self.published.reading).value
+            for some in product((False, True), repeat=len(self.defects))
+        )
+
+    @property
     def explanation(self) -> str:
         """The verdict in one sentence, and in another what is worth a second look."""
         doubts = "; ".join(f"{self._name(problem.entity)}: {problem.message}" for problem in self.implausible)
@@ -108,6 +118,11 @@ class DerivationAudit:
         if self.original_rule_reproduces:
             return f"v1.0 {' and '.join(self.defects)}; the published rule gives {_shown(value)}."
         return f"The label {_shown(self.label)} follows no known rule; the published rule gives {_shown(value)}."
+
+
+@cache
+def _having(calculator: Calculator, defects: frozenset[str]) -> Rule:
+    return calculator.having(defects)
 
 
 def audit_derivation(calculator: Calculator, entities: Mapping[str, object], label: Label) -> DerivationAudit:

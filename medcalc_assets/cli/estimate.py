@@ -1,5 +1,6 @@
 """What a model's votes cost, before they are asked for."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -33,19 +34,38 @@ def show_estimate(as_json: bool) -> None:
 
     from medcalc_assets.auditors.calls import estimate
     from medcalc_assets.auditors.protocol import as_seen
+    from medcalc_assets.auditors.registry import is_model
     from medcalc_assets.auditors.tasks import AUDIT, RELABEL
     from medcalc_assets.defs.settings import Settings
 
     settings = Settings.from_environment()
-    model = settings.model(settings.auditor_that_counts)
     instances = settings.benchmark.read().instances
-    estimates = {task.name: estimate(model, task, as_seen(task.sees, instances)) for task in (AUDIT, RELABEL)}
+    models = [settings.model(name) for name in settings.voters if is_model(name)]
+    found = {
+        model.name: {task.name: estimate(model, task, as_seen(task.sees, instances)) for task in (AUDIT, RELABEL)}
+        for model in models
+    }
     if as_json:
-        phases: dict[str, Any] = {name: asdict(found) for name, found in estimates.items()}
-        print_json({"auditor": model.name, "source": settings.source, "phases": phases})
+        documents = [
+            {
+                "auditor": name,
+                "source": settings.source,
+                "phases": {phase: asdict(each) for phase, each in estimates.items()},
+            }
+            for name, estimates in found.items()
+        ]
+        print_json(documents[0] if len(documents) == 1 else documents)
         return
+    for name, estimates in found.items():
+        _show(name, estimates)
+
+
+def _show(model: str, estimates: Mapping[Any, Any]) -> None:
+    from medcalc_assets.auditors.registry import provider_of
+
+    unable = "" if "search" in provider_of(model).TOOLS else ", without search"
     grid = Grid("phase", "instances", "settled", "calls", "cost in USD", title_justify="left")
-    grid.title = f"Votes of {escape(model.name)}"
+    grid.title = f"Votes of {escape(model)}{unable}"
     for name, found in estimates.items():
         cost = "unknown" if found.usd_least is None else f"{found.usd_least:,.2f} to {found.usd_most:,.2f}"
         calls = f"{found.calls_least:,} to {found.calls_most:,}"
@@ -56,7 +76,7 @@ def show_estimate(as_json: bool) -> None:
         tokens = f"{found.output_tokens:,.0f} output tokens per call ({basis})"
         console.print(f"{name}: {tokens}; failed attempts are not foreseen.", soft_wrap=True)
     if any(found.usd_least is None for found in estimates.values()):
-        console.print(f"The price of {escape(model.name)} is unknown: add it to medcalc_assets/auditors/prices.toml.")
+        console.print(f"The price of {escape(model)} is unknown: add it to $MEDCALC_HOME/prices.toml.")
 
 
 @click.command("models")

@@ -16,7 +16,10 @@ from medcalc_assets.defs.stage import tags_of_runs
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.storage.tables import MAINTAINED_LABELS
 
-HISTORY = tuple(f"dagster._core.storage.{each}" for each in ("event_log", "runs", "schedules", "sqlite"))
+HISTORY = (
+    "medcalc_assets.storage.event_log",
+    *(f"dagster._core.storage.{each}" for each in ("event_log", "runs", "schedules", "sqlite")),
+)
 """Where Dagster reads and writes its history. What a damaged file raises there is of many kinds."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 

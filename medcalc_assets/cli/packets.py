@@ -10,7 +10,7 @@ from medcalc_assets.cli import console, home
 if TYPE_CHECKING:
     from medcalc_assets.physicians.packet import Order
 
-ORDERS = ("paper", "likely", "measure")
+ORDERS = ("paper", "likely", "measure", "cards")
 
 
 @click.command()
@@ -28,8 +28,9 @@ ORDERS = ("paper", "likely", "measure")
     "orders",
     type=click.Choice(ORDERS),
     multiple=True,
-    help="paper: as published. likely: by P(wrong). measure: as the open plan drew them. Repeat it for a mix, by turns. "
-    "Without it the plan, if one is open, else paper.",
+    help="paper: as published. likely: the cards that show labels wrong, then cases by P(wrong). measure: as the open "
+    "plan drew them. cards: questions about rules. Repeat it for a mix, by turns. Without it the plan, if one is open, "
+    "else paper.",
 )
 @home
 def packet(reviewer: str, n: int, per_case: int, orders: "tuple[Order, ...]") -> None:

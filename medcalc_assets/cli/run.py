@@ -76,7 +76,7 @@ def run(chosen: tuple[Any, ...]) -> None:
     settings = Settings.from_environment()
     definitions = assemble(settings)
     console.print(
-        f"Source [bold]{escape(settings.source)}[/], auditor [bold]{escape(settings.auditor_that_counts)}[/], "
+        f"Source [bold]{escape(settings.source)}[/], auditor [bold]{escape(', '.join(settings.voters))}[/], "
         f"warehouse {escape(str(settings.warehouse.path))}",
         soft_wrap=True,
     )

@@ -167,27 +167,38 @@ def _physicians(settings: "Settings", contents: Mapping[str, "Contents"]) -> dic
     over after the last run."""
     import polars as pl
 
-    from medcalc_assets.storage.tables import INSTANCE_KEYS, PHYSICIAN_LABELS, RAW_MEDCALC
+    from medcalc_assets.calculators import CALCULATORS
+    from medcalc_assets.physicians.packet import calculator_of
+    from medcalc_assets.storage.tables import INSTANCE_KEYS, PHYSICIAN_LABELS, RAW_MEDCALC, RULINGS
 
-    if not (RAW_MEDCALC.name in contents and PHYSICIAN_LABELS.name in contents):
+    if not {RAW_MEDCALC.name, PHYSICIAN_LABELS.name, RULINGS.name} <= contents.keys():
         return {"packets": [], "answers_not_used": []}
     key = ["uid", "reviewer", "answered_at"]
     instances = settings.warehouse.read(RAW_MEDCALC, columns=INSTANCE_KEYS)
     used = settings.warehouse.read(PHYSICIAN_LABELS, columns=key)
     taken = settings.packets.taken_over(instances)
     answered = set(pl.concat([used, taken.select(key)]).select("uid", "reviewer").iter_rows())
+    rulings = settings.packets.rulings()
+    answered_cards = {(row["card"], row["reviewer"]) for row in rulings}
     packets = [
         {
             "packet": packet["packet"],
             "reviewer": packet["reviewer"],
             "issued_at": packet["issued_at"],
-            "cases": len(packet["cases"]),
-            "answered": sum((int(uid), packet["reviewer"]) in answered for uid in packet["cases"]),
+            "cases": len(packet["cases"]) + len(packet.get("cards", {})),
+            "answered": sum((int(uid), packet["reviewer"]) in answered for uid in packet["cases"])
+            + sum((card, packet["reviewer"]) in answered_cards for card in packet.get("cards", {})),
         }
         for packet in settings.packets.issued()
     ]
-    not_used = taken.join(used, on=key, how="anti")
-    return {"packets": packets, "answers_not_used": not_used["calculator"].unique().sort().to_list()}
+    not_used = set(taken.join(used, on=key, how="anti")["calculator"])
+    known = set(settings.warehouse.read(RULINGS, columns=["card", "reviewer", "ruled_at"]).iter_rows())
+    not_used |= {
+        CALCULATORS[calculator_of(row["card"]) or 0].slug
+        for row in rulings
+        if (row["card"], row["reviewer"], row["ruled_at"]) not in known
+    }
+    return {"packets": packets, "answers_not_used": sorted(not_used)}
 
 
 def _ledger(settings: "Settings", contents: Mapping[str, "Contents"]) -> dict[str, Any] | None:
@@ -235,13 +246,15 @@ def _next(settings: "Settings", found: dict[str, Any], stale: Mapping[str, Mappi
 def _next_version(settings: "Settings") -> str | None:
     """The lowest version that the labels could be released as; None if none changed since the last release."""
     from medcalc_assets.release.build import with_grounds
+    from medcalc_assets.release.use import records_of
     from medcalc_assets.release.versions import FIRST, changes, lowest_after
     from medcalc_assets.storage.tables import LABEL_EVIDENCE, MAINTAINED_LABELS, RAW_MEDCALC
 
     previous = settings.releases.before(None)
     if previous is None:
         return str(FIRST)
-    labels = with_grounds(*(settings.warehouse.read(table) for table in (RAW_MEDCALC, MAINTAINED_LABELS, LABEL_EVIDENCE)))
+    raw, maintained, evidence = map(settings.warehouse.read, (RAW_MEDCALC, MAINTAINED_LABELS, LABEL_EVIDENCE))
+    labels = with_grounds(raw, maintained, evidence, records_of(settings.warehouse, evidence))
     changed = changes(settings.releases.labels(str(previous)), labels)
     return None if changed.is_empty() else str(lowest_after(previous, changed))
 

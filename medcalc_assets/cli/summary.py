@@ -74,6 +74,7 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
     from medcalc_assets.release.build import in_quarantine
     from medcalc_assets.release.rates import rates
     from medcalc_assets.statistics.agreement import compare_with_physicians
+    from medcalc_assets.statistics.strata import counted
     from medcalc_assets.statistics.summary import NEEDED, summarise, totals
     from medcalc_assets.storage import tables
     from medcalc_assets.storage.warehouse import WarehouseError
@@ -130,6 +131,8 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
             "of_all": _share(total["likely_errors"], total["instances"]),
             "by_cause": {cause: total[cause] for cause in CAUSES},
         },
+        "strata": counted(evidence).to_dicts(),
+        "cards": _cards(warehouse, evidence),
         "physicians": pl.DataFrame(physicians).fill_nan(None).to_dicts(),
         "error_rates": rates(warehouse, evidence),
         "plan": progress(last_plan(warehouse), set(found["physician_consensus"]["uid"])) or None,
@@ -138,6 +141,21 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
             "by_reason": {reason: reasons.get(reason, 0) for reason in REASONS},
         },
         "by_calculator": by_calculator.to_dicts(),
+    }
+
+
+def _cards(warehouse: "Warehouse", evidence: "pl.DataFrame") -> dict[str, int]:
+    """How many questions on rules and readings there are, and what the rulings so far settle of the labels."""
+    from medcalc_assets.storage.tables import RULE_CARDS
+
+    cards = warehouse.read(RULE_CARDS, columns=["labels", "ruling", "shows_wrong"])
+    return {
+        "open": cards["ruling"].null_count(),
+        "ruled": cards["ruling"].count(),
+        "would_show_wrong": int(cards["shows_wrong"].sum()),
+        "shown_wrong": evidence.filter(ruled="wrong").height,
+        "shown_right": evidence.filter(ruled="right").height,
+        "determined": evidence["ruled_kind"].count(),
     }
 
 
@@ -157,6 +175,7 @@ def show(found: dict[str, Any], by_calculator: bool = False) -> None:
     from medcalc_assets.labels.attribution import CAUSES
     from medcalc_assets.labels.decision import REASONS
     from medcalc_assets.statistics.estimates import share
+    from medcalc_assets.statistics.strata import JUDGED, STRATA
 
     everything, errors, relabels = found["instances"], found["likely_errors"], found["relabels"]
     console.print(
@@ -204,6 +223,20 @@ def show(found: dict[str, Any], by_calculator: bool = False) -> None:
             str(row["smape_n"]),
         )
     console.print(agreement)
+
+    strata = Grid("what is known before a physician looks", "labels", "seen", *JUDGED, title="Strata", title_justify="left")
+    for row in found["strata"]:
+        right = (f"{row[f'{judged}_paper']} / {row[f'{judged}_limits']}" if row["seen"] else "" for judged in JUDGED)
+        strata.add_row(f"{row['stratum']}: {STRATA[row['stratum']]}", f"{row['n']:,}", f"{row['seen']:,}", *right)
+    console.print(strata)
+    console.print("Right among the seen: by the paper's terms / by a grader's limits.", style="dim")
+    cards = found["cards"]
+    console.print(
+        f"{_counted(cards['open'] + cards['ruled'], 'question')} on rules and readings (`medcalc cards`): {cards['open']:,} "
+        f"open, which would show {cards['would_show_wrong']:,} further original labels wrong, if ruled as expected; "
+        f"{cards['ruled']:,} ruled, which show {cards['shown_wrong']:,} wrong and {cards['shown_right']:,} right, and "
+        f"determine {cards['determined']:,} values."
+    )
 
     of_demo = any(row["truth"] is not None for row in found["error_rates"])
     wrong = Grid(title="How many labels are wrong", title_justify="left")

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from fnmatch import fnmatch
 from typing import Any
 
@@ -14,8 +13,10 @@ from medcalc_assets.auditors.prices import known_price
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.defs.stage import AFTER_LABELS, WAITS_FOR_LABELS, columns, describe, so_far, stage, tags_of_runs
-from medcalc_assets.statistics.drift import drift, with_kappa
-from medcalc_assets.storage.tables import AUDITOR_DRIFT, INSTANCE_KEYS
+from medcalc_assets.labels import value
+from medcalc_assets.statistics.drift import drift_of_all, with_kappa
+from medcalc_assets.statistics.effective_votes import effective_votes as count_effective
+from medcalc_assets.storage.tables import AUDITOR_DRIFT, EFFECTIVE_VOTES, INSTANCE_KEYS
 
 DAILY = 24 * 3600
 MODELS = dg.AssetKey("gemini_models")
@@ -38,18 +39,58 @@ def llm_calls(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, sett
 
 @stage(
     "auditors",
-    ins={"audit_flags": so_far(), "relabels": so_far()},
+    ins={
+        "audit_flags": so_far(),
+        "relabels": so_far(),
+        "disagreement_scores": so_far("uid", "calculator_id", "calculator", "auditor", "likely_error"),
+    },
     deps=WAITS_FOR_LABELS,
     automation_condition=AFTER_LABELS,
 )
 def auditor_drift(
-    context: dg.AssetExecutionContext, audit_flags: pl.DataFrame, relabels: pl.DataFrame, settings: Settings
+    context: dg.AssetExecutionContext,
+    audit_flags: pl.DataFrame,
+    relabels: pl.DataFrame,
+    disagreement_scores: pl.DataFrame,
+    settings: Settings,
 ) -> pl.DataFrame:
-    found = drift(audit_flags, relabels, settings.auditor_that_counts)
+    found = drift_of_all(audit_flags, relabels, disagreement_scores, settings.auditor_that_counts)
     counts = pl.col(*(column.name for column in AUDITOR_DRIFT.columns if column.type == "INTEGER")).exclude("calculator_id")
-    totals = with_kappa(found.group_by("auditor", "reference").agg(counts.sum())).sort("auditor")
+    totals = with_kappa(found.group_by("auditor", "reference").agg(counts.sum())).sort("reference", "auditor")
     context.add_asset_metadata({"all calculators": dg.MarkdownMetadataValue(_markdown(totals))})
     return found.select(pl.col(name).cast(dtype) for name, dtype in AUDITOR_DRIFT.polars_schema.items())
+
+
+@stage(
+    "auditors",
+    ins={
+        "audit_votes": so_far("uid", "auditor", "run_index", "status", "verdict"),
+        "relabel_votes": so_far("uid", "auditor", "run_index", "status", *value.columns("answer")),
+        "audit_flags": so_far("uid", "auditor", "status"),
+        "relabels": so_far("uid", "auditor", "status", *value.columns("relabel")),
+        "derivation_audit": so_far("uid", *value.columns("label")),
+        "physician_consensus": so_far("uid", *value.columns("physician")),
+    },
+    deps=WAITS_FOR_LABELS,
+    automation_condition=AFTER_LABELS,
+)
+def effective_votes(
+    context: dg.AssetExecutionContext,
+    audit_votes: pl.DataFrame,
+    relabel_votes: pl.DataFrame,
+    audit_flags: pl.DataFrame,
+    relabels: pl.DataFrame,
+    derivation_audit: pl.DataFrame,
+    physician_consensus: pl.DataFrame,
+) -> pl.DataFrame:
+    found = count_effective(
+        {"audit": audit_votes, "relabel": relabel_votes},
+        {"audit": audit_flags, "relabel": relabels},
+        derivation_audit,
+        physician_consensus,
+    )
+    context.add_asset_metadata({"effective votes": dg.MarkdownMetadataValue(_markdown(found))})
+    return found.select(pl.col(name).cast(dtype) for name, dtype in EFFECTIVE_VOTES.polars_schema.items())
 
 
 @dg.observable_source_asset(
@@ -96,33 +137,40 @@ re_audit = dg.define_asset_job(
     default_status=dg.DefaultSensorStatus.STOPPED,
     description="Re-audits all calculators once with every model that is new among the watched. Off until you switch it on.",
 )
-def new_models(context: dg.SensorEvaluationContext, settings: Settings) -> Iterator[dg.RunRequest | dg.SkipReason]:
+def new_models(context: dg.SensorEvaluationContext, settings: Settings) -> dg.SensorResult:
     """Models that were there when it was switched on are not new. A model waits until its price is known and
     MEDCALC_REAUDIT_MAX_USD says what a re-audit may cost; MEDCALC_REAUDIT_SAMPLE makes it one of so many instances a
     calculator.
     """
     models = _observed(context.instance)
     if models is None:
-        yield dg.SkipReason("gemini_models was never observed: switch on the schedule watch_models, or observe it.")
-        return
+        return dg.SensorResult(
+            skip_reason="gemini_models was never observed: switch on the schedule watch_models, or observe it."
+        )
     audited = set(models) if context.cursor is None else set(json.loads(context.cursor))
     new = sorted(set(models) - audited)
     waiting = [model for model in new if not known_price(model)]
     budget = settings.reaudit_max_usd
+    why = None
     if new and not budget:
-        yield dg.SkipReason(f"{', '.join(new)}: set MEDCALC_REAUDIT_MAX_USD to what a re-audit may cost.")
+        why = f"{', '.join(new)}: set MEDCALC_REAUDIT_MAX_USD to what a re-audit may cost."
     elif waiting:
-        yield dg.SkipReason(f"The price of {', '.join(waiting)} is unknown: add it to auditors/prices.toml.")
-    for model in new:
-        if budget and model not in waiting:
-            votes = Votes(auditor=model, max_usd=budget, sample=settings.reaudit_sample)
-            yield dg.RunRequest(
-                run_key=f"re-audit with {model}",
-                run_config=dg.RunConfig(resources={"votes": votes}),
-                tags=next(tags_of_runs(KEYS)),
-            )
-            audited.add(model)
-    context.update_cursor(json.dumps(sorted(audited)))
+        why = f"The price of {', '.join(waiting)} is unknown: add it to $MEDCALC_HOME/prices.toml."
+    chosen = [model for model in new if model not in waiting] if budget else []
+    if why and chosen:  # a tick asks for runs or says why there is none: the rest is in its log
+        context.log.warning(why)
+    requests = [
+        dg.RunRequest(
+            run_key=f"re-audit with {model}",
+            run_config=dg.RunConfig(
+                resources={"votes": Votes(auditor=model, max_usd=budget, sample=settings.reaudit_sample)}
+            ),
+            tags=next(tags_of_runs(KEYS)),
+        )
+        for model in chosen
+    ]
+    cursor = json.dumps(sorted(audited | set(chosen)))
+    return dg.SensorResult(run_requests=requests, skip_reason=None if requests else why, cursor=cursor)
 
 
 def _observed(instance: dg.DagsterInstance) -> dict[str, Any] | None:

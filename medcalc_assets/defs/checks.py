@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import dagster as dg
 import duckdb
 
+from medcalc_assets.auditors.casting import GIVEN_UP, OF_NO_USE
 from medcalc_assets.benchmarks import demo
 from medcalc_assets.benchmarks.spec import INSTANCES
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs.settings import Settings
+from medcalc_assets.labels.families import PANEL
 from medcalc_assets.labels.queue import SUSPECT_DATE
 from medcalc_assets.labels.voting import RUNS, SUPERMAJORITY
 from medcalc_assets.physicians import authors
@@ -17,6 +19,7 @@ from medcalc_assets.storage.tables import INSTANCE_KEYS, PARTITION_COLUMN, SCHEM
 from medcalc_assets.storage.warehouse import WRITTEN
 
 EXAMPLES = 5
+VOTES = ("audit_votes", "relabel_votes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +89,35 @@ def every_vote_accounted_for(table: Table, answer: str) -> Check:
     )
 
 
+def votes_were_had(table: Table) -> Check:
+    return Check(
+        table.name,
+        "no_vote_was_given_up",
+        "Every vote that was asked for got an answer. Run again for those that did not: only they are asked for.",
+        f"""SELECT uid, auditor, run_index, rationale FROM {table.name}
+        WHERE status = 'failed' AND starts_with(rationale, '{GIVEN_UP}')""",
+    )
+
+
+def answers_are_usable(table: Table) -> Check:
+    return Check(
+        table.name,
+        "no_vote_failed_for_its_answers",
+        "No vote failed because its answers were of no use (blocked, truncated, malformed, a note that is too long).",
+        f"""SELECT uid, auditor, run_index, rationale FROM {table.name}
+        WHERE status = 'failed' AND starts_with(rationale, '{OF_NO_USE}')""",
+        warns=True,
+    )
+
+
 def served_as_asked(table: Table) -> Check:
     return Check(
         table.name,
         "served_model_is_the_one_asked_for",
         "The model that answered is the one that was asked, or a version of it.",
         f"""SELECT uid, auditor, model_version FROM {table.name}
-        WHERE model_version IS NOT NULL AND NOT starts_with(model_version, auditor)""",
+        WHERE model_version IS NOT NULL
+          AND NOT starts_with(model_version, regexp_replace(auditor, '^openai:|@.*$', '', 'g'))""",
         warns=True,
     )
 
@@ -106,7 +131,7 @@ def tally(table: str, votes: str, counted: str, expected: str) -> Check:
             SELECT uid, auditor, count(*) FILTER (status = 'ok') AS usable,
                    count(*) FILTER (status = 'not_cast') AS spared, {counted} AS counted FROM {votes} GROUP BY ALL
         ) USING (uid, auditor)
-        WHERE auditor != '{authors.NAME}'
+        WHERE auditor NOT IN ('{authors.NAME}', '{PANEL}')
           AND (n_votes != coalesce(usable, 0) OR {expected} OR (t.status IN ('likely_error', 'passed', 'high_confidence')
           AND n_votes + spared < {SUPERMAJORITY}))""",
     )
@@ -115,8 +140,8 @@ def tally(table: str, votes: str, counted: str, expected: str) -> Check:
 DOUBTED = "(contradicted OR out_of_range OR suspect)"
 """That something other than a relabel speaks against a label."""
 PLANTED = tuple(instance.row["Row Number"] for instance in demo.instances() if instance.planted == "aggregation")
-NO_INSTANCES = ("raw_medcalc", "sampling_plan")
-"""The source itself, and what was planned once, whatever has become of the source."""
+NO_INSTANCES = ("raw_medcalc", "sampling_plan", "model_outputs", "grades")
+"""The source itself, and what was planned or added once, whatever has become of the source."""
 ORPHANS = [no_orphans(table) for table in TABLES.values() if "uid" in table.key and table.name not in NO_INSTANCES]
 TYPES_OF_ANSWER = [
     one_type_of_answer(table, column.removesuffix("_kind"))
@@ -165,8 +190,7 @@ CHAIN_CHECKS = [
     ),
     every_vote_accounted_for(TABLES["audit_votes"], "verdict"),
     every_vote_accounted_for(TABLES["relabel_votes"], "answer_kind"),
-    served_as_asked(TABLES["audit_votes"]),
-    served_as_asked(TABLES["relabel_votes"]),
+    *(check(TABLES[votes]) for check in (served_as_asked, votes_were_had, answers_are_usable) for votes in VOTES),
     tally(
         "audit_flags",
         "audit_votes",
@@ -228,13 +252,15 @@ CHAIN_CHECKS = [
     Check(
         "maintained_labels",
         "no_change_without_a_reason",
-        "A label changes only by a physician or a relabel, and what nobody checked is unresolved or contradicted.",
+        "A label changes only by a physician, a ruling or a relabel; what nobody checked is unresolved or contradicted.",
         """SELECT uid, reason FROM maintained_labels AS m
         JOIN (SELECT *, (contradicted AND NOT suspect) OR out_of_range AS refuted FROM label_evidence) AS e USING (uid)
         WHERE (reason IN ('ambiguous', 'confirmed', 'unresolved')
                AND (final_kind IS DISTINCT FROM e.label_kind OR final_number IS DISTINCT FROM e.label_number
                     OR final_date IS DISTINCT FROM e.label_date))
-           OR (reason IN ('contradicted', 'unresolved')) != (e.relabel_kind IS NULL AND e.reviewer IS NULL)
+           OR (reason IN ('contradicted', 'unresolved'))
+              != (e.relabel_kind IS NULL AND e.reviewer IS NULL AND reason != 'ruled')
+           OR (reason = 'ruled' AND e.ruled_kind IS NULL)
            OR (reason = 'contradicted' AND NOT refuted) OR (reason IN ('confirmed', 'unresolved') AND refuted)
            OR (reason = 'contradicted') != (final_kind IS NULL) OR (reason = 'confirmed' AND e.suspect)
            OR (reason = 'ambiguous') != (m.assumptions IS NOT NULL)

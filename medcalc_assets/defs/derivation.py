@@ -60,6 +60,7 @@ def _audit(calculator_id: int, entities: str, *label: Any) -> dict[str, Any]:
         "problems": json.dumps([str(problem) for problem in audit.problems]),
         "implausible": json.dumps([str(problem) for problem in audit.implausible]),
         "defects": json.dumps(audit.defects, ensure_ascii=False),
+        "by_defects": json.dumps([value and str(value) for value in audit.by_defects]),
         "explanation": audit.explanation,
         "working": audit.working,
     }

@@ -48,9 +48,9 @@ def disagreement_scores(
     ins={
         "derivation_audit": columns(
             *(*INSTANCE_KEYS, "output_type", "source", "row_sha256", *value.columns("label"), "verdict", "likely_error"),
-            *(*value.columns("published"), "alternatives", "missing", "implausible", "defects", "explanation"),
+            *(*value.columns("published"), "alternatives", "missing", "implausible", "defects", "by_defects", "explanation"),
         ),
-        "note_checks": columns("uid", "kind", "entity", "suspect", "explanation"),
+        "note_checks": columns("uid", "kind", "entity", "suspect", "gives", "quote_start", "explanation"),
     },
 )
 def label_evidence(
@@ -61,10 +61,11 @@ def label_evidence(
     relabels: pl.DataFrame,
     disagreement_scores: pl.DataFrame,
     physician_consensus: pl.DataFrame,
+    rulings: pl.DataFrame,
     settings: Settings,
 ) -> pl.DataFrame:
     counts = settings.auditor_that_counts
-    sources = (derivation_audit, note_checks, audit_flags, relabels, disagreement_scores, physician_consensus)
+    sources = (derivation_audit, note_checks, audit_flags, relabels, disagreement_scores, physician_consensus, rulings)
     found = gather(*sources, counts).with_columns(stratum=stratum())
     describe(context, found, counts, contradicted=pl.col("contradicted").sum(), likely_errors=pl.col("likely_error").sum())
     return found.select(LABEL_EVIDENCE.names)

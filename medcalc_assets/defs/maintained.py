@@ -7,12 +7,12 @@ from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import AFTER_LABELS, WAITS_FOR_LABELS, describe, so_far, stage
 from medcalc_assets.defs.trace import PLAYGROUND
 from medcalc_assets.labels.decision import REASONS, maintain
+from medcalc_assets.release.use import records_of
 from medcalc_assets.reports.pages import write_pages
 from medcalc_assets.reports.plots import disagreement_by_calculator, original_against_relabels
 from medcalc_assets.statistics import summary
 from medcalc_assets.statistics.summary import summarise
 from medcalc_assets.statistics.track_record import evidence_class
-from medcalc_assets.statistics.track_record import track_record as of_classes
 from medcalc_assets.storage.tables import BENCHMARK_SUMMARY, MAINTAINED_LABELS, TRACK_RECORD
 
 DRAWN = "relabel_number"
@@ -55,9 +55,9 @@ def benchmark_summary(context: dg.AssetExecutionContext, settings: Settings, **t
 
 
 @stage("release", ins={"label_evidence": so_far()}, deps=WAITS_FOR_LABELS, automation_condition=AFTER_LABELS)
-def track_record(label_evidence: pl.DataFrame) -> pl.DataFrame:
-    schema = TRACK_RECORD.polars_schema
-    return of_classes(label_evidence).select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+def track_record(label_evidence: pl.DataFrame, settings: Settings) -> pl.DataFrame:
+    found = records_of(settings.warehouse, label_evidence, settings.grades_from, settings.trains_from)
+    return found.select(pl.col(name).cast(dtype) for name, dtype in TRACK_RECORD.polars_schema.items())
 
 
 @dg.asset(
@@ -65,7 +65,7 @@ def track_record(label_evidence: pl.DataFrame) -> pl.DataFrame:
     description="The report, the index of all labels and a page for each, in `$MEDCALC_HOME/report`: no network needed.",
     owners=["team:label-stewards"],
     kinds={"html"},
-    deps=["benchmark_summary", "physician_agreement", "label_events"],
+    deps=["benchmark_summary", "physician_agreement", "effective_votes", "label_events"],
     automation_condition=AFTER_LABELS,
 )
 def label_pages(settings: Settings) -> dg.MaterializeResult:  # type: ignore[type-arg]

@@ -8,7 +8,8 @@ from medcalc_assets.auditors.tasks import RELABEL, version
 from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.defs.source import instances_of
 from medcalc_assets.defs.stage import CALLS, MODEL_CALLS, columns, describe, stage
-from medcalc_assets.labels import value
+from medcalc_assets.labels import panel, value
+from medcalc_assets.labels.families import PANEL
 from medcalc_assets.labels.voting import asked, consensus, said
 from medcalc_assets.storage.tables import INSTANCE_KEYS, RELABEL_VOTES, RELABELS
 
@@ -48,7 +49,17 @@ def relabels(context: dg.AssetExecutionContext, relabel_votes: pl.DataFrame, set
     if files := settings.authors_files:
         found.append(files.relabels(instances, context.partition_keys))
     frame = pl.concat(found)
-    counts = settings.auditor_that_counts
+    counts, of_panel = settings.auditor_that_counts, list(settings.voters)
+    if counts == PANEL:
+        decided = (
+            panel.panel_relabels(frame, of_panel)
+            .join(panel.panel_said(relabel_votes, of_panel), on=["uid", "auditor"], how="left")
+            .join(panel.panel_asked(relabel_votes, of_panel), on=["uid", "auditor"], how="left")
+        )
+        together = instances.select(INSTANCE_KEYS).join(decided, on="uid")
+        frame = pl.concat(
+            [frame, together.select(pl.col(name).cast(dtype) for name, dtype in RELABELS.polars_schema.items())]
+        )
     confident = (pl.col("status") == "high_confidence") & (pl.col("auditor") == counts)
     describe(context, frame, counts, high_confidence=confident.sum())
     return frame

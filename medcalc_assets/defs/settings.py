@@ -73,30 +73,34 @@ class Settings(ProjectSettings, dg.ConfigurableResource):  # type: ignore[type-a
     def authors_files(self) -> AuthorsFiles | None:
         return AuthorsFiles(Path(self.authors)) if self.authors else None
 
-    def casters_of_votes(self, task: str, asked_for: Votes, run: str) -> tuple[Auditor | None, Sequence[Auditor]]:
-        """The auditor to ask for votes, if there is one, and the others whose votes on this task are at hand.
+    def casters_of_votes(self, task: str, asked_for: Votes, run: str) -> tuple[Sequence[Auditor], Sequence[Auditor]]:
+        """The auditors to ask for votes, and the others whose votes on this task are at hand.
 
         Raises SettingsError for an auditor that there is not, and for `simulated` votes on anything but the demo.
         """
-        name = asked_for.auditor or self.auditor_that_counts
-        require_auditor(name, (asked_for if asked_for.auditor else self).called("auditor"), self.source)
-        asked: Auditor | None = None
-        if name == simulated.NAME:
-            asked = self.simulated_auditor()
-        elif is_model(name):
-            limit = min((usd for usd in (asked_for.max_usd, self.max_usd) if usd is not None), default=None)
-            asked = self.model(name, asked_for.budget or run, limit)
-        others: list[Auditor] = [self.simulated_auditor()] if name != simulated.NAME == self.auditor_that_counts else []
+        names = [asked_for.auditor] if asked_for.auditor else self.voters
+        limit = min((usd for usd in (asked_for.max_usd, self.max_usd) if usd is not None), default=None)
+        asked: list[Auditor] = []
+        for name in names:
+            require_auditor(name, (asked_for if asked_for.auditor else self).called("auditor"), self.source)
+            if name == simulated.NAME:
+                asked.append(self.simulated_auditor())
+            elif is_model(name):
+                asked.append(self.model(name, asked_for.budget or run, limit))
+        is_beside = simulated.NAME not in names and self.auditor_that_counts == simulated.NAME
+        others: list[Auditor] = [self.simulated_auditor()] if is_beside else []
         # The last setup of an auditor replaces its earlier ones.
         earlier = {setup.auditor: setup for setup in self._setups(task)}
-        return asked, others + [EarlierAuditor(self.calls, earlier[other]) for other in sorted(earlier) if other != name]
+        return asked, others + [
+            EarlierAuditor(self.calls, earlier[other]) for other in sorted(earlier) if other not in names
+        ]
 
     def votes(
         self, task: Task, raw_medcalc: pl.LazyFrame, asked_for: Votes, run: str
     ) -> tuple[pl.DataFrame, dict[str, Iterable[Vote]]]:
         """The instances, and by auditor the votes on them. An auditor's method has the name of the task.
 
-        The votes of earlier auditors stay: they are read from the ledger, which asks for nothing. Of the auditor who is
+        The votes of earlier auditors stay: they are read from the ledger, which asks for nothing. Of the auditors who are
         asked they are on all instances, or on the sample that is asked for. Where nobody votes no note is read.
         """
         self.require_unchanged()
@@ -104,9 +108,9 @@ class Settings(ProjectSettings, dg.ConfigurableResource):  # type: ignore[type-a
         instances = (raw_medcalc if asked or earlier else raw_medcalc.clear()).collect()
         seen = as_seen(task.sees, instances)
         votes = {auditor.name: getattr(auditor, task.name)(seen) for auditor in earlier}
-        if asked:
-            chosen = sample(instances, asked_for.sample) if asked_for.sample else instances
-            votes[asked.name] = getattr(asked, task.name)(as_seen(task.sees, chosen))
+        chosen = sample(instances, asked_for.sample) if asked_for.sample else instances
+        for auditor in asked:
+            votes[auditor.name] = getattr(auditor, task.name)(as_seen(task.sees, chosen))
         return instances, votes
 
     def simulated_auditor(self) -> SimulatedAuditor:

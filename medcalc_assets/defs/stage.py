@@ -29,6 +29,7 @@ GROUPS = (
     "disagreement",
     "phase3_adjudication",
     "release",
+    "grading",
 )
 """The groups of the assets, in the order of the chain."""
 

@@ -11,6 +11,7 @@ REASONS = {
     "physician": "a physician computed this value without having seen either label",
     "physician_confirms": "the relabel, from which a physician's blind answer differs by 5% at most",
     "physician_unexplained": "one physician's answer, which no rule, no label and no relabel gives: it needs a second one",
+    "ruled": "what physicians' rulings on its rule or its reading determine from its own entities",
     "ambiguous": "the original label, which differs from the relabel by convention only: see the assumptions",
     "confirmed": "the original label, which a high-confidence relabel reaches and nothing contradicts",
     "relabelled": "a high-confidence relabel that contradicts the original label, and that the published rule gives, or "
@@ -26,6 +27,7 @@ GIVEN_BY = {
     "physician": "physician",
     "physician_confirms": "relabel",
     "physician_unexplained": "physician",
+    "ruled": "ruled",
     "ambiguous": "label",
     "confirmed": "label",
     "relabelled": "relabel",
@@ -36,12 +38,23 @@ GIVEN_BY = {
 """By reason, whose label it is, by column prefix of `label_evidence`."""
 
 
+def ruled() -> pl.Expr:
+    """Whether physicians' rulings on its cards decide on a label, in a frame of `label_evidence`.
+
+    They determine a value, its inputs are plausible and in the note, and no relabel says that there is none; or that it is
+    N/A.
+    """
+    usable = ~pl.col("suspect") & (pl.col("not_in_note") == "[]") & (pl.col("relabel_kind") != "na").fill_null(True)
+    return pl.col("ruled_kind").is_not_null() & ((pl.col("ruled_kind") == "na") | usable)
+
+
 def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
     """The label that each instance has from now on: `final_*`, `reason`, `state`, limits, `evidence`, and whether it is
     `simulated`. `evidence` is `label_evidence`.
 
     The first of REASONS that holds decides. A physician's label is final, but a continuous one within 5% of the relabel
-    keeps the relabel, and a single value that nothing else gives stands as unexplained. Where label and relabel differ by
+    keeps the relabel, and a single value that nothing else gives stands as unexplained. What physicians ruled on cards
+    decides next (`ruled`); an original label within the limits of that stays. Where label and relabel differ by
     convention only, the original label stays and is ambiguous, with what every published convention gives as its
     `assumptions`. A relabel that agrees confirms, unless the label's own entities contradict
     it or cannot be meant. A relabel that does not
@@ -59,6 +72,7 @@ def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
         "physician_confirms": confirms,
         "physician_unexplained": ~pl.col("physician_explained"),
         "physician": pl.col("physician_kind").is_not_null(),
+        "ruled": ruled(),
         "ambiguous": pl.col("attribution") == "convention",
         "confirmed": ~error & ~contradicted & ~suspect,
         "relabelled": error & (abstains | supersedes | (accepted("relabel", "published") & ~suspect)),
@@ -69,7 +83,7 @@ def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
         *(pl.when(condition.fill_null(False)).then(pl.lit(name)) for name, condition in holds.items()), pl.lit("unresolved")
     )
     given_by = pl.col("reason").replace_strict(GIVEN_BY, return_dtype=pl.String)
-    stays = (pl.col("reason") == "contested") & ~error  # the relabel agrees with it, and something else does not
+    stays = pl.when(reason="ruled").then(accepted("ruled", "label")).otherwise((pl.col("reason") == "contested") & ~error)
     decided = pl.when(stays).then(pl.lit("label")).otherwise(given_by)
     return (
         evidence.with_columns(reason=reason)
@@ -80,9 +94,11 @@ def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
             .then(pl.col(relabel))
             .when(decided == "label")
             .then(pl.col(label))
+            .when(decided == "ruled")
+            .then(pl.col(ruling))
             .alias(final)
-            for final, physician, relabel, label in zip(
-                *map(columns, ("final", "physician", "relabel", "label")), strict=True
+            for final, physician, relabel, label, ruling in zip(
+                *map(columns, ("final", "physician", "relabel", "label", "ruled")), strict=True
             )
         )
         .with_columns(
@@ -99,6 +115,10 @@ def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
                 pl.col("verdict").alias("derivation"),
                 pl.when(pl.col("findings") != "[]").then("findings").alias("findings"),
                 as_text("published").alias("published_rule"),
+                pl.when(pl.col("missing") != "[]").then("missing").alias("missing"),
+                pl.when(pl.col("not_in_note") != "[]").then("not_in_note").alias("not_in_note"),
+                pl.when(pl.col("rulings") != "{}").then("rulings").alias("rulings"),
+                as_text("ruled").alias("ruled"),
                 pl.when(pl.col("relabel_kind").is_not_null()).then("auditor").alias("auditor"),
                 as_text("relabel").alias("relabel"),
                 "comparison",

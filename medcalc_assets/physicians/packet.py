@@ -1,7 +1,8 @@
-"""Packets for physicians: blind cases from the head of the queue or a planned sample, as a form for the browser, a
-spreadsheet and Label Studio tasks, and back.
+"""Packets for physicians: blind cases from the head of the queue or a planned sample, and cards, as a form for the browser,
+a spreadsheet and Label Studio tasks, and back.
 
-A packet holds note and question, and nothing that was ever computed from them. What comes back is kept as it came, below
+Of a case a packet holds note and question, and nothing that was ever computed from them; of a card what its rules say, and
+nothing that a model said. What comes back is kept as it came, below
 `$MEDCALC_HOME/answers/`, with what was read from it beside it: the warehouse can always be made again. No record is changed
 or taken away; a later answer supersedes an earlier one.
 """
@@ -18,7 +19,7 @@ import shutil
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import count, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 import polars as pl
 
 from medcalc_assets.errors import MedcalcError
+from medcalc_assets.labels.cards import all_in_order
 from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.value import NA, Label, as_columns
 from medcalc_assets.physicians.sample import open_cases
@@ -38,10 +40,13 @@ from medcalc_assets.templates import templates
 if TYPE_CHECKING:
     import openpyxl
 
-Order = Literal["paper", "likely", "measure"]
-"""As published (by tiers and severity), by falling P(wrong), or as the open plan drew them, all of its purposes mixed."""
+Order = Literal["paper", "likely", "measure", "cards"]
+"""As published (by tiers and severity); by falling P(wrong), after the cards that show a label wrong, as each such ruling
+settles more than an answer could; as the open plan drew them, all of its purposes mixed; or the open cards."""
 GIVEN = ("uid", "question", "note")
 ASKED = ("value", "cannot_be_computed", "assumptions", "time_point", "guideline", "rationale", "confidence")
+FOR_CARDS = ("value", "guideline", "rationale", "confidence")
+"""What of it is asked on a card."""
 WIDTHS = (7, 24, 80, 12, 20, 22, 16, 18, 30, 12)
 """Of the columns, in characters: note and answers are seen side by side."""
 HIGHEST = 409
@@ -58,6 +63,7 @@ HOW_TO = (
     "cannot_be_computed: yes, if the note does not allow an answer; then leave value empty.",
     "assumptions, time_point, guideline: what your answer rests on, where the note leaves a choice.",
     "confidence: high, medium or low. A case without value and without 'yes' counts as not answered.",
+    "Some ask about a rule instead of a patient: then value is one of the choices named there.",
     "Leave uid, question and note as they are. The cases are in no particular order.",
 )
 
@@ -71,9 +77,12 @@ class PacketError(MedcalcError):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    uid: int
+    """A case, or a card: that has its id for a uid, what it is about for a note, and `choices` with their meaning."""
+
+    uid: int | str
     question: str
     note: str
+    choices: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,17 @@ class Answer:
     @property
     def label(self) -> Label:
         return NA if self.cannot_be_computed else parse_label(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """One physician's ruling on a card. `uid` is the id of the card."""
+
+    uid: str
+    choice: str
+    guideline: str | None
+    rationale: str | None
+    confidence: str | None
 
 
 class Returned(NamedTuple):
@@ -138,21 +158,23 @@ class Packets:
             else:
                 yield packet
 
-    def records(self, files: Iterable[Path] | None = None) -> Iterator[tuple[dict[str, Any], list[Answer]]]:
-        """What was taken over (in these files, or in all), each record with its answers, in the order in which they count: a
-        later one supersedes."""
+    def records(self, files: Iterable[Path] | None = None) -> Iterator[tuple[dict[str, Any], list[Answer | Ruling]]]:
+        """What was taken over (in these files, or in all), each record with its answers and rulings, in the order in which
+        they count: a later one supersedes."""
         found = []
         for path in sorted(self.answers.glob("*.json") if files is None else files):
             if record := self._record(path):
                 found.append(record)
         yield from sorted(found, key=lambda each: (_counts_from(each[0]), each[0]["ingested_at"]))
 
-    def _record(self, path: Path) -> tuple[dict[str, Any], list[Answer]] | None:
+    def _record(self, path: Path) -> tuple[dict[str, Any], list[Answer | Ruling]] | None:
         try:
             record = json.loads(path.read_bytes())
             answers = [Answer(**answer) for answer in record["answers"]]
+            rulings = [Ruling(**ruling) for ruling in record.get("rulings", [])]
             known = all(isinstance(record[name], str) for name in ("packet", "reviewer"))
-            if not (known and answers and all(type(answer.uid) is int and answer.label for answer in answers)):
+            readable = all(type(answer.uid) is int and answer.label for answer in answers)
+            if not (known and readable and (answers or rulings) and all(calculator_of(each.uid) for each in rulings)):
                 raise ValueError("it is not as it was written")
             _counts_from(record)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -162,7 +184,7 @@ class Packets:
                 "%s is set aside, as it is damaged (%r): its answers do not count. To restore it: %s", path, error, remedy
             )
             return None
-        return record, answers
+        return record, [*answers, *rulings]
 
     def lock(self) -> AbstractContextManager[None]:
         """One process at a time issues a packet or takes over answers."""
@@ -182,7 +204,7 @@ class Packets:
         have answered, or on which there is no majority yet.
 
         They are the first in this order, by turns in several: without one, in the plan that is open, else in that of the
-        paper. The packet is shuffled, and says of no case why it is there.
+        paper. The packet is shuffled, and says of no case why it is there. What is said of cases holds of cards, too.
 
         Raises PacketError if there is none left, or for a name that is none.
         """
@@ -202,7 +224,8 @@ class Packets:
                 "the name otherwise."
             )
         sent = [packet for packet in issued if packet["reviewer"] == reviewer]
-        had = {int(uid) for packet in sent for uid in packet["cases"]}
+        had: set[int | str] = {int(uid) for packet in sent for uid in packet["cases"]}
+        had |= {card for packet in sent for card in packet.get("cards", {})}
         had |= set(warehouse.read(tables.PHYSICIAN_LABELS, columns=["uid", "reviewer"]).filter(reviewer=reviewer)["uid"])
         settled = warehouse.read(tables.PHYSICIAN_CONSENSUS, columns=["uid", "n_answers"])
         reasons = warehouse.read(tables.MAINTAINED_LABELS, columns=["uid", "reason"])
@@ -211,15 +234,20 @@ class Packets:
         had |= set(settled.filter(enough)["uid"])
         out = {int(uid) for packet in issued for uid in packet["cases"]}
         named = orders or (["measure"] if open_cases(warehouse) else ["paper"])
-        turns = zip_longest(*([uid for uid in _in_order(warehouse, order, out) if uid not in had] for order in named))
+        turns = zip_longest(
+            *([uid for uid in _in_order(warehouse, order, out, per_case) if uid not in had] for order in named)
+        )
         head = list(dict.fromkeys(uid for turn in turns for uid in turn if uid is not None))[:n]
         if not head:
             raise PacketError(
                 f"There is no case left in the order {' and '.join(named)} that {reviewer} has not had and nobody has "
                 "settled."
             )
-        raw = warehouse.read(tables.RAW_MEDCALC, columns=["uid", "question", "note"]).filter(pl.col("uid").is_in(head))
+        uids, ids = ([each for each in head if isinstance(each, kind)] for kind in (int, str))
+        raw = warehouse.read(tables.RAW_MEDCALC, columns=["uid", "question", "note"]).filter(pl.col("uid").is_in(uids))
         cases = [Case(*row) for row in raw.select("uid", "question", "note").sort("uid").iter_rows()]
+        if ids:
+            cases += [_case_of(row) for row in warehouse.read(tables.RULE_CARDS).to_dicts() if row["card"] in ids]
         # A folder may be there that holds no readable record.
         name = next(name for i in count(len(sent) + 1) if not (self.folder / (name := f"{slug}-{i}")).exists())
         random.Random(name).shuffle(cases)
@@ -230,7 +258,12 @@ class Packets:
         about = {
             **packet,
             "issued_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            "cases": {case.uid: fingerprint(case.question, case.note) for case in cases},
+            "cases": {case.uid: fingerprint(case.question, case.note) for case in cases if not case.choices},
+            "cards": {
+                case.uid: {"case": fingerprint(case.question, case.note), "choices": [*case.choices]}
+                for case in cases
+                if case.choices
+            },
         }
         workbook_of(packet, cases).save(workbook := io.BytesIO())
         for file, content in {
@@ -276,7 +309,8 @@ class Packets:
             # A clock that runs ahead must not make its answers the last for ever.
             "saved_at": said.saved_at and min(said.saved_at, now).isoformat(),
             "ingested_at": now.isoformat(timespec="microseconds"),
-            "answers": [asdict(answer) for answer in answers],
+            "answers": [asdict(answer) for answer in answers if isinstance(answer, Answer)],
+            "rulings": [asdict(answer) for answer in answers if isinstance(answer, Ruling)],
         }
         about |= self._superseding(about, answers)
         write_durably(kept.with_suffix(f"{suffix}.received"), content)
@@ -285,7 +319,7 @@ class Packets:
 
     def _read(
         self, path: Path, suffix: str, content: bytes, output_types: Mapping[int, str]
-    ) -> tuple[Returned, list[Answer]]:
+    ) -> tuple[Returned, list[Answer | Ruling]]:
         said = read_json(path, content) if suffix.lower() == ".json" else read_workbook(path, content)
         packet = next((packet for packet in self.issued() if packet["packet"] == said.packet), None)
         if packet is None:
@@ -302,9 +336,9 @@ class Packets:
             raise PacketError(
                 f"{path} does not hold the secret of {said.packet}. Use the file that was issued; nothing was taken over."
             )
-        return said, list(_checked(path, said.rows, packet["cases"], output_types))
+        return said, list(_checked(path, said.rows, packet, output_types))
 
-    def read_again(self, received: Path, output_types: Mapping[int, str]) -> list[Answer]:
+    def read_again(self, received: Path, output_types: Mapping[int, str]) -> list[Answer | Ruling]:
         """The answers of a file that was taken over, from the file itself. Raises PacketError."""
         try:
             suffix = Path(received.name.removesuffix(".received")).suffix
@@ -312,7 +346,7 @@ class Packets:
         except SheetError as error:
             raise PacketError(f"{received}: {error}") from error
 
-    def _superseding(self, about: Mapping[str, Any], answers: Iterable[Answer]) -> dict[str, list[int]]:
+    def _superseding(self, about: Mapping[str, Any], answers: Iterable[Answer | Ruling]) -> dict[str, list[int | str]]:
         """The uids to which the reviewer answered otherwise before: where these answers supersede, and where they come too
         late. Both are said."""
         known = {
@@ -341,7 +375,12 @@ class Packets:
     def taken_over(self, instances: pl.DataFrame, files: Iterable[Path] | None = None) -> pl.DataFrame:
         """Rows of `physician_labels` for these instances: of every reviewer the last answer to each case, in these files or
         in all that came back."""
-        last = {(a.uid, record["reviewer"]): (record, a) for record, answers in self.records(files) for a in answers}
+        last = {
+            (answer.uid, record["reviewer"]): (record, answer)
+            for record, answers in self.records(files)
+            for answer in answers
+            if isinstance(answer, Answer)
+        }
         labels = [answer.label for _, answer in last.values()]
         cells: dict[str, list[Any]] = {
             "uid": [uid for uid, _ in last],
@@ -358,15 +397,48 @@ class Packets:
         }
         return tables.PHYSICIAN_LABELS.of_instances(instances, cells)
 
+    def rulings(self, files: Iterable[Path] | None = None) -> list[dict[str, Any]]:
+        """Rows of `rulings`, but for the calculator: of every reviewer the last ruling on each card."""
+        return list(
+            {
+                (ruling.uid, record["reviewer"]): {
+                    "card": ruling.uid,
+                    "reviewer": record["reviewer"],
+                    "choice": ruling.choice,
+                    "guideline": ruling.guideline,
+                    "rationale": ruling.rationale,
+                    "confidence": ruling.confidence,
+                    "packet": record["packet"],
+                    "ruled_at": dt.datetime.fromisoformat(record["ingested_at"]),
+                }
+                for record, answers in self.records(files)
+                for ruling in answers
+                if isinstance(ruling, Ruling)
+            }.values()
+        )
 
-def _in_order(warehouse: Warehouse, order: Order, out: Collection[int]) -> list[int]:
-    """The uids of a named order; in that of the plan, those that are `out` with somebody come last."""
+
+def _in_order(warehouse: Warehouse, order: Order, out: Collection[int], per_case: int) -> Sequence[int | str]:
+    """The uids of a named order, and ids of cards; in that of the plan, those that are `out` with somebody come last."""
     if order == "measure":
         return open_cases(warehouse, out)
-    if order == "likely":
-        return warehouse.read(tables.REVIEW_ORDERS, columns=["uid", "likely"]).sort("likely")["uid"].to_list()
+    if order in ("cards", "likely"):
+        cards = warehouse.read(tables.RULE_CARDS).to_dicts() if warehouse.has(tables.RULE_CARDS) else []
+        if order == "cards":
+            again = [row for row in cards if row["ruling"] and row["rulings"] < per_case]
+            return [row["card"] for row in (*all_in_order(cards), *again)]
+        first = [row["card"] for row in all_in_order(cards) if row["shows_wrong"]]
+        likely = warehouse.read(tables.REVIEW_ORDERS, columns=["uid", "likely"]).sort("likely")["uid"]
+        return [*first, *likely]
     queue = warehouse.read(tables.ADJUDICATION_QUEUE, columns=["uid", "tier", "severity"])
     return queue.sort("tier", "severity", "uid", descending=[False, True, False], nulls_last=True)["uid"].to_list()
+
+
+def _case_of(card: Mapping[str, Any]) -> Case:
+    """A card of `rule_cards`, as a packet asks it: everything else on it is for maintainers."""
+    choices = json.loads(card["choices"])
+    how = "\n".join(f"* {choice}: {meaning}" for choice, meaning in choices.items())
+    return Case(card["card"], card["question"], f"{card['about']}\n\nRule, as value:\n{how}", choices)
 
 
 def _slug(reviewer: str) -> str:
@@ -385,8 +457,8 @@ def _time(text: str) -> dt.datetime:
     return time if time.tzinfo else time.replace(tzinfo=dt.UTC)
 
 
-def _listed(uids: list[int]) -> str:
-    return ", ".join(map(str, sorted(uids)))
+def _listed(uids: list[int | str]) -> str:
+    return ", ".join(sorted(map(str, uids), key=lambda each: (len(each), each)))
 
 
 def fingerprint(question: str, note: str) -> str:
@@ -402,7 +474,12 @@ def printable(text: str) -> str:
 def form_of(packet: Mapping[str, str], cases: list[Case]) -> str:
     """A page on which the cases are read and answered, and which saves the answers as JSON. It asks nobody for anything."""
     form = templates().get_template("form.html.j2")
-    asked = {"asked": ASKED, "choices": {field: CHOICES.get(field) for field in ASKED}, "how_to": HOW_TO}
+    asked = {
+        "asked": ASKED,
+        "for_cards": FOR_CARDS,
+        "choices": {field: CHOICES.get(field) for field in ASKED},
+        "how_to": HOW_TO,
+    }
     drafts = f"medcalc {packet['packet']} {fingerprint('', ''.join(f'{case.uid} {case.note}' for case in cases))}"
     return form.render(packet=packet, cases=cases, printable=printable, drafts=drafts, **asked)
 
@@ -432,14 +509,18 @@ def workbook_of(packet: Mapping[str, str], cases: Iterable[Case]) -> "openpyxl.W
         for column in range(len(GIVEN) + 1, len(GIVEN) + len(ASKED) + 1):
             sheet.cell(row, column).protection = Protection(locked=False)
             sheet.cell(row, column).number_format = "@"  # text: no 78% that becomes 0.78, no date of another order
+        if case.choices:
+            rule = DataValidation("list", formula1=f'"{",".join(case.choices)}"', allow_blank=True, showErrorMessage=True)
+            rule.add(sheet.cell(row, 1 + len(GIVEN)).coordinate)
+            sheet.add_data_validation(rule)
         for cell in sheet[row]:
             cell.alignment = top
     for column, width in enumerate(WIDTHS, start=1):
         sheet.column_dimensions[get_column_letter(column)].width = width
         sheet.cell(1, column).font, sheet.cell(1, column).alignment = Font(bold=True), top
-    for field, permitted in CHOICES.items():
+    for name, permitted in CHOICES.items():
         validation = DataValidation("list", formula1=f'"{",".join(permitted)}"', allow_blank=True, showErrorMessage=True)
-        letter = get_column_letter(len(GIVEN) + 1 + ASKED.index(field))
+        letter = get_column_letter(len(GIVEN) + 1 + ASKED.index(name))
         validation.add(f"{letter}2:{letter}{sheet.max_row}")
         sheet.add_data_validation(validation)
     sheet.freeze_panes = "B2"
@@ -474,7 +555,7 @@ def read_workbook(path: Path, content: bytes) -> Returned:
 
 
 def label_studio_tasks(packet: Mapping[str, str], cases: Iterable[Case]) -> list[dict[str, Any]]:
-    return [{"data": {**packet, **asdict(case)}} for case in cases]
+    return [{"data": {**packet, **{name: getattr(case, name) for name in GIVEN}}} for case in cases]
 
 
 def label_studio_config() -> str:
@@ -555,15 +636,23 @@ def as_json(content: object) -> bytes:
     return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()
 
 
+def calculator_of(card: str) -> int | None:
+    """Of a card, by its id; None if that is none."""
+    found = re.match(r"([1-9]\d?)-[a-z]+-[0-9a-f]{8}$", card) if isinstance(card, str) else None
+    return int(found[1]) if found else None
+
+
 def _checked(
-    path: Path, rows: Iterable[Mapping[str, Any]], cases: Mapping[str, str], output_types: Mapping[int, str]
-) -> Iterator[Answer]:
+    path: Path, rows: Iterable[Mapping[str, Any]], packet: Mapping[str, Any], output_types: Mapping[int, str]
+) -> Iterator[Answer | Ruling]:
+    cards = packet.get("cards", {})
+    cases = packet["cases"] | {card: asked["case"] for card, asked in cards.items()}
     seen = set()
     for row in rows:
         for name in (*GIVEN, *ASKED):
             _require_plain(path, row["place"], name, row[name])
         place, uid = row["place"], str(row["uid"])
-        if uid not in cases or int(uid) not in output_types:
+        if uid not in cases or (uid not in cards and int(uid) not in output_types):
             _refuse(path, place, f"uid {uid:.20} is not in the packet, or no longer in the benchmark", "Restore the uid")
         if uid in seen:
             _refuse(path, place, f"uid {uid} is there twice", "Leave one of them")
@@ -576,7 +665,21 @@ def _checked(
         said = {name: None if value == "" else value for name, value in said.items()}
         if said["value"] is None and str(said["cannot_be_computed"]).casefold() in ("none", "no"):
             continue  # not answered
-        yield _answer(path, place, int(uid), said, output_types[int(uid)])
+        if uid in cards:
+            yield _ruling(path, place, uid, said, cards[uid]["choices"])
+        else:
+            yield _answer(path, place, int(uid), said, output_types[int(uid)])
+
+
+def _ruling(path: Path, place: str, card: str, said: Mapping[str, Any], choices: Sequence[str]) -> Ruling:
+    confidence = None if said["confidence"] is None else str(said["confidence"]).casefold()
+    if confidence not in (None, *CHOICES["confidence"]):
+        _refuse(path, place, f"confidence is {confidence!r:.80}", "Choose high, medium, low, or nothing")
+    if said["value"] not in choices or said["cannot_be_computed"] is not None:
+        remedy = f"Give one of {', '.join(choices)} as value, and nothing else there"
+        _refuse(path, place, f"the ruling on the card is {said['value']!r:.80}", remedy)
+    guideline, rationale = (None if said[name] is None else str(said[name]) for name in ("guideline", "rationale"))
+    return Ruling(card, str(said["value"]), guideline, rationale, confidence)
 
 
 def _answer(path: Path, place: str, uid: int, said: Mapping[str, Any], output_type: str) -> Answer:

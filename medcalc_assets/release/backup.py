@@ -14,6 +14,7 @@ import polars as pl
 
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.physicians.sample import PLANS, kept
+from medcalc_assets.release.answers import OUTPUTS
 from medcalc_assets.release.releases import MANIFEST as RELEASE_MANIFEST
 from medcalc_assets.release.releases import Releases, manifest_of, sha256, verified_labels
 from medcalc_assets.release.versions import ORIGINAL, Version
@@ -27,7 +28,7 @@ MANIFEST = "backup.json"
 LEDGER = "ledger.sqlite"
 MADE_AGAIN = ("report", "export")
 """Folders of a home that a command makes of the rest."""
-REMAINS = ("releases", "answers", "packets", PLANS, LEDGER)
+REMAINS = ("releases", "answers", "packets", PLANS, OUTPUTS, LEDGER)
 """What a home without a warehouse is made of, whichever of them there are."""
 EXCHANGE, HERE = 2, -100  # RENAME_EXCHANGE and AT_FDCWD of renameat2(2)
 

@@ -32,7 +32,6 @@ from medcalc_assets.release.versions import (
     lowest_after,
 )
 from medcalc_assets.statistics.error_rates import BASES, TERMS, findings
-from medcalc_assets.statistics.track_record import GRADES, TRAINS, track_record
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.chain import head
 from medcalc_assets.storage.warehouse import Warehouse
@@ -66,8 +65,8 @@ def build(
     evidence = warehouse.read(tables.LABEL_EVIDENCE)
     demo = bool(maintained["simulated"].any())
     previous = releases.before(version)
-    records = track_record(evidence)
-    labels = with_grounds(raw, maintained, evidence)
+    records = use.records_of(warehouse, evidence)
+    labels = with_grounds(raw, maintained, evidence, records)
     comparisons = {ORIGINAL: changes(as_original(labels, raw), labels)}
     if previous:
         comparisons[str(previous)] = changes(releases.labels(str(previous)), labels)
@@ -139,8 +138,7 @@ def build(
         "policy": {
             "uses": {name: each._asdict() for name, each in use.USES.items()},
             "track_record": records.to_dicts(),
-            "grades_from": GRADES,
-            "trains_from": TRAINS,
+            **dict(zip(("grades_from", "trains_from"), use.thresholds(warehouse), strict=True)),
             "confidence": use.CONFIDENCE,
         },
         "error_rates": error_rates,
@@ -192,10 +190,11 @@ def identity_of(warehouse: Warehouse) -> Identity:
     return identify([*read.iter_rows(), *in_quarantine(warehouse).iter_rows()], *raw.row(0)[2:])
 
 
-def with_grounds(raw: pl.DataFrame, maintained: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
-    """The benchmark in the columns of v1.0, and beside each label its grounds, its confidence and its uses."""
+def with_grounds(raw: pl.DataFrame, maintained: pl.DataFrame, evidence: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
+    """The benchmark in the columns of v1.0, and beside each label its grounds, its confidence and its uses; `records` are
+    those of `records_of`."""
     rules = evidence.select("uid", "output_type", "suspect", *columns("published"))
-    grounds = use.with_uses(maintained.join(rules, on="uid", validate="1:1"), track_record(evidence)).with_columns(
+    grounds = use.with_uses(maintained.join(rules, on="uid", validate="1:1"), records).with_columns(
         confidence=use.confidence()
     )
     beside = grounds.select(

@@ -21,9 +21,8 @@ from medcalc_assets.release.build import build, identity_of
 from medcalc_assets.release.formats import IN_CSV, SIMULATED, evaluation_set
 from medcalc_assets.release.released import behind
 from medcalc_assets.release.releases import MANIFEST, Releases, labels_in, manifest_of, sha256, tampered
-from medcalc_assets.release.use import BY_TRACK_RECORD, with_uses
+from medcalc_assets.release.use import BY_TRACK_RECORD, records_of, with_uses
 from medcalc_assets.release.versions import Version, changes, require_version
-from medcalc_assets.statistics.track_record import track_record
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.chain import breaks, place
 from medcalc_assets.storage.warehouse import Warehouse
@@ -35,6 +34,7 @@ NAMED_BY = {
     "label": ("original",),
     "relabel": ("original", "auditor", "relabel"),
     "physician": ("original", "reviewer", "physician"),
+    "ruled": ("original", "rulings", "ruled"),
 }
 MUST_NAME = {reason: NAMED_BY[given_by] for reason, given_by in GIVEN_BY.items()} | {
     "physician_confirms": ("original", "relabel", "reviewer", "physician"),
@@ -236,7 +236,8 @@ def policy_on_every_label(candidate: Candidate) -> Iterator[str]:
     """Every label carries what it may be used for, as its reason and the track record of its evidence permit."""
     said, labels = ["Evaluation", "Reward", "Use Because"], candidate.labels
     known = labels.rename({"Reason": "reason", "Simulated": "simulated", "Evidence Class": "evidence_class"})
-    expected = with_uses(known, track_record(candidate.warehouse.read(tables.LABEL_EVIDENCE)))
+    store = candidate.warehouse
+    expected = with_uses(known, records_of(store, store.read(tables.LABEL_EVIDENCE)))
     for row in expected.iter_rows(named=True):
         if tuple(row[name] for name in said) != (row["evaluation"], row["reward"], row["use_because"]):
             says = [row[name] for name in said]
@@ -352,8 +353,9 @@ def _label(text: object) -> Label | None:
 
 
 def _given_by(reason: str) -> tuple[str, ...]:
-    """Which of the evidence the label may be: in dispute where the relabel agrees, it is the original one."""
-    return ("original", GIVES[reason]) if reason == "contested" else (GIVES[reason],)
+    """Which of the evidence the label may be: in dispute where the relabel agrees, and within the limits of what is ruled,
+    it is the original one."""
+    return ("original", GIVES[reason]) if reason in ("contested", "ruled") else (GIVES[reason],)
 
 
 def _same(answer: str, evidence: object) -> bool:
@@ -370,6 +372,8 @@ def _confidence(reason: str, output_type: OutputType, evidence: Mapping[str, obj
     """What `use.confidence` has to say, from the file alone."""
     if reason in ("physician", "physician_confirms"):
         return "physician"
+    if reason == "ruled":
+        return "rulings"
     if reason not in BY_TRACK_RECORD:
         return "none"
     if evidence.get("derivation") == "suspect":

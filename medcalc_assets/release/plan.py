@@ -9,6 +9,7 @@ import polars as pl
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.physicians.sample import last_plan, open_cases
 from medcalc_assets.release.rates import with_key
+from medcalc_assets.release.use import records_of
 from medcalc_assets.statistics import sampling
 from medcalc_assets.statistics.certificate import bound, highest_allowed, sample_size
 from medcalc_assets.statistics.review import with_probability
@@ -65,7 +66,8 @@ def planned(
         )
     if not (find or measure or certify):
         raise PlanError("A plan for nothing: give --find, --measure or --certify.")
-    labels = with_key(with_probability(warehouse.read(LABEL_EVIDENCE)))
+    evidence = with_probability(warehouse.read(LABEL_EVIDENCE))
+    labels = with_key(evidence, records_of(warehouse, evidence))
     unseen = labels.filter(pl.col("physician_kind").is_null())
     claim, answers, allowed = None, 0, None
     certified = pl.lit(False)

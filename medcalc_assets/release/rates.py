@@ -9,22 +9,21 @@ from medcalc_assets.labels.decision import maintain
 from medcalc_assets.labels.simulated import DEMO, is_simulated
 from medcalc_assets.labels.value import as_columns, columns
 from medcalc_assets.physicians.sample import last_plan
-from medcalc_assets.release.use import with_uses
+from medcalc_assets.release.use import records_of, with_uses
 from medcalc_assets.statistics.error_rates import error_rates
-from medcalc_assets.statistics.track_record import evidence_class, track_record
+from medcalc_assets.statistics.track_record import evidence_class
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import Warehouse
 
 ANSWERS = ("reviewer", *columns("physician"), "n_answers", "n_answers_agree", "physician_explained")
 
 
-def with_key(evidence: pl.DataFrame) -> pl.DataFrame:
+def with_key(evidence: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
     """`label_evidence` with `in_key` (the maintained label may grade), `trains`, and with what would be without the
-    physician's answer to it: `final_*`, `unaided` (it would grade) and `evidence_class`.
+    physician's answer to it: `final_*`, `unaided` (it would grade) and `evidence_class`. `records`: see `records_of`.
 
     What is simulated counts as if it were not, so that the demo shows what it would come to.
     """
-    records = track_record(evidence)
 
     def used(labels: pl.DataFrame) -> pl.DataFrame:
         return with_uses(maintain(labels).with_columns(evidence_class=evidence_class(), simulated=False), records)
@@ -45,5 +44,5 @@ def rates(warehouse: Warehouse, evidence: pl.DataFrame) -> list[dict[str, Any]]:
         known = pl.DataFrame({"uid": list(right), **as_columns("physician", right.values())})
         known = known.cast({name: evidence.schema[name] for name in known.columns})
     invented = evidence.select(is_simulated().any()).item()
-    found = error_rates(with_key(evidence), last_plan(warehouse), known)
+    found = error_rates(with_key(evidence, records_of(warehouse, evidence)), last_plan(warehouse), known)
     return [{**dict.fromkeys(tables.ERROR_RATES.names), **row, "simulated": invented} for row in found]

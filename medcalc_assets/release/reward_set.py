@@ -8,6 +8,7 @@ import polars as pl
 from medcalc_assets.grading.reward import ground_truth, prompt
 from medcalc_assets.release.build import with_grounds
 from medcalc_assets.release.releases import ReleaseError
+from medcalc_assets.release.use import records_of
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import Warehouse
 
@@ -36,7 +37,8 @@ def reward_set(warehouse: Warehouse, evaluation: Path, arm: Arm, trainer: Traine
         ReleaseError: The key cannot be read, or no row is left.
     """
     raw = warehouse.read(tables.RAW_MEDCALC)
-    labels = with_grounds(raw, warehouse.read(tables.MAINTAINED_LABELS), warehouse.read(tables.LABEL_EVIDENCE))
+    evidence = warehouse.read(tables.LABEL_EVIDENCE)
+    labels = with_grounds(raw, warehouse.read(tables.MAINTAINED_LABELS), evidence, records_of(warehouse, evidence))
     permitted = labels.filter("Reward")
     rows = permitted.join(asked := _asked_in(evaluation), on=asked.columns, how="anti").sort("Row Number")
     found = RewardSet(rows, labels.height - permitted.height, permitted.height - rows.height)

@@ -7,7 +7,9 @@ import polars as pl
 
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.limits import accepted
-from medcalc_assets.statistics.track_record import CLASSES, GRADES
+from medcalc_assets.statistics.track_record import CLASSES, GRADES, TRAINS, track_record
+from medcalc_assets.storage.tables import SAMPLING_PLAN, TRACK_RECORD
+from medcalc_assets.storage.warehouse import Warehouse
 
 
 class Use(NamedTuple):
@@ -27,12 +29,13 @@ USES = {
     "unresolved": Use(False, False, "nobody has checked it"),
 }
 """By the reason of the maintained label. No release permits training on the instances on which one reports."""
-BY_TRACK_RECORD = ("confirmed", "relabelled", "contested")
+BY_TRACK_RECORD = ("ruled", "confirmed", "relabelled", "contested")
 """The reasons of labels that may serve for what physicians found of others that rest on the same kind of evidence."""
 SIMULATED = Use(False, False, "simulated evidence: it says nothing of any real label")
 
 CONFIDENCE = {
     "physician": "a physician computed it blind, or confirmed it",
+    "rulings": "physicians ruled on its rule or its reading, not on the row; the benchmark's entities give it",
     "two ways": "a high-confidence relabel, and the published rule on the benchmark's entities",
     "one way": "a high-confidence relabel; the published rule on the benchmark's entities gives something else, or nothing",
     "none": "unchecked, unexplained, or several answers are defensible",
@@ -51,10 +54,33 @@ def use_of(reason: str, simulated: bool, record: Mapping[str, Any]) -> Use:
     )
     rate = f" (mean {record['limits_mean']:.2f}, at least {record['limits_bound']:.2f})" if seen else ""
     enough = record["confirmation"]
-    provisional = f"; provisional, until {enough} of {enough} are found right, which shows {GRADES:.0%}"
+    shows = f"which shows {record['grades_from']:.0%}"
+    provisional = f"; provisional, until {enough} of {enough} drawn at random are found right, {shows}"
     provisional = provisional if record["provisional"] else ""
     abstains = "; train on it only where the prompt permits abstaining" if record["evidence_class"] == "abstention" else ""
     return Use(record["may_grade"], record["may_train"], f"{kind}; {of_such}{rate}{provisional}{abstains}")
+
+
+def records_of(
+    warehouse: Warehouse, evidence: pl.DataFrame, grades: float | None = None, trains: float | None = None
+) -> pl.DataFrame:
+    """`track_record` as it follows from `label_evidence` now and what plans drew at random, by these thresholds or those in
+    use."""
+    drawn: list[int] = []
+    if warehouse.has(SAMPLING_PLAN):
+        plans = warehouse.read(SAMPLING_PLAN, columns=["uid", "purpose"])
+        drawn = plans.filter(pl.col("purpose").is_in(["measure", "certify"]))["uid"].to_list()
+    known = thresholds(warehouse)
+    return track_record(evidence, drawn, grades or known[0], trains or known[1])
+
+
+def thresholds(warehouse: Warehouse) -> tuple[float, float]:
+    """From which mean a class may grade and may train: as `track_record` has them, which keeps what was set."""
+    there = warehouse.contents().get(TRACK_RECORD.name)
+    if there and there.is_declared:  # not that of an earlier version, which is made anew from this
+        for known in warehouse.read(TRACK_RECORD, columns=["grades_from", "trains_from"]).iter_rows():
+            return known
+    return GRADES, TRAINS
 
 
 def with_uses(labels: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
@@ -79,6 +105,8 @@ def confidence() -> pl.Expr:
     return (
         pl.when(reason.is_in(["physician", "physician_confirms"]))
         .then(pl.lit("physician"))
+        .when(reason == "ruled")
+        .then(pl.lit("rulings"))
         .when(~reason.is_in(BY_TRACK_RECORD))
         .then(pl.lit("none"))
         .when(accepted("final", "published") & ~pl.col("suspect"))

@@ -15,7 +15,7 @@ import polars as pl
 from medcalc_assets.auditors.calls import SEEN, calls_of
 from medcalc_assets.auditors.ledger import Ledger
 from medcalc_assets.errors import MedcalcError
-from medcalc_assets.physicians.packet import Answer, Packets
+from medcalc_assets.physicians.packet import Answer, Packets, Ruling
 from medcalc_assets.release.released import ANSWER, behind, is_untold, otherwise, rows_of_releases
 from medcalc_assets.release.releases import MANIFEST, Releases, harms, manifest_of, read_labels, sha256
 from medcalc_assets.release.versions import ORIGINAL
@@ -63,6 +63,8 @@ def verify(warehouse: Warehouse, releases: Releases, packets: Packets, ledger: L
     yield from _releases(warehouse, releases, events)
     if tables.PHYSICIAN_LABELS.name in there:
         yield from _answers(warehouse, packets)
+    if tables.RULINGS.name in there:
+        yield from _rulings(warehouse, packets)
     if tables.LLM_CALLS.name in there:
         yield from _calls(warehouse, ledger)
 
@@ -173,8 +175,23 @@ def _answers(warehouse: Warehouse, packets: Packets) -> Iterator[Difference]:
         yield Difference(table.name, f"the answer of {reviewer} of {at.isoformat()} is not there", uid)
 
 
+def _rulings(warehouse: Warehouse, packets: Packets) -> Iterator[Difference]:
+    """The files of rulings against the rows of `rulings` that came with packets; a later ruling is not expected there."""
+    table, key = tables.RULINGS, ("card", "reviewer", "ruled_at")
+    on_disk = (row for path in packets.answers.glob("*.json") for row in packets.rulings([path]))
+    came = {tuple(row[name] for name in key): row for row in on_disk}
+    for row in warehouse.read(table).filter(pl.col("packet").is_not_null()).to_dicts():
+        was = came.get(tuple(row[name] for name in key))
+        if was is None:
+            yield Difference(packets.answers.name, f"no file has the ruling of {row['reviewer']} on card {row['card']}")
+            continue
+        for name, said in was.items():
+            if said != row[name]:
+                yield Difference(table.name, f"the ruling on card {row['card']}", None, name, f"{said}", f"{row[name]}")
+
+
 def _as_it_came(
-    name: str, answers: list[Answer], packets: Packets, received: Path, output_types: dict[int, str]
+    name: str, answers: list[Answer | Ruling], packets: Packets, received: Path, output_types: dict[int, str]
 ) -> Iterator[Difference]:
     """A record of answers against the file that they were read from."""
     try:
@@ -183,12 +200,14 @@ def _as_it_came(
         yield Difference(name, f"the file that came back cannot be read again: {error}")
         return
     now = {answer.uid: asdict(answer) for answer in answers}
-    for uid in sorted(came.keys() | now.keys()):
+    for uid in sorted(came.keys() | now.keys(), key=str):
         was, says = came.get(uid, {}), now.get(uid, {})
         for field in sorted(was.keys() | says.keys()):
             if was.get(field) != says.get(field):
                 told = (f"{each.get(field)}" for each in (was, says))
-                yield Difference(name, "the file that came back says otherwise", uid, field, *told)
+                of_card = "" if isinstance(uid, int) else f" of card {uid}"
+                why = f"the file that came back says otherwise{of_card}"
+                yield Difference(name, why, uid if isinstance(uid, int) else None, field, *told)
 
 
 def _calls(warehouse: Warehouse, ledger: Ledger | None) -> Iterator[Difference]:

@@ -18,6 +18,7 @@ SOURCES = {
     "contested": "disagreement_scores",
     "queued": "adjudication_queue",
     "adjudicated": "physician_labels",
+    "ruled": "label_evidence",
     "maintained": "maintained_labels",
 }
 """Which table an event is read from. `released`, the last, is read from the releases."""
@@ -38,6 +39,7 @@ NEEDED = {
     ],
     "adjudication_queue": ["auditor", "tier", "why", *columns("candidate")],
     "physician_labels": ["reviewer", "state", *BESIDES, *columns("physician")],
+    "label_evidence": ["rulings", "ruled", *columns("ruled")],
     "maintained_labels": ["auditor", "state", "reason", *columns("final")],
 }
 """The tables that events are read from, and the columns that they take, besides the keys of the instance."""
@@ -107,6 +109,13 @@ def facts(tables: Mapping[str, pl.DataFrame], releases: pl.DataFrame) -> pl.Data
             pl.col("reviewer"),
             as_text("physician"),
             pl.concat_str("state", *beside, separator="; ", ignore_nulls=True),
+        ),
+        _fact(
+            "ruled",
+            tables["label_evidence"].filter(pl.col("rulings") != "{}"),
+            pl.lit("physicians' rulings"),
+            as_text("ruled"),
+            pl.format("{}; the original is shown {}", "rulings", pl.col("ruled").fill_null("neither right nor wrong")),
         ),
         _fact(
             "maintained",

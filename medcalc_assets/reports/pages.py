@@ -8,45 +8,102 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from markupsafe import Markup
 
 from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.packet import Packets
 from medcalc_assets.release.rates import rates
 from medcalc_assets.reports.report import report_page
-from medcalc_assets.reports.trace import Rows, parts, records_by_class
+from medcalc_assets.reports.trace import Rows, cards_by_uid, parts, records_by_class
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import Warehouse
 from medcalc_assets.templates import markdown, templates
+
+AT_ONCE = 3_000
+"""How many labels are read at once, about: so that the pages of any number take the same memory."""
+FOR_REPORT = (
+    *("label_evidence", "derivation_audit", "adjudication_queue", "maintained_labels", "relabels"),
+    *("audit_flags", "audit_votes", "relabel_votes", "physician_labels", "physician_consensus"),
+)
+"""The tables of labels that the report is made from, all at once."""
+TEXTS = {"working", "problems", "rationale", "sources", "answers", "explanation", "evidence", "why", "by_defects"}
+"""What the report does without, and most of what these hold."""
 
 
 def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
     """Write `report.html`, `index.html` and `labels/<uid>.html`, and return the number of labels. The old pages are there
     until all new ones are."""
-    stored = {
-        name: warehouse.read(table) for name, table in tables.TABLES.items() if "uid" in table.key and warehouse.has(table)
+    told = {
+        name: table
+        for name, table in tables.TABLES.items()
+        if "uid" in table.key and name not in (tables.MODEL_OUTPUTS.name, tables.GRADES.name) and warehouse.has(table)
     }
-    by_uid: dict[int, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: {name: [] for name in tables.TABLES})
-    for name, frame in stored.items():
-        for row in frame.iter_rows(named=True):
-            by_uid[row["uid"]][name].append(row)
+    stored = {
+        name: warehouse.read(told[name], columns=[each for each in told[name].names if each not in TEXTS])
+        for name in FOR_REPORT
+    }
     out = packets.out_for_review(stored["physician_labels"].select("uid", "reviewer").iter_rows())
     unfinished = folder.with_name(f".{folder.name}")
     shutil.rmtree(unfinished, ignore_errors=True)
     (unfinished / "labels").mkdir(parents=True)
-    complete = {uid: rows for uid, rows in sorted(by_uid.items()) if rows["maintained_labels"]}
-    records = records_by_class(stored["label_evidence"])
-    for rows in complete.values():
-        rows["track_record"] = records[rows["maintained_labels"][0]["evidence_class"]]
-    for uid, rows in complete.items():
-        (unfinished / "labels" / f"{uid}.html").write_text(label_page(rows, out.get(uid, [])), encoding="utf-8")
-    (unfinished / "index.html").write_text(index_page(complete.values()), encoding="utf-8")
+    records = records_by_class(warehouse, stored["label_evidence"])
+    cards = cards_by_uid(warehouse)
+    listed = []
+    for keys in _in_parts(stored["maintained_labels"]):
+        for uid, rows in _rows(warehouse, told, keys).items():
+            rows["rule_cards"] = cards.get(uid, [])
+            rows["track_record"] = records[rows["maintained_labels"][0]["evidence_class"]]
+            page = label_page(rows, out.get(uid, []))
+            (unfinished / "labels" / f"{uid}.html").write_text(page, encoding="utf-8")
+            listed.append(_listed(rows))
+    invented = stored["maintained_labels"]["simulated"].any()
+    (unfinished / "index.html").write_text(index_page(listed, invented), encoding="utf-8")
     (unfinished / "report.html").write_text(
-        report_page(stored, rates(warehouse, stored["label_evidence"])), encoding="utf-8"
+        report_page(
+            stored,
+            _read(warehouse, tables.RULE_CARDS),
+            rates(warehouse, stored["label_evidence"]),
+            _read(warehouse, tables.EFFECTIVE_VOTES).to_dicts(),
+            _read(warehouse, tables.LEADERBOARD),
+            _read(warehouse, tables.KEY_EFFECTS),
+        ),
+        encoding="utf-8",
     )
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
-    return len(complete)
+    return len(listed)
+
+
+def _in_parts(labels: pl.DataFrame) -> Iterator[list[str]]:
+    """The calculators of the labels, so many of them together as have AT_ONCE labels."""
+    part, size = [], 0
+    for key, n in labels.group_by("calculator", maintain_order=True).len().iter_rows():
+        part.append(key)
+        size += n
+        if size >= AT_ONCE:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def _rows(
+    warehouse: Warehouse, told: Mapping[str, tables.Table], keys: list[str]
+) -> dict[int, dict[str, list[dict[str, Any]]]]:
+    """By uid all rows of these calculators' labels, by table; the labels in the order of their uids."""
+    by_uid: dict[int, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: {name: [] for name in tables.TABLES})
+    for name, table in told.items():
+        there = [key for key in keys if key in warehouse.written(table)] if table.partitioned else None
+        frame = warehouse.read(table, there)
+        for row in frame.filter(pl.col("calculator").is_in(keys)).iter_rows(named=True):
+            by_uid[row["uid"]][name].append(row)
+    return {uid: rows for uid, rows in sorted(by_uid.items()) if rows["maintained_labels"]}
+
+
+def _read(warehouse: Warehouse, table: tables.Table) -> pl.DataFrame:
+    """A table of figures; none of its rows where it was never made."""
+    return warehouse.read(table) if warehouse.has(table) else pl.DataFrame(schema=table.polars_schema)
 
 
 def label_page(rows: Rows, out: list[str]) -> str:
@@ -69,13 +126,12 @@ def label_page(rows: Rows, out: list[str]) -> str:
     )
 
 
-def index_page(labels: Any) -> str:
+def index_page(labels: list[dict[str, Any]], invented: bool) -> str:
     """A row for every label, with filters for calculator, state, reason and attribution."""
-    listed = [_listed(rows) for rows in labels]
+    listed = sorted(labels, key=lambda row: int(row["uid"]))
     filters = {
         name: sorted({row[name] for row in listed if row[name]}) for name in ("calculator", "state", "reason", "attribution")
     }
-    invented = any(rows["maintained_labels"][0]["simulated"] for rows in labels)
     return templates().get_template("index.html.j2").render(rows=listed, filters=filters, simulated=invented)
 
 

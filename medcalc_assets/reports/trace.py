@@ -13,10 +13,9 @@ from medcalc_assets.labels.attribution import CAUSES
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.queue import TIERS
 from medcalc_assets.labels.value import Label, from_row
-from medcalc_assets.release.use import use_of
+from medcalc_assets.release.use import records_of, use_of
 from medcalc_assets.reports.history import SOURCES
-from medcalc_assets.statistics.track_record import track_record
-from medcalc_assets.storage.tables import LABEL_EVIDENCE
+from medcalc_assets.storage.tables import LABEL_EVIDENCE, RULE_CARDS
 from medcalc_assets.storage.warehouse import Warehouse
 
 Rows = Mapping[str, list[dict[str, Any]]]
@@ -44,13 +43,24 @@ def rows_of(warehouse: Warehouse, uid: int) -> Rows:
             f"There is no {' and no '.join(missing)} of uid {uid} in {warehouse.path}: give the `Row Number` (or `Unique "
             "ID`) of an instance, after `medcalc run` has run its calculator."
         )
-    rows["track_record"] = records_by_class(warehouse.read(LABEL_EVIDENCE))[rows["maintained_labels"][0]["evidence_class"]]
+    rows["rule_cards"] = cards_by_uid(warehouse).get(uid, [])
+    records = records_by_class(warehouse, warehouse.read(LABEL_EVIDENCE))
+    rows["track_record"] = records[rows["maintained_labels"][0]["evidence_class"]]
     return rows
 
 
-def records_by_class(evidence: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
+def records_by_class(warehouse: Warehouse, evidence: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
     """By class of evidence its row of `track_record`, as it follows from what is known now."""
-    return {row["evidence_class"]: [row] for row in track_record(evidence).iter_rows(named=True)}
+    return {row["evidence_class"]: [row] for row in records_of(warehouse, evidence).iter_rows(named=True)}
+
+
+def cards_by_uid(warehouse: Warehouse) -> dict[int, list[dict[str, Any]]]:
+    """By uid the rows of `rule_cards` that it hangs on."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    for row in warehouse.read(RULE_CARDS).iter_rows(named=True) if warehouse.has(RULE_CARDS) else ():
+        for uid in json.loads(row["uids"]):
+            found.setdefault(uid, []).append(row)
+    return found
 
 
 def answered(rows: Rows) -> list[tuple[int, str]]:
@@ -255,7 +265,17 @@ def _adjudications(rows: Rows, instance: Mapping[str, Any]) -> str:
         for row in rows["physician_consensus"]
     ]
     without = "No majority: it needs another reviewer." if answers else "No physician has answered it."
-    return "\n\n".join([*queue, *answers, *(agreed or [without])])
+    return "\n\n".join([*queue, bullets("It hangs on", map(_card, rows["rule_cards"])), *answers, *(agreed or [without])])
+
+
+def _card(row: Mapping[str, Any]) -> str:
+    ruled = (
+        f"Ruled {row['ruling'] or 'without a majority'}, {row['rulings_agree']} of {row['rulings']} physicians agree"
+        if row["rulings"]
+        else "Nobody has ruled on it"
+    )
+    labels = f"{row['labels']:,} label{'' if row['labels'] == 1 else 's'}"
+    return f"{row['question']} {ruled} (card {row['card']}, {labels})."
 
 
 def _maintained(rows: Rows) -> str:

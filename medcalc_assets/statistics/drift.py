@@ -46,6 +46,24 @@ def drift(flags: pl.DataFrame, relabels: pl.DataFrame, reference: str) -> pl.Dat
     return with_kappa(counts).with_columns(reference=pl.lit(reference)).sort(KEYS)
 
 
+def drift_of_all(flags: pl.DataFrame, relabels: pl.DataFrame, scores: pl.DataFrame, first: str) -> pl.DataFrame:
+    """`drift` of every pair of auditors, once: against the one that comes `first`, and of the others by their names.
+
+    Of an auditor without flags (`authors`, whose Phase 1 is not published) a label that its relabel contradicts, by
+    `scores`, is a likely error, and one that it confirms has passed.
+    """
+    judged = scores.join(flags.filter(pl.col("n_votes") > 0).select("auditor").unique(), on="auditor", how="anti")
+    status = pl.when("likely_error").then(pl.lit("likely_error")).otherwise(pl.lit("passed"))
+    flags = pl.concat([flags, judged.with_columns(status=status)], how="diagonal_relaxed").unique(
+        ["uid", "auditor"], keep="last", maintain_order=True
+    )
+    others = sorted({*flags["auditor"], *relabels["auditor"]} - {first})
+    order = [first, *others]
+    of_rest = [pl.col("auditor").is_in(order[place:]) for place in range(len(order))]
+    pairs = [drift(flags.filter(rest), relabels.filter(rest), each) for each, rest in zip(order, of_rest, strict=True)]
+    return pl.concat(pairs)
+
+
 def with_kappa(counts: pl.DataFrame) -> pl.DataFrame:
     """Adds `flag_kappa` to counts of flags."""
     numbers = [pl.col(name).cast(pl.Float64) for name in ("flagged_by_both", "passed_by_both", "flags_gained", "flags_lost")]

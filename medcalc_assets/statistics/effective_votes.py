@@ -1,15 +1,26 @@
 """How many independent votes several auditors are worth, whose errors go together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
+import polars as pl
 
 from medcalc_assets.errors import MedcalcError
+from medcalc_assets.labels.agreement import agrees, is_continuous
+from medcalc_assets.labels.families import PANEL, family
+from medcalc_assets.labels.value import columns
+from medcalc_assets.labels.voting import NOT_CAST
 from medcalc_assets.statistics.estimates import SEED, Estimate
 
 FEWEST = 100
 """Labels of known truth, below which there is no figure."""
 DRAWS = 2_000
+UNASKED = ("not_audited", "not_relabelled")
+SCHEMA = {
+    **dict.fromkeys(("phase", "scope", "name"), pl.String),
+    **dict.fromkeys(("votes", "labels"), pl.Int32),
+    **dict.fromkeys(("error_rate", "correlation", "effective", "effective_low", "effective_high"), pl.Float64),
+}
 
 Numbers = np.ndarray
 
@@ -93,3 +104,79 @@ def _bootstrap(n: int, figure: Callable[[Numbers], float]) -> Estimate:
     draws = [figure(generator.integers(n, size=n)) for _ in range(DRAWS)]
     low, high = np.nanpercentile(draws, [2.5, 97.5])
     return Estimate(figure(np.arange(n)), float(low), float(high), n)
+
+
+def effective_votes(
+    votes: Mapping[str, pl.DataFrame],
+    outcomes: Mapping[str, pl.DataFrame],
+    originals: pl.DataFrame,
+    physicians: pl.DataFrame,
+) -> pl.DataFrame:
+    """Rows of `effective_votes`, by phase (`audit`, `relabel`): of each auditor's votes, and of what the auditors of a
+    family, and all of them, decide.
+
+    An answer is wrong where it does not agree with the physicians' (see `labels.agreement`); a verdict, where it differs
+    from whether the original label does. A vote that failed is wrong, and so is an outcome without a decision.
+    """
+    truth = physicians.join(originals.select("uid", *columns("label")), on="uid").with_columns(
+        continuous=is_continuous("physician") | is_continuous("label")
+    )
+    rows: list[dict[str, object]] = []
+    for phase, given in outcomes.items():
+        decided = _wrong(phase, given.filter((pl.col("auditor") != PANEL) & ~pl.col("status").is_in(UNASKED)), truth)
+        cast = _wrong(phase, votes[phase].filter(pl.col("status") != NOT_CAST), truth)
+        auditors = decided["auditor"].unique().sort().to_list()
+        rows += [_row(phase, "auditor", name, _of_runs(cast.filter(auditor=name))) for name in auditors]
+        for kind in sorted({family(name) for name in auditors}):
+            kindred = [name for name in auditors if family(name) == kind]
+            if len(kindred) > 1:
+                rows.append(_row(phase, "family", kind, _of_auditors(decided, kindred)))
+        if len(auditors) > 1:
+            rows.append(_row(phase, "all", "all", _of_auditors(decided, auditors)))
+    return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def _wrong(phase: str, given: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:
+    """The votes, or outcomes, on labels of known truth, with whether each is `wrong`."""
+    beside = given.join(truth, on="uid")
+    if phase == "relabel":
+        prefix = "answer" if "answer_kind" in given.columns else "relabel"
+        right = agrees(prefix, "physician", pl.col("continuous") | is_continuous(prefix))
+    else:
+        verdict = "verdict" if "verdict" in given.columns else "status"
+        decided = pl.when(pl.col(verdict).is_in(["likely_error", "passed"])).then(pl.col(verdict) == "likely_error")
+        right = decided != agrees("label", "physician", pl.col("continuous"))
+    return beside.with_columns(wrong=~right.fill_null(False))
+
+
+def _of_runs(cast: pl.DataFrame) -> Numbers:
+    """A row per label, a column per run that all labels have: a run that settled a label is the last of it."""
+    runs = min(cast.group_by("uid").len()["len"].to_list(), default=0)
+    kept = cast.filter(pl.col("run_index") < runs).sort("uid", "run_index")
+    return kept["wrong"].to_numpy().reshape(-1, runs) if runs else np.zeros((0, 0), dtype=bool)
+
+
+def _of_auditors(decided: pl.DataFrame, auditors: list[str]) -> Numbers:
+    """A row per label that each of these auditors was asked about, a column per auditor."""
+    of_these = decided.filter(pl.col("auditor").is_in(auditors))
+    kept = of_these.filter(pl.len().over("uid") == len(auditors)).sort("uid", "auditor")
+    return kept["wrong"].to_numpy().reshape(-1, len(auditors))
+
+
+def _row(phase: str, scope: str, name: str, wrong: Numbers) -> dict[str, object]:
+    labels, votes = wrong.shape
+    is_known = labels >= FEWEST and votes > 1
+    number = from_errors(wrong) if is_known else None
+    correlation = intraclass_correlation(wrong.sum(axis=1), votes) if is_known else None
+    return {
+        "phase": phase,
+        "scope": scope,
+        "name": name,
+        "votes": votes or None,
+        "labels": labels,
+        "error_rate": float(wrong.mean()) if wrong.size else None,
+        "correlation": correlation,
+        "effective": number and number.value,
+        "effective_low": number and number.low,
+        "effective_high": number and number.high,
+    }

@@ -9,9 +9,7 @@ from medcalc_assets.statistics.strata import STRATA, right
 
 def with_probability(evidence: pl.DataFrame) -> pl.DataFrame:
     """`label_evidence` with `probability_wrong`, P(the original label is wrong)."""
-    unruled = [] if "ruled" in evidence.columns else [pl.lit(None, pl.String).alias("ruled")]
-    known = evidence.with_columns(unruled)
-    return known.with_columns(probability_wrong(known))
+    return evidence.with_columns(probability_wrong(evidence))
 
 
 def review_orders(evidence: pl.DataFrame) -> pl.DataFrame:

@@ -1,10 +1,11 @@
 """What a maintained label may be used for, from how often evidence of its class was right when physicians looked."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import polars as pl
 
+from medcalc_assets.labels.decision import ruled
 from medcalc_assets.labels.limits import accepted
 from medcalc_assets.statistics.certificate import sample_size
 from medcalc_assets.statistics.strata import right, stratum
@@ -16,6 +17,7 @@ CLASSES = {
     "relabel": "a relabel contradicts it; the entities give the original, or no rule can be computed",
     "neither": "a relabel contradicts it; the rule gives neither, or from entities that cannot be meant",
     "date": "the relabel is another date",
+    "ruled": "rulings on its rule or its reading give it from its own entities, and no relabel does",
     "ambiguous": "original and relabel follow two published conventions; the original stays",
     "unchecked": "no relabel, or one that agrees with what the entities contradict, or that cannot be meant",
 }
@@ -27,14 +29,15 @@ How many answers prove a rate of `grades` if all find the label right is its `co
 90%, 56 for 95%.
 """
 GRADES, TRAINS = 0.8, 0.7
-"""The mean, by the limits, from which a class may grade and may train, where a release sets no other."""
+"""The mean, by the limits, from which a class may grade and may train, where no other is set."""
 
 
 def evidence_class() -> pl.Expr:
     """A key of CLASSES, for a frame with `output_type`, `contradicted`, `likely_error`, `comparison`, `attribution`,
-    `published_*` and `relabel_*`."""
+    `published_*`, `relabel_*`, and what `ruled` reads."""
     of_stratum = stratum()
     holds = {
+        "ruled": ruled() & ~accepted("ruled", "relabel"),
         "ambiguous": pl.col("attribution") == "convention",
         "confirmed": (of_stratum == "F") & ~pl.col("contradicted") & ~pl.col("suspect"),
         "abstention": of_stratum == "A",
@@ -47,24 +50,37 @@ def evidence_class() -> pl.Expr:
     return pl.coalesce(*names, pl.lit("unchecked"))
 
 
-def track_record(evidence: pl.DataFrame, grades: float = GRADES, trains: float = TRAINS) -> pl.DataFrame:
+def track_record(
+    evidence: pl.DataFrame, drawn: Collection[int] = (), grades: float = GRADES, trains: float = TRAINS
+) -> pl.DataFrame:
     """Per evidence class that occurs: how often its label was right when a physician answered, and what that permits.
 
     `unseen` counts its labels that no physician has answered. For both terms (`paper`, `limits`) there are the number of
     answers that found the label right, the mean of the rate by Jeffreys' prior Beta(1/2, 1/2), and its one-sided 95% lower
     bound; mean and bound are null where no physician has answered. `may_grade` and `may_train` hold where the mean by the
     limits is at least `grades` and `trains`, so that a class moves by itself as answers come in. A class of PROVISIONAL
-    may do both, as `provisional`, while every answer finds it right, until it has as many as its `confirmation` takes.
+    may do both, as `provisional`, while every answer finds it right, until as many of those that were `drawn` at random (by
+    uid) are answered as its `confirmation` takes: an answer to a label that somebody chose proves nothing of the others.
     """
     keeps_original = pl.col("evidence_class").is_in(["ambiguous", "confirmed", "unchecked"])
     counts = {
-        f"{terms}_right": pl.when(keeps_original).then(right("label", terms)).otherwise(right("relabel", terms)).sum()
+        f"{terms}_right": pl.when(keeps_original)
+        .then(right("label", terms))
+        .when(evidence_class="ruled")
+        .then(right("ruled", terms))
+        .otherwise(right("relabel", terms))
+        .sum()
         for terms in ("paper", "limits")
     }
     found = (
         evidence.with_columns(evidence_class=evidence_class())
         .group_by("evidence_class")
-        .agg(n=pl.len(), seen=pl.col("physician_kind").count(), **counts)
+        .agg(
+            n=pl.len(),
+            seen=pl.col("physician_kind").count(),
+            drawn=pl.col("physician_kind").filter(pl.col("uid").is_in(list(drawn))).count(),
+            **counts,
+        )
         .with_columns(unseen=pl.col("n") - pl.col("seen"))
     )
     for terms in ("paper", "limits"):
@@ -81,13 +97,14 @@ def track_record(evidence: pl.DataFrame, grades: float = GRADES, trains: float =
         )
         .with_columns(
             provisional=pl.col("evidence_class").is_in(PROVISIONAL)
-            & (pl.col("seen") < pl.col("confirmation"))
+            & (pl.col("drawn") < pl.col("confirmation"))
             & (pl.col("limits_right") == pl.col("seen")),
         )
         .with_columns(
             may_grade=pl.col("provisional") | (mean >= grades).fill_null(False),
             may_train=pl.col("provisional") | (mean >= trains).fill_null(False),
         )
+        .with_columns(grades_from=pl.lit(grades), trains_from=pl.lit(trains))
         .sort(order)
     )
 

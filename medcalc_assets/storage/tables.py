@@ -10,6 +10,7 @@ from typing import Any, Literal
 import polars as pl
 
 from medcalc_assets.labels.attribution import CAUSES
+from medcalc_assets.labels.cards import KINDS as CARD_KINDS
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.finding import KINDS, READINGS, STATUS, UNEXPLAINED
 from medcalc_assets.labels.queue import TIERS
@@ -18,6 +19,8 @@ from medcalc_assets.statistics.strata import STRATA
 from medcalc_assets.statistics.track_record import CLASSES
 
 SCHEMA = "medcalc"
+OUTCOMES = ("value", "abstained", "unreadable", "harness_error", "missing")
+"""What could be read of a reply: as in `grading/replies`."""
 PARTITION_COLUMN = "calculator"
 BAR = r"\|"
 """A bar inside a cell of a markdown table."""
@@ -204,6 +207,11 @@ DERIVATION_AUDIT = Table(
         Column("problems", "VARCHAR", "JSON list of the entities that cannot be used, and why."),
         Column("implausible", "VARCHAR", "JSON list of values outside anything seen alive, or a label out of range."),
         Column("defects", "VARCHAR", "JSON list of defects of the original rule that explain a contradicted label."),
+        Column(
+            "by_defects",
+            "VARCHAR",
+            "JSON list: what the rule gives by which of these defects it has, in product order, first none and last all.",
+        ),
         Column("explanation", "VARCHAR", "The verdict in one sentence."),
         Column("working", "VARCHAR", "The working by the published rule, as markdown."),
     ),
@@ -255,7 +263,11 @@ AUDIT_FLAGS = Table(
     "Phase 1: what an auditor's votes on a label decide. A likely error takes at least 4 of 5 votes.",
     (
         *INSTANCE,
-        Column("auditor", "VARCHAR", "Whose votes; `none` where no auditor is configured."),
+        Column(
+            "auditor",
+            "VARCHAR",
+            "Whose votes; `none` where no auditor is configured; `panel`: what several decide, two families alike.",
+        ),
         Column("n_votes", "INTEGER", "Usable votes; failed ones do not count."),
         Column("n_flags", "INTEGER", "Usable votes that call the label a likely error."),
         Column("status", "VARCHAR", "`likely_error`, `passed`, `undecided` or `not_audited`."),
@@ -282,7 +294,11 @@ RELABELS = Table(
     "Phase 2: the label on which an auditor's blind answers agree. High confidence takes at least 4 of 5.",
     (
         *INSTANCE,
-        Column("auditor", "VARCHAR", "Whose answers; `authors`: those of the paper, without their votes."),
+        Column(
+            "auditor",
+            "VARCHAR",
+            "Whose answers; `authors`: those of the paper, without their votes; `panel`: those on which two families agree.",
+        ),
         *typed("relabel", "The consensus; all null without one"),
         Column("n_votes", "INTEGER", "Usable answers; null where the votes are not published.", nullable=True),
         Column("n_agree", "INTEGER", "Answers in the largest group of equals; null as above.", nullable=True),
@@ -330,11 +346,15 @@ LLM_CALLS = Table(
 
 AUDITOR_DRIFT = Table(
     "auditor_drift",
-    "What other auditors flag and relabel otherwise than the one that counts, by calculator.",
+    "What each auditor flags and relabels otherwise than another, first of all than the one that counts, by calculator.",
     (
         *INSTANCE[1:],
         Column("auditor", "VARCHAR", "The other auditor."),
-        Column("reference", "VARCHAR", "The auditor that counts."),
+        Column(
+            "reference",
+            "VARCHAR",
+            "Whom it is compared with, each pair once. Of one without flags a label is an error if the relabel says so.",
+        ),
         Column("audited", "INTEGER", "Instances on whose label both have a verdict."),
         Column("flagged_by_both", "INTEGER", "Likely errors to both."),
         Column("passed_by_both", "INTEGER", "Passed by both."),
@@ -347,7 +367,41 @@ AUDITOR_DRIFT = Table(
         Column("relabels_gained", "INTEGER", "High-confidence relabels of the other auditor only."),
         Column("relabels_lost", "INTEGER", "High-confidence relabels of the reference only."),
     ),
-    key=("calculator_id", "auditor"),
+    key=("calculator_id", "auditor", "reference"),
+    partitioned=False,
+)
+
+EFFECTIVE_VOTES = Table(
+    "effective_votes",
+    "How many independent votes the votes amount to, since errors go together: on labels that physicians have seen.",
+    (
+        Column("phase", "VARCHAR", "`audit` or `relabel`."),
+        Column("scope", "VARCHAR", "Whose votes: those of an `auditor`, the outcomes of a `family`, or those of `all`."),
+        Column("name", "VARCHAR", "The auditor or the family; `all`."),
+        Column(
+            "votes",
+            "INTEGER",
+            "Votes on each label: runs of an auditor that all labels have, or auditors; null if unpublished.",
+            nullable=True,
+        ),
+        Column("labels", "INTEGER", "Labels with all those votes and a physicians' label."),
+        Column(
+            "error_rate",
+            "DOUBLE",
+            "Of a vote on those labels; the physicians chose some. Null without a label.",
+            nullable=True,
+        ),
+        Column("correlation", "DOUBLE", "Of the errors (intraclass, one-way); null where it is not known.", nullable=True),
+        Column(
+            "effective",
+            "DOUBLE",
+            "So many independent votes; null (not known) of fewer than 2 votes or 100 labels.",
+            nullable=True,
+        ),
+        Column("effective_low", "DOUBLE", "Lower end of its 95% interval (bootstrap); null as above.", nullable=True),
+        Column("effective_high", "DOUBLE", "Upper end; null as above.", nullable=True),
+    ),
+    key=("phase", "scope", "name"),
     partitioned=False,
 )
 
@@ -427,6 +481,16 @@ LABEL_EVIDENCE = Table(
             "It is N/A, several reviewers agree, or a rule, the original label or the relabel gives it, too.",
             nullable=True,
         ),
+        Column("cards", "VARCHAR", "JSON list of the cards that it hangs on, each as kind and subject."),
+        Column("by_ruling", "VARCHAR", "JSON list: the value under every combination of their choices, in product order."),
+        Column("rulings", "VARCHAR", "JSON object: how physicians ruled on them, by card."),
+        Column(
+            "ruled",
+            "VARCHAR",
+            "What these rulings show the original label to be, whatever the open cards will say: `wrong` or `right`.",
+            nullable=True,
+        ),
+        *typed("ruled", "What these rulings determine; null while it is open"),
     ),
     key=("uid",),
 )
@@ -488,6 +552,53 @@ PHYSICIAN_CONSENSUS = Table(
     key=("uid",),
 )
 
+RULINGS = Table(
+    "rulings",
+    "How a physician ruled on a card, without having seen what a model said.",
+    (
+        *INSTANCE[1:],
+        Column("card", "VARCHAR", "As in `rule_cards`. Another wording is another card."),
+        Column("reviewer", "VARCHAR", "Who ruled; `simulated`: the demo."),
+        Column("choice", "VARCHAR", "One of the card's choices, or `case_by_case`."),
+        Column("guideline", "VARCHAR", "Which guideline or version it follows.", nullable=True),
+        Column("rationale", "VARCHAR", "The physician's reason.", nullable=True),
+        Column("confidence", "VARCHAR", "`high`, `medium` or `low`, as the physician says.", nullable=True),
+        Column("packet", "VARCHAR", "The packet that it came back with; null in the demo.", nullable=True),
+        Column("ruled_at", "TIMESTAMP WITH TIME ZONE", "When it came back; null in the demo.", nullable=True),
+    ),
+    key=("card", "reviewer"),
+)
+
+RULE_CARDS = Table(
+    "rule_cards",
+    "Questions about a rule or a reading, not about a row: one ruling settles every label that hangs on it. "
+    "`medcalc cards` shows them in the order in which they settle most.",
+    (
+        *INSTANCE[1:],
+        Column("card", "VARCHAR", "By which a ruling names it."),
+        Column("kind", "VARCHAR", f"{'; '.join(f'`{kind}`: {meaning}' for kind, meaning in CARD_KINDS.items())}."),
+        Column("subject", "VARCHAR", "The defect, completing `v1.0 ...`; the other convention; or the reading."),
+        Column("question", "VARCHAR", "What physicians are asked."),
+        Column("choices", "VARCHAR", "JSON object: how they may rule, and what it means."),
+        Column("about", "VARCHAR", "What they are shown: rule and source, v1.0, an example, upstream; as markdown."),
+        Column("uids", "VARCHAR", "JSON list of the labels that hang on it."),
+        Column("labels", "INTEGER", "How many they are."),
+        Column("place", "INTEGER", "Among the open cards of its calculator, from 1; null once it is ruled.", nullable=True),
+        Column(
+            "shows_wrong",
+            "INTEGER",
+            "Further originals that it shows wrong at its place, if ruled as expected.",
+            nullable=True,
+        ),
+        Column("determines", "INTEGER", "Further values that it determines then.", nullable=True),
+        Column("answered", "VARCHAR", "JSON object: how many physicians' answers to its rows go with each choice."),
+        Column("ruling", "VARCHAR", "The choice of more than half of those who ruled; null without one.", nullable=True),
+        Column("rulings", "INTEGER", "Physicians who ruled on it."),
+        Column("rulings_agree", "INTEGER", "Those of them who agree."),
+    ),
+    key=("card",),
+)
+
 PHYSICIAN_AGREEMENT = Table(
     "physician_agreement",
     "Each label set against the physicians: agreement (Wilson 95%) and sMAPE (bootstrap 95%), with the N of each.",
@@ -545,6 +656,7 @@ TRACK_RECORD = Table(
         Column("evidence_class", "VARCHAR", "As in `maintained_labels`."),
         Column("n", "INTEGER", "Labels of the class."),
         Column("seen", "INTEGER", "Those of them that a physician answered."),
+        Column("drawn", "INTEGER", "Of the seen, those that a plan drew at random, to measure or to certify."),
         Column("unseen", "INTEGER", "The others."),
         *(
             column
@@ -557,7 +669,9 @@ TRACK_RECORD = Table(
         ),
         Column("may_grade", "BOOLEAN", "The mean by the limits is high enough to grade a model, or nobody can know yet."),
         Column("may_train", "BOOLEAN", "The same, to train one."),
-        Column("provisional", "BOOLEAN", "Every answer so far finds it right, and they are too few to prove it."),
+        Column("grades_from", "DOUBLE", "The mean from which a class may grade."),
+        Column("trains_from", "DOUBLE", "The mean from which it may train."),
+        Column("provisional", "BOOLEAN", "Every answer finds it right, and too few of them were drawn to prove it."),
         Column("confirmation", "INTEGER", "Answers that prove it, if all of them find the label right."),
     ),
     key=("evidence_class",),
@@ -643,7 +757,7 @@ LABEL_EVENTS = Table(
             "event",
             "VARCHAR",
             "`imported`, `derivation_audited`, `audit_votes_cast`, `relabel_votes_cast`, `relabelled`, `contested`, "
-            "`queued`, `adjudicated`, `maintained` or `released`.",
+            "`queued`, `adjudicated`, `ruled`, `maintained` or `released`.",
         ),
         Column("actor", "VARCHAR", "The auditor, the physician, the rule or the release."),
         Column("sequence", "INTEGER", "Which event of this kind by the same, from 0."),
@@ -714,6 +828,104 @@ BENCHMARK_SUMMARY = Table(
     partitioned=False,
 )
 
+MODEL_OUTPUTS = Table(
+    "model_outputs",
+    "Stored answers of models, as `medcalc outputs add` has kept them: one row per answer, joined by its note and question.",
+    (
+        *INSTANCE,
+        Column("output_type", "VARCHAR", "Of the instance: decimal, integer or date."),
+        Column("run", "VARCHAR", "Which run of a model: its name as given."),
+        Column("model", "VARCHAR", "The model as given."),
+        Column("family", "VARCHAR", "Its family, such as openai."),
+        Column("row", "INTEGER", "Row of the file."),
+        Column(
+            "reply", "VARCHAR", "All that the model said, where it was kept: other people's text, data only.", nullable=True
+        ),
+        Column("extracted", "VARCHAR", "The cell that a harness made of it.", nullable=True),
+        Column("explanation", "VARCHAR", "The explanation beside that cell.", nullable=True),
+        Column("verdict", "BOOLEAN", "What the harness said of it.", nullable=True),
+        Column("file", "VARCHAR", "The file that it came with."),
+        Column("file_sha256", "VARCHAR", "Its hash."),
+        Column("added_at", "TIMESTAMP WITH TIME ZONE", "When."),
+    ),
+    key=("run", "uid"),
+    partitioned=False,
+)
+
+GRADES = Table(
+    "grades",
+    "Every stored answer under every key that has a label for it: what was read, and whether it is right.",
+    (
+        *INSTANCE,
+        Column("run", "VARCHAR", "As in `model_outputs`."),
+        Column("model", "VARCHAR", "As there."),
+        Column("family", "VARCHAR", "As there."),
+        Column("key", "VARCHAR", "`v1.0`, `authors`, a release, or `candidate`: our labels as they are now."),
+        Column("outcome", "VARCHAR", f"{', '.join(f'`{each}`' for each in OUTCOMES)}: what could be read."),
+        Column("why", "VARCHAR", "Why nothing could be read, or how it abstains.", nullable=True),
+        *typed("answer", "What was read"),
+        Column("strict", "BOOLEAN", "The key accepts it: a value, or a written N/A."),
+        Column("lenient", "BOOLEAN", "The same, an abstention in words included."),
+        Column("extracted_right", "BOOLEAN", "What the harness's cell would earn, read as a cell and not as prose."),
+        Column("verdict", "BOOLEAN", "What the harness said.", nullable=True),
+    ),
+    key=("run", "key", "uid"),
+    partitioned=False,
+)
+
+SCORE = (
+    Column("key", "VARCHAR", "As in `grades`."),
+    Column("run", "VARCHAR", "As in `model_outputs`."),
+    Column("model", "VARCHAR", "As there."),
+    Column("family", "VARCHAR", "As there."),
+    Column("n", "INTEGER", "Answers to labels of the key."),
+)
+
+LEADERBOARD = Table(
+    "leaderboard",
+    "Every run under every key: how many answers are right, with intervals by row and clustered by calculator.",
+    (
+        *SCORE,
+        Column("right", "INTEGER", "Those that are right, strictly."),
+        Column("share", "DOUBLE", "right / n."),
+        Column("low", "DOUBLE", "Lower end of the Wilson 95% interval, which takes rows for independent."),
+        Column("high", "DOUBLE", "Upper end."),
+        Column("clustered_low", "DOUBLE", "Lower end of the 95% interval clustered by calculator.", nullable=True),
+        Column("clustered_high", "DOUBLE", "Upper end.", nullable=True),
+        Column("rank", "INTEGER", "Among the runs under the key, 1 the best."),
+        Column("lenient_low", "INTEGER", "Right, abstentions in words included and lost answers wrong."),
+        Column("lenient_high", "INTEGER", "The same, lost answers right."),
+        *(Column(name, "INTEGER", f"Answers that are `{name}`.") for name in OUTCOMES),
+        Column("extracted_right", "INTEGER", "Right by the harness's cell alone, read as a cell."),
+        Column("harness_right", "INTEGER", "Right as the harness said."),
+        Column("harness_differs", "INTEGER", "Answers of which the harness said otherwise than the key does."),
+        Column("calculators", "INTEGER", "Calculators among them: the clusters."),
+    ),
+    key=("key", "run"),
+    partitioned=False,
+)
+
+KEY_EFFECTS = Table(
+    "key_effects",
+    "What another key than v1.0's changes for a run, on the answers to labels that both have.",
+    (
+        *SCORE,
+        Column("right_before", "INTEGER", "Right under v1.0."),
+        Column("right", "INTEGER", "Right under the key."),
+        Column("gained", "INTEGER", "Right under the key only."),
+        Column("lost", "INTEGER", "Right under v1.0 only."),
+        Column("effect", "DOUBLE", "(gained - lost) / n."),
+        Column("low", "DOUBLE", "Lower end of its 95% interval, clustered by calculator.", nullable=True),
+        Column("high", "DOUBLE", "Upper end.", nullable=True),
+        Column("p", "DOUBLE", "Exact McNemar, which takes rows for independent."),
+        Column("by_calculator", "VARCHAR", "JSON object: of each that gained or lost, [gained, lost]."),
+        Column("by_reason", "VARCHAR", "The same by the reason of our label."),
+        Column("by_stratum", "VARCHAR", "The same by stratum."),
+    ),
+    key=("key", "run"),
+    partitioned=False,
+)
+
 TABLES = {
     table.name: table
     for table in (
@@ -727,8 +939,11 @@ TABLES = {
         RELABELS,
         LLM_CALLS,
         AUDITOR_DRIFT,
+        EFFECTIVE_VOTES,
         DISAGREEMENT_SCORES,
+        RULINGS,
         LABEL_EVIDENCE,
+        RULE_CARDS,
         ADJUDICATION_QUEUE,
         REVIEW_ORDERS,
         SAMPLING_PLAN,
@@ -741,6 +956,10 @@ TABLES = {
         BENCHMARK_SUMMARY,
         LABEL_EVENTS,
         LABEL_RELEASES,
+        MODEL_OUTPUTS,
+        GRADES,
+        LEADERBOARD,
+        KEY_EFFECTS,
     )
 }
 

@@ -1,4 +1,11 @@
+import os
+import shutil
+import socket
+import subprocess
+import uuid
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -57,6 +64,48 @@ IMPATIENT = replace(QUICK, deadline_seconds=1.0)
 @pytest.fixture
 def ledger(tmp_path) -> Ledger:
     return Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory) -> Iterator[str]:
+    """URL of a PostgreSQL on 127.0.0.1, of Debian's package, in a folder of its own."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    assert found, "`make test` installs PostgreSQL"
+    folder = tmp_path_factory.mktemp("postgres")
+    as_user = {"user": "postgres", "cwd": folder} if os.getuid() == 0 else {"cwd": folder}  # it does not run as root
+    if os.getuid() == 0:
+        shutil.chown(folder, "postgres")
+        for parent in folder.parents[:3]:
+            parent.chmod(parent.stat().st_mode | 0o011)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    subprocess.run([found[-1] / "initdb", "-D", folder / "data", "-A", "trust", "-U", "tests"], check=True, **as_user)
+    options = f"-c listen_addresses=127.0.0.1 -c unix_socket_directories='' -p {port}"
+    control = [found[-1] / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log"]
+    subprocess.run([*control, "-o", options, "start"], check=True, **as_user)
+    yield f"postgresql+psycopg://tests@127.0.0.1:{port}/postgres"
+    subprocess.run([*control, "-m", "immediate", "stop"], check=True, **as_user)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request, tmp_path) -> Iterator[str]:
+    """URL of a new database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'any.sqlite'}"
+        return
+    url = request.getfixturevalue("postgres")
+    name = f"of_{uuid.uuid4().hex}"
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield url.replace("/postgres", f"/{name}")
+    engine.dispose()
+
+
+@pytest.fixture
+def any_ledger(database) -> Ledger:
+    return Ledger(database)
 
 
 @pytest.fixture

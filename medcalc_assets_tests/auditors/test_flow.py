@@ -26,6 +26,46 @@ def test_a_429_halves_it_once_for_all_calls_that_were_under_way():
     assert 16 < flow.width < 17
 
 
+def test_errors_of_the_service_take_one_off_each_and_while_everything_fails_one_call_is_left():
+    flow = Flow(Limits(at_once=64, at_first=64))
+    flow.lost(started=0.0)
+    assert flow.width == 63
+    for _ in range(62):
+        flow.lost(started=0.0)
+    assert flow.width == 1
+    for _ in range(20):
+        flow.lost(started=0.0)
+    assert flow._probes == 1, "what was under way beside it says nothing new"
+
+
+def test_after_congestion_the_width_doubles_up_to_half_of_what_it_was_and_then_grows_by_one():
+    flow = Flow(Limits(at_once=64, at_first=64))
+    for _ in range(64):
+        flow.lost(started=0.0)
+    widths = [flow.width]
+    for _ in range(7):
+        for _ in range(int(flow.width)):
+            flow.succeeded()
+        widths.append(round(flow.width))
+    assert widths == [1, 2, 4, 8, 16, 32, 33, 34]
+
+
+def test_the_probe_of_all_waits_twice_as_long_each_time(clock):
+    flow = Flow(Limits(at_once=1, first_backoff_seconds=2, longest_backoff_seconds=20))
+    waits = []
+
+    async def probe():
+        for _ in range(6):
+            before = clock()
+            async with flow.call(1) as started:
+                waits.append(clock() - before)
+                flow.lost(started)
+
+    asyncio.run(probe())
+    for wait, most in zip(waits[1:], (2, 4, 8, 16, 20), strict=True):
+        assert most / 2 <= wait <= most
+
+
 def test_it_never_falls_below_one():
     flow = Flow(Limits(at_once=2, at_first=2))
     for _ in range(9):

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 
 import pytest
@@ -305,6 +306,66 @@ def test_a_full_disk_loses_nothing_that_was_paid_for_and_says_so(tmp_path):
     said = subprocess.run([sys.executable, "-c", call], capture_output=True, text=True, check=True).stdout
     assert "What was paid for is kept. Free disk space, and run again: only what is missing is asked for." in said
     assert [each.body for each in Ledger(f"sqlite:///{path}").attempts(SETUP)] == ["answer"]
+
+
+def test_an_error_of_any_kind_fails_what_it_is_of_and_leaves_the_writer_usable(ledger, monkeypatch):
+    write = Ledger.write
+
+    def fails(self, claims=(), attempts=()):
+        if any(attempt.vote.index == 5 for attempt in attempts):
+            raise KeyError("of whatever kind")
+        return write(self, claims, attempts)
+
+    monkeypatch.setattr(Ledger, "write", fails)
+
+    async def told():
+        writer = Writer(ledger)
+        entries = (writer.append(attempt(vote(index))) for index in (4, 5, 6))
+        first = await asyncio.wait_for(asyncio.gather(*entries, return_exceptions=True), 10)
+        return first, await asyncio.wait_for(writer.claim(Claim(vote(7), "me", {})), 10)
+
+    (kept, failed, also_kept), claimed = asyncio.run(told())
+    assert (kept, type(failed), also_kept, claimed) == (None, KeyError, None, (True, []))
+    assert [row.vote_index for row in rows(ledger, ATTEMPTS)] == [4, 6]
+
+
+def test_an_answer_with_what_a_database_cannot_keep_is_kept_without_it(any_ledger):
+    any_ledger.write([Claim(vote(), "me", {})], [attempt(vote(), body="a\0b\ud800c")])
+    assert [each.body for each in any_ledger.attempts(SETUP)] == ["a\\u0000b?c"]
+
+
+def test_a_claim_that_is_freed_while_it_is_asked_for_is_ours(any_ledger, monkeypatch):
+    """Another run frees it after we found it taken and before we look who holds it, as PostgreSQL permits."""
+    any_ledger.write([Claim(vote(), "another", {})])
+    insert_new, freed = Ledger._insert_new, []
+
+    def frees(self, connection, table, rows):
+        insert_new(self, connection, table, rows)
+        if table is CLAIMS and not freed:
+            freed.append(connection.execute(CLAIMS.delete()))
+
+    monkeypatch.setattr(Ledger, "_insert_new", frees)
+    assert any_ledger.write([Claim(vote(), "me", {})]) == {vote().sha256: (True, [])}
+
+
+def test_two_runs_that_claim_in_opposite_orders_do_not_wait_for_each_other(any_ledger):
+    keys = [vote(index) for index in range(300)]
+    other, granted = Ledger(any_ledger.url), []
+
+    def claim(ledger, owner, votes):
+        granted.append(ledger.write([Claim(key, owner, {key.instance: "note"}) for key in votes]))
+
+    for _ in range(5):
+        granted.clear()
+        order = ((any_ledger, "a", keys), (other, "b", keys[::-1]))
+        threads = [threading.Thread(target=claim, args=arguments) for arguments in order]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(sum(ours for ours, _ in each.values()) for each in granted) == [0, 300]
+        any_ledger.forget("a")
+        any_ledger.forget("b")
 
 
 def test_who_waits_for_the_ledger_is_told_what_became_of_theirs(ledger):

@@ -3,7 +3,7 @@ import datetime as dt
 import pytest
 
 from medcalc_assets.auditors.ledger import Attempt, Setup, VoteKey
-from medcalc_assets.auditors.prices import cost, price, total
+from medcalc_assets.auditors.prices import PriceError, cost, price, total
 from medcalc_assets.auditors.replies import Reply
 
 TODAY = dt.date(2026, 11, 22)
@@ -33,6 +33,48 @@ def test_a_price_is_that_of_its_day():
 def test_an_unlisted_model_or_day_has_no_known_price():
     assert price("gemini-2.5-pro-preview-tts", TODAY) is None
     assert price("gemini-2.5-pro", dt.date(2025, 1, 1)) is None
+
+
+@pytest.fixture
+def of_home(monkeypatch, tmp_path):
+    """Writes the prices of a home: models with what a million tokens of input cost from 2026 on."""
+    monkeypatch.setenv("MEDCALC_HOME", str(tmp_path))
+
+    def write(text="", **models):
+        entries = [
+            f'[[price]]\nmodel = "{name}"\nfrom = 2026-01-01\ninput = {usd}\noutput = 0.0' for name, usd in models.items()
+        ]
+        (tmp_path / "prices.toml").write_text(text or "\n".join(entries))
+
+    return write
+
+
+def test_the_home_says_what_this_project_pays_and_a_pattern_is_the_price_of_a_family(of_home):
+    of_home(**{"gemini-2.5-pro": 0.5, "gemini-*": 7.0, "openai:qwen3-*": 0.0})
+    assert price("gemini-2.5-pro", TODAY).input == 0.5
+    assert price("gemini-2.5-pro", dt.date(2025, 12, 31)) is None, "its entries take the place of all of ours"
+    assert price("gemini-2.5-flash", TODAY).input == 0.30, "a model that is listed here is of no family"
+    assert price("gemini-9-pro", TODAY).input == 7.0
+    assert price("openai:qwen3-8b@http://127.0.0.1:8000/v1", TODAY).of(10**6, 10**6, 0) == 0.0
+    assert price("openai:gpt-5.2", TODAY) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[price",
+        "price = 3",
+        "[[price]]\nmodel = 'x'\nfrom = 2026-01-01\ninput = 1.0",
+        "[[price]]\nmodel = 'x'\nfrom = 'today'\ninput = 1.0\noutput = 1.0",
+        "[[price]]\nmodel = 'x'\nfrom = 2026-01-01\ninput = -1.0\noutput = 1.0",
+        "[[price]]\nmodel = 'x'\nfrom = 2026-01-01\ninput = nan\noutput = 1.0",
+        "[[price]]\nmodel = 'x'\nfrom = 2026-01-01\ninput = 1.0\noutput = 1.0\nouput = 2.0",
+    ],
+)
+def test_prices_of_the_home_that_cannot_be_are_told_in_one_line(of_home, tmp_path, text):
+    of_home(text)
+    with pytest.raises(PriceError, match=rf"^{tmp_path}/prices\.toml.*take"):
+        price("x", TODAY)
 
 
 def test_a_sum_with_an_unknown_part_is_unknown():

@@ -20,10 +20,11 @@ from medcalc_assets.auditors.ledger import Attempt
 from medcalc_assets.auditors.provider import AuditorError
 from medcalc_assets.auditors.replies import Reply, parse_answer
 
+TOOLS = ()
 asked = []
 
 
-def require_key():
+def require_key(model):
     pass
 
 
@@ -81,6 +82,15 @@ def test_a_provider_of_another_package_casts_votes_without_an_edit_of_this_one(o
     assert len(oracle().asked) == 10
 
 
+def test_what_a_provider_cannot_read_is_a_fault_and_no_error_of_every_run(oracle, ledger):
+    auditor = ModelAuditor("oracle-1", ledger, voting="full")
+    list(auditor.relabel(QUESTIONS[:1]))
+    oracle().parse_answer = None
+    failed = next(iter(auditor.relabel(QUESTIONS[:1])))
+    assert (failed.status, failed.calls) == ("failed", 4)
+    assert "no response of the expected shape (TypeError(\"'NoneType' object is not callable\"))" in failed.rationale
+
+
 def test_where_there_are_no_batch_jobs_the_mode_is_refused_with_the_remedy(oracle, ledger):
     with pytest.raises(AuditorError, match=r"There are no batch jobs for oracle-1\. Run with --mode online"):
         list(ModelAuditor("oracle-1", ledger, mode="batch").relabel(QUESTIONS[:1]))
@@ -94,6 +104,6 @@ def test_a_package_cannot_take_the_place_of_a_provider_of_ours(oracle):
 def test_a_model_that_nobody_serves_is_refused_with_what_there_is(auditor):
     assert not registry.is_model("gpt-5")
     assert not registry.is_model("my-gemini-pro")
-    remedy = r"^No provider serves 'gpt-5': the models known here are gemini-\.\.\.\. Install the package of its provider"
+    remedy = r"^No provider serves 'gpt-5': the models known here are gemini-.*, openai:\.\.\.\. Install the package of"
     with pytest.raises(AuditorError, match=remedy):
         list(replace(auditor, name="gpt-5").relabel(QUESTIONS[:1]))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medcalc_assets.auditors.ledger import Attempt, Setup, VoteKey
-from medcalc_assets.auditors.replies import TOO_LONG, Reply, parse_answer
+from medcalc_assets.auditors.replies import TOO_LONG, Reply, parse_answer, tokens
 from medcalc_assets.labels.value import NA, Label, day, number
 
 VOTE = VoteKey(Setup("relabel", "a-model", "sha", "{}", "search,code"), "instance", 1, 0)
@@ -55,6 +55,62 @@ def test_an_answer_is_read_as_the_label_that_it_is(answer, label):
 def test_a_fence_around_the_answer_is_no_fault(fence):
     found, _ = parse_answer(f"<answer>\n{fence}\n{json.dumps(RELABEL)}\n```\n</answer>", attempt())
     assert found.label == number(11)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("```xml\n", "\n```"),
+        ("**", "**\n"),
+        ("<response>\n<p>", "</p>\n</response>"),
+        ("~~~\n", "\n~~~ \n"),
+        ("</answer> is how it will end. ", ""),
+    ],
+)
+def test_a_fence_or_markup_around_the_block_is_no_fault(before, after):
+    found, fault = parse_answer(f"Reasoning.\n{before}{block()}{after}", attempt())
+    assert (found and found.label, fault) == (number(11), None)
+
+
+@pytest.mark.parametrize("after", ["```\n12\n```", "</answer>", "<p>", "</p", "** 12 **", "</12>"])
+def test_whatever_says_more_than_markup_after_the_block_is_a_fault(after):
+    assert parse_answer(block() + after, attempt())[1].startswith("malformed: 1 answer blocks, one at the very end")
+
+
+def test_tags_depth_and_size_of_an_answer_are_bounded():
+    for text, told in {
+        "<answer>" * 20_000: "malformed: 0 answer blocks",
+        f"<answer>{'[' * 200_000}</answer>": "malformed: an answer block of 200,000 characters, and 100,000 is the most",
+        f"<answer>{'[' * 90_000}</answer>": "malformed: Invalid JSON: recursion limit exceeded",
+        block() + "`" * 200_000 + "x": "malformed: 1 answer blocks",
+        block(id="9" * 90_000): "the answer is to another request ('9999",
+    }.items():
+        fault = parse_answer(text, attempt())[1]
+        assert fault.startswith(told)
+        assert len(fault) < 200
+
+
+@pytest.mark.parametrize(
+    ("count", "known"),
+    [
+        (0, 0),
+        (7, 7),
+        ("7", 7),
+        (7.0, 7),
+        (-1, None),
+        ("many", None),
+        (None, None),
+        (True, None),
+        ([7], None),
+        ({}, None),
+        (float("nan"), None),
+        (float("inf"), None),
+        (10**400, None),
+        (2**60, None),
+    ],
+)
+def test_a_number_of_tokens_of_any_type_is_one_or_unknown(count, known):
+    assert tokens(count) == known
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def test_the_finding_is_the_last_that_a_summary_says(demo):
     )
     assert wrong.endswith("; the other 176 are not covered; in truth 139, as the demo knows.")
     assert in_key.startswith("Our key: of all 314 about 4 are wrong (0 to 11; 1.4% of them), by a model")
-    assert changed.startswith("189 labels changed; of the maintained labels 52 are N/A,")
+    assert changed.startswith("190 labels changed; of the maintained labels 52 are N/A,")
 
 
 def test_calculators_have_their_rows_on_request_only(demo):

@@ -30,8 +30,11 @@ CHAIN = [
     "relabels",
     "llm_calls",
     "auditor_drift",
+    "effective_votes",
     "disagreement_scores",
+    "rulings",
     "label_evidence",
+    "rule_cards",
     "adjudication_queue",
     "review_orders",
     "physician_labels",
@@ -42,6 +45,10 @@ CHAIN = [
     "track_record",
     "error_rates",
     "benchmark_summary",
+    "model_outputs",
+    "grades",
+    "leaderboard",
+    "key_effects",
 ]
 
 
@@ -85,9 +92,10 @@ def test_what_a_label_is_made_of_is_carried_along_so_that_few_assets_read_the_so
             "relabel_votes",
             "physician_labels",
         ),  # which judge it, each in its way
+        *("rule_cards", "model_outputs"),  # a case of each; whose answers they are
         *("llm_calls", "release_candidate"),  # the notes that were sent; the rows that leave
     }
-    assert sum(map(len, read.values())) == 56
+    assert sum(map(len, read.values())) == 80
 
 
 def test_every_job_schedule_and_sensor_says_what_it_does():
@@ -157,7 +165,8 @@ def test_figures_and_pages_are_asked_for_once_after_labels(start_chain):
 
     assert first == {
         *("physician_agreement", "review_orders", "track_record", "error_rates"),
-        *("benchmark_summary", "auditor_drift", "label_pages"),
+        *("benchmark_summary", "auditor_drift", "effective_votes", "label_pages"),
+        *("model_outputs", "grades", "leaderboard", "key_effects"),
     }
     assert nothing == again == made == by_hand == set()
 
@@ -180,7 +189,9 @@ def test_tables_of_instances_have_a_partition_for_each_calculator_and_one_run_fo
         assert (specs[name].partitions_def is not None) == table.partitioned
         if table.partitioned:
             assert definitions.resolve_assets_def(name).backfill_policy == dg.BackfillPolicy.single_run()
-            assert table.names[:3] == ["uid", "calculator_id", "calculator"]
+            keys = ["uid", "calculator_id", "calculator"]
+            of = keys if "uid" in table.names else keys[1:]
+            assert table.names[: len(of)] == of
 
 
 def test_figures_wait_for_the_labels(specs):
@@ -189,7 +200,9 @@ def test_figures_wait_for_the_labels(specs):
     others = {"gemini_models", "label_releases", "quarantine"}
     figures = {name for name, spec in specs.items() if spec.partitions_def is None} - others
     of_physicians = {"physician_agreement", "review_orders", "sampling_plan", "track_record", "error_rates"}
-    assert {"auditor_drift", "benchmark_summary", "label_pages", "release_candidate"} | of_physicians == figures
+    of_models = {"model_outputs", "grades", "leaderboard", "key_effects"}
+    others = {"auditor_drift", "effective_votes", "benchmark_summary", "label_pages", "release_candidate"}
+    assert others | of_physicians | of_models == figures
     graph = definitions.resolve_asset_graph()
     for name in figures:
         assert dg.AssetKey("maintained_labels") in graph.get_ancestor_asset_keys(dg.AssetKey(name)), name

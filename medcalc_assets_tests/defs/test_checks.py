@@ -27,6 +27,13 @@ HARM = {
     ("label_evidence", "label_has_one_type"): "UPDATE label_evidence SET label_kind = 'text'",
     ("label_evidence", "published_has_one_type"): "UPDATE label_evidence SET published_kind = 'na'",
     ("label_evidence", "relabel_has_one_type"): "UPDATE label_evidence SET relabel_date = '2024-01-01'",
+    (
+        "grades",
+        "answer_has_one_type",
+    ): """INSERT INTO grades (uid, calculator_id, calculator, run, model, family, key, outcome,
+        answer_kind, strict, lenient, extracted_right)
+        VALUES (1, 2, 'a', 'r', 'm', 'f', 'k', 'value', 'date', true, true, true)""",
+    ("label_evidence", "ruled_has_one_type"): "UPDATE label_evidence SET ruled_kind = 'number'",
     ("label_evidence", "physician_has_one_type"): "UPDATE label_evidence SET physician_kind = 'number'",
     ("adjudication_queue", "no_orphan_uid"): "UPDATE adjudication_queue SET uid = uid + 9999",
     ("review_orders", "no_orphan_uid"): "UPDATE review_orders SET uid = uid + 9999",
@@ -48,6 +55,14 @@ HARM = {
         "relabel_votes",
         "served_model_is_the_one_asked_for",
     ): "UPDATE relabel_votes SET model_version = 'another' WHERE uid = 1",
+    **{
+        (votes, check): f"UPDATE {votes} SET status = 'failed', rationale = '{why}' WHERE uid = 1"
+        for votes in ("audit_votes", "relabel_votes")
+        for check, why in (
+            ("no_vote_was_given_up", "given up after 8 attempts, the last: HTTP 503"),
+            ("no_vote_failed_for_its_answers", "no usable answer in 4, the last: empty"),
+        )
+    },
     ("audit_flags", "counts_are_those_of_the_votes"): "UPDATE audit_flags SET n_flags = 6 WHERE uid = 1",
     ("relabels", "counts_are_those_of_the_votes"): "UPDATE relabels SET n_votes = 6 WHERE uid = 1",
     ("relabels", "one_relabel_an_instance"): "DELETE FROM relabels WHERE uid = 2",

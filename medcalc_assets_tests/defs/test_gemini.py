@@ -10,7 +10,7 @@ from medcalc_assets.auditors.budget import BudgetError
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets.benchmarks.demo import original_rows, truth
 from medcalc_assets.calculators import KEYS
-from medcalc_assets.cli import main
+from medcalc_assets.cli import CHECK_FAILED, main
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs import auditors, phase1_audit, phase2_relabel
 from medcalc_assets.defs.settings import Settings, Votes
@@ -98,6 +98,24 @@ def test_the_chain_with_a_gemini_auditor(chain, gemini):
     chain.run(KEYS[:3])
     assert len(gemini.asked) == asked
     assert all(chain.read(name).equals(table) for name, table in tables.items())
+
+
+def test_a_run_whose_votes_failed_fails_a_check_and_exits_with_it_and_the_next_one_asks_for_them(
+    gemini, tmp_path, dagster_in_memory
+):
+    gemini.answer = knows_the_demo
+    refused = next(note for note, uid in UID.items() if uid == original_rows()[0]["Row Number"])
+    gemini.fault = lambda ask: "400" if ask.fields["note"] == refused else None
+    arguments = ("run", "--auditor", "gemini-2.5-pro", "-c", KEYS[0])
+    ran = medcalc(*arguments, DAGSTER_HOME=str(tmp_path / "dagster"))
+    assert ran.exit_code == CHECK_FAILED, ran.output
+    shown = " ".join(ran.output.split())
+    for votes in ("audit_votes", "relabel_votes"):
+        assert f"Check failed: {votes} no_vote_was_given_up" in shown
+    assert "given up: Gemini refused (HTTP 400)" in shown
+    gemini.fault = lambda ask: None
+    assert medcalc(*arguments, DAGSTER_HOME=str(tmp_path / "dagster")).exit_code == 0
+    assert set(gemini.answered.values()) == {1}
 
 
 def test_no_log_table_file_or_metadata_holds_the_key(start_chain, gemini, tmp_path, capfd):
@@ -197,8 +215,8 @@ def test_a_new_model_leads_to_one_re_audit_of_all_calculators_within_its_budget(
     assert data.run_requests == [], "models that were there before are not new"
     maintained, flags = project.read("maintained_labels"), project.read("audit_flags")
 
-    gemini.models += ["gemini-3.1-pro-preview", "gemini-3.1-flash-lite"]
-    assert observe(project)["new"].value == ["gemini-3.1-pro-preview"], "the other is of no watched family"
+    gemini.models += ["gemini-3.1-pro-preview", "gemini-3.1-flash-lite", "gemini-9-pro"]
+    assert observe(project)["new"].value == ["gemini-3.1-pro-preview", "gemini-9-pro"], "the other is of no watched family"
     data, cursor = tick(project, cursor)
     assert [request.run_key for request in data.run_requests] == ["re-audit with gemini-3.1-pro-preview"]
     assert {ask.model for ask in gemini.asked} == {"gemini-3.1-pro-preview"}
@@ -211,6 +229,7 @@ def test_a_new_model_leads_to_one_re_audit_of_all_calculators_within_its_budget(
         observe(project)
         data, cursor = tick(project, cursor)
         assert data.run_requests == [], "once"
+        assert data.skip_message == "The price of gemini-9-pro is unknown: add it to $MEDCALC_HOME/prices.toml."
     assert len(gemini.asked) == asked
 
     both = project.read("audit_flags")
@@ -236,7 +255,7 @@ def test_a_new_model_leads_to_one_re_audit_of_all_calculators_within_its_budget(
 )
 def test_a_launch_can_only_lower_what_a_run_may_cost(tmp_path, of_project, of_launch, limit):
     settings = Settings(home=str(tmp_path), auditor="gemini-2.5-pro", max_usd=of_project, max_usd_per_day=9.0)
-    asked, _ = settings.casters_of_votes("audit", Votes(max_usd=of_launch), "run")
+    (asked,), _ = settings.casters_of_votes("audit", Votes(max_usd=of_launch), "run")
     assert (asked.max_usd, asked.max_usd_per_day) == (limit, 9.0)
 
 

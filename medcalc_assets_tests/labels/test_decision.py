@@ -4,12 +4,13 @@ import json
 import polars as pl
 import pytest
 
+from medcalc_assets.labels.cards import Card
 from medcalc_assets.labels.decision import maintain
 from medcalc_assets.labels.discrepancy import score_disagreement
 from medcalc_assets.labels.evidence import gather
 from medcalc_assets.labels.queue import SUSPECT_DATE, SUSPECT_NUMBER, UNDECIDED, review_order
 from medcalc_assets.labels.simulated import is_simulated
-from medcalc_assets.labels.value import NA, Label, as_columns, columns, day, number
+from medcalc_assets.labels.value import NA, Label, as_columns, columns, day, from_row, number
 from medcalc_assets.storage.tables import (
     AUDIT_FLAGS,
     DERIVATION_AUDIT,
@@ -17,8 +18,12 @@ from medcalc_assets.storage.tables import (
     PHYSICIAN_CONSENSUS,
     RAW_MEDCALC,
     RELABELS,
+    RULINGS,
 )
 
+DEFECTS = ["adds one", "takes the other"]
+"""Of a contradicted label: the second alone gives 2, the first alone the label, both 3."""
+FIRST, SECOND = (Card(15, "defect", defect).id for defect in DEFECTS)
 JANUARY = day(dt.date(2024, 1, 1))
 PUBLISHED = zip(columns("published"), (pl.String, pl.Float64, pl.Date), strict=True)
 
@@ -46,12 +51,14 @@ def found(*kinds, uid=1, suspect=False):
         "kind": list(kinds),
         "entity": [f"entity {i}" for i in range(len(kinds))],
         "suspect": [suspect] * len(kinds),
+        "gives": ["{}"] * len(kinds),
+        "quote_start": [0] * len(kinds),
         "explanation": ["So it is."] * len(kinds),
     }
     return pl.DataFrame(cells, schema={name: NOTE_CHECKS.polars_schema[name] for name in cells})
 
 
-def evidence_of(labels, *relabels, physicians=None, audits=None, checks=None, attribution=None, auditor="model"):
+def evidence_of(labels, *relabels, physicians=None, audits=None, checks=None, attribution=None, auditor="model", rulings=()):
     """What is known of the labels: relabels of `model`, and derivation audits that reproduce them if none are given."""
     audits, confident = audits_of(labels) if audits is None else audits, relabels_of(labels, *relabels)
     scores = score_disagreement(labels, confident).with_columns(
@@ -60,7 +67,8 @@ def evidence_of(labels, *relabels, physicians=None, audits=None, checks=None, at
     flags = pl.DataFrame(schema=AUDIT_FLAGS.polars_schema)
     counted = scores.with_columns(auditor=pl.lit(auditor)), confident.with_columns(auditor=pl.lit(auditor))
     answers, checks = physicians_of({}) if physicians is None else physicians, found() if checks is None else checks
-    return gather(audits, checks, flags, *reversed(counted), answers, auditor)
+    ruled = pl.DataFrame(rulings, schema={name: RULINGS.polars_schema[name] for name in ("card", "choice")}, orient="row")
+    return gather(audits, checks, flags, *reversed(counted), answers, ruled, auditor)
 
 
 def physicians_of(answers, reviewer="someone"):
@@ -72,17 +80,23 @@ def physicians_of(answers, reviewer="someone"):
 
 def audits_of(labels, *published, verdict="reproduced", missing="[]"):
     """Derivation audits in which the published rule gives these values (that of the label, if none are given)."""
-    values = published or [Label(*row) for row in labels.select(columns("label")).iter_rows()]
+    originals = [Label(*row) for row in labels.select(columns("label")).iter_rows()]
+    values = published or originals
     cells = {
         "uid": labels["uid"],
         "verdict": [verdict] * labels.height,
         "likely_error": [verdict == "contradicted"] * labels.height,
         "missing": [missing] * labels.height,
         "alternatives": ['{"the published rule": "1", "another": "2"}'] * labels.height,
+        "defects": [json.dumps(DEFECTS if verdict == "contradicted" else [])] * labels.height,
+        "by_defects": [
+            json.dumps([str(value), "2", str(label), "3"]) if verdict == "contradicted" else "[]"
+            for value, label in zip(values, originals, strict=True)
+        ],
         **as_columns("published", values),
     }
     audits = pl.DataFrame(cells, schema={name: DERIVATION_AUDIT.polars_schema[name] for name in cells})
-    return labels.join(audits, on="uid")
+    return labels.with_columns(calculator_id=pl.lit(15, pl.Int32)).join(audits, on="uid")
 
 
 def maintained(original, relabel, physician=None, output_type="decimal", attribution=None, rule=None, missing="[]"):
@@ -305,6 +319,43 @@ def test_a_relabel_that_agrees_confirms_nothing_where_an_entity_cannot_be_meant(
     assert order.select("uid", "tier", "why").rows() == [
         (1, UNDECIDED, "original and relabel 283; an entity cannot be meant")
     ]
+
+
+@pytest.mark.parametrize(
+    ("relabel", "checks", "rulings", "expected"),
+    [
+        (None, None, [(FIRST, "wrong"), (SECOND, "wrong")], ("ruled", number(8))),
+        (None, None, [(FIRST, "right"), (SECOND, "wrong")], ("ruled", number(29))),  # v1.0 is right: its label stays
+        (None, None, [(FIRST, "wrong")], ("contradicted", None)),  # 8, or 2
+        (None, None, [(FIRST, "wrong"), (SECOND, "wrong"), (SECOND, "right")], ("contradicted", None)),  # no majority
+        (None, None, [(FIRST, "wrong"), *[(SECOND, "right")] * 2, (SECOND, "wrong")], ("ruled", number(2))),
+        (None, None, [(FIRST, "wrong"), (SECOND, "case_by_case")], ("contradicted", None)),
+        (number(29), None, [(FIRST, "wrong"), (SECOND, "wrong")], ("ruled", number(8))),  # model and v1.0 may err alike
+        (number(8), None, [(FIRST, "wrong"), (SECOND, "wrong")], ("ruled", number(8))),
+        (number(8), None, [(FIRST, "wrong")], ("relabelled", number(8))),
+        (NA, None, [(FIRST, "wrong"), (SECOND, "wrong")], ("contested", NA)),  # a ruling does not overrule what a note lacks
+        (None, found("absent"), [(FIRST, "wrong"), (SECOND, "wrong")], ("contradicted", None)),
+        (None, found("unit_slip", suspect=True), [(FIRST, "wrong"), (SECOND, "wrong")], ("unresolved", number(29))),
+    ],
+)
+def test_rulings_decide_where_they_determine_a_value_from_inputs_that_are_there(relabel, checks, rulings, expected):
+    labels = labels_of(number(29), output_type="integer")
+    audits = audits_of(labels, number(8), verdict="contradicted")
+    evidence = evidence_of(labels, relabel, audits=audits, checks=checks, rulings=rulings)
+    row = maintain(evidence).row(0, named=True)
+    assert (row["reason"], from_row(row, "final")) == expected
+
+
+def test_a_ruling_counts_as_evidence_of_the_original_whether_or_not_it_decides():
+    labels = labels_of(number(29), number(29), output_type="integer")
+    audits = audits_of(labels, number(8), number(8), verdict="contradicted")
+    found_wrong = evidence_of(labels, NA, None, audits=audits, rulings=[(FIRST, "wrong")])
+    assert found_wrong["ruled"].to_list() == ["wrong", "wrong"]
+    found_right = evidence_of(labels, None, None, audits=audits, rulings=[(FIRST, "right"), (SECOND, "wrong")])
+    assert found_right["ruled"].to_list() == ["right", "right"]
+    nobody = evidence_of(labels, None, None, audits=audits)
+    assert nobody["ruled"].to_list() == [None, None]
+    assert json.loads(nobody["cards"][0]) == [["defect", defect] for defect in DEFECTS]
 
 
 def test_a_label_outside_the_range_of_its_own_score_has_no_answer_even_if_the_rule_cannot_be_computed():

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import polars as pl
 import pytest
 
 from medcalc_assets.physicians.packet import PacketError, Packets
@@ -62,7 +63,9 @@ def test_without_a_plan_the_order_is_that_of_the_paper(demo, warehouse, packets)
 def test_a_mix_of_orders_takes_from_each_by_turns(demo, warehouse, packets):
     orders = demo.read("review_orders")
     likely, paper = (orders.sort(name, nulls_last=True)["uid"].to_list() for name in ("likely", "paper"))
-    assert uids(packets.issue(warehouse, "Dr Lee", 4, orders=["likely"])) == set(likely[:4])
-    mixed = uids(packets.issue(warehouse, "Dr Ray", 8, orders=["likely", "paper"]))
-    assert mixed >= {*likely[:4], *paper[:4]}
-    assert mixed <= {*likely[:8], *paper[:8]}
+    cards = (pl.col("shows_wrong") > 0).sum()  # which come first
+    first = demo.read("rule_cards").select(cards).item()
+    assert uids(packets.issue(warehouse, "Dr Lee", first + 4, orders=["likely"])) == set(likely[:4])
+    mixed = uids(packets.issue(warehouse, "Dr Ray", 2 * first + 8, orders=["likely", "paper"]))
+    assert mixed >= {*likely[:4], *paper[: first + 4]}
+    assert mixed <= {*likely, *paper[: first + 8]}

@@ -20,6 +20,7 @@ RECORD = {
     "may_train": True,
     "provisional": False,
     "confirmation": 12,
+    "grades_from": 0.8,
 }
 UNSEEN = RECORD | {
     "evidence_class": "confirmed",
@@ -61,8 +62,8 @@ def test_what_nobody_has_seen_serves_provisionally_and_says_what_would_prove_it(
     use = use_of("confirmed", False, UNSEEN)
     assert (use.evaluation, use.reward) == (True, True)
     assert use.why == (
-        "the relabel agrees, and nothing contradicts; nobody has seen such labels; provisional, until 14 of 14 are found "
-        "right, which shows 80%"
+        "the relabel agrees, and nothing contradicts; nobody has seen such labels; provisional, until 14 of 14 drawn at "
+        "random are found right, which shows 80%"
     )
 
 

@@ -1,3 +1,6 @@
+import re
+
+import polars as pl
 import pytest
 
 from medcalc_assets.benchmarks.demo import original_rows
@@ -51,6 +54,17 @@ def test_the_report_prints_with_its_plots(folder, page):
     page.goto((folder / "report.html").as_uri())
     assert page.evaluate("[...document.images].map(i => i.naturalWidth > 0)") == [True, True]
     assert page.pdf()[:4] == b"%PDF"
+
+
+def test_the_report_tells_how_many_independent_votes_the_votes_amount_to(demo, folder):
+    of_votes = demo.read("effective_votes").row(by_predicate=pl.col("phase") == "relabel", named=True)
+    row = re.sub(
+        r"<[^>]+>|\s+", " ", (folder / "report.html").read_text(encoding="utf-8").split("How independent the votes are")[1]
+    )
+    told = f"{of_votes['effective']:.2f} ({of_votes['effective_low']:.2f} to {of_votes['effective_high']:.2f})"
+    assert 4 < of_votes["effective"] < 5
+    assert f"2 simulated 5 {of_votes['labels']} {of_votes['error_rate']:.1%}" in " ".join(row.split())
+    assert told in row
 
 
 def test_a_case_that_is_out_for_review_says_so(demo, folder):

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from medcalc_assets.calculators.cards import Hanging
+from medcalc_assets.labels.cards import Hanging
 from medcalc_assets_tests.statistics.real import evidence_of, hanging_of, instances_of
 
 
@@ -18,5 +18,5 @@ def evidence(real_data, instances) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def hanging_labels(instances, evidence) -> list[Hanging]:
-    return hanging_of(instances, evidence)
+def hanging_labels(evidence) -> list[Hanging]:
+    return hanging_of(evidence)

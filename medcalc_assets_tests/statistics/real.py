@@ -1,18 +1,17 @@
 """What is known of the real labels, from the functions of the chain, without Dagster."""
 
-import json
 from pathlib import Path
 
 import polars as pl
 
 from medcalc_assets.benchmarks.reader import Source
-from medcalc_assets.calculators import CALCULATORS, KEYS
-from medcalc_assets.calculators.cards import Hanging, hanging
+from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs.derivation import audited
 from medcalc_assets.defs.disagreement import attributed
 from medcalc_assets.defs.phase3_adjudication import agreed
+from medcalc_assets.labels.cards import Hanging, hanging
 from medcalc_assets.labels.discrepancy import score_disagreement
-from medcalc_assets.labels.value import Label, columns
+from medcalc_assets.labels.value import columns
 from medcalc_assets.physicians.authors import AuthorsFiles
 from medcalc_assets.statistics.strata import stratum
 
@@ -36,15 +35,19 @@ def evidence_of(folder: Path, instances: pl.DataFrame) -> pl.DataFrame:
         audits.rename({"likely_error": "contradicted"})
         .join(scores.select(*COMPARED, *columns("relabel")), on="uid", how="left")
         .join(physicians.select("uid", *columns("physician")), on="uid", how="left")
-        .with_columns(ruled=pl.lit(None, dtype=pl.String), suspect=pl.lit(False), stratum=stratum())
+        .with_columns(
+            pl.lit(None, dtype=pl.String).alias("ruled"),
+            pl.lit(None, dtype=pl.String).alias("ruled_kind"),
+            pl.lit(None, dtype=pl.Float64).alias("ruled_number"),
+            pl.lit(None, dtype=pl.Date).alias("ruled_date"),
+            suspect=pl.lit(False),
+            not_in_note=pl.lit("[]"),
+            stratum=stratum(),
+        )
     )
 
 
-def hanging_of(instances: pl.DataFrame, evidence: pl.DataFrame) -> list[Hanging]:
-    """The contradicted labels, on their cards."""
-    names = ("uid", "calculator_id", "entities", "defects", *columns("label"))
-    contradicted = evidence.filter("contradicted").join(instances.select("uid", "entities"), on="uid").select(names)
-    return [
-        hanging(uid, CALCULATORS[calculator], json.loads(entities), Label(*label), json.loads(defects))
-        for uid, calculator, entities, defects, *label in contradicted.iter_rows()
-    ]
+def hanging_of(evidence: pl.DataFrame) -> list[Hanging]:
+    """The contradicted labels, on the cards of their defects: without readings, as the figures of the design are."""
+    rows = evidence.filter("contradicted").with_columns(relabel_kind=pl.lit("number"), likely_error=pl.lit(False)).to_dicts()
+    return [each for row in rows if (each := hanging(row, ()))]

@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 
 from medcalc_assets.labels.value import NA, as_columns, number
-from medcalc_assets.statistics.drift import drift
+from medcalc_assets.statistics.drift import drift, drift_of_all
 from medcalc_assets.statistics.estimates import kappa
 from medcalc_assets.storage.tables import AUDIT_FLAGS, RELABELS
 
@@ -80,3 +80,20 @@ def test_an_auditor_alone_drifts_from_nobody():
 def test_kappa_is_cohens(both, neither, gained, lost, expected):
     found = pl.select(kappa(*(pl.lit(float(count)) for count in (both, neither, gained, lost)))).item()
     assert found == (None if expected is None else pytest.approx(expected))
+
+
+def test_each_pair_of_auditors_is_compared_once_and_relabels_stand_in_for_flags_that_are_not_published():
+    """The authors publish no flags: what their relabels say of a label is compared with those of the others."""
+    given = flags(a=[ERROR, PASSED, ERROR], authors=["not_audited"] * 3, b=[ERROR, ERROR, "undecided"]).with_columns(
+        n_votes=pl.when(pl.col("auditor") != "authors").then(5).otherwise(0)
+    )
+    scores = (
+        given.filter(auditor="authors").with_columns(likely_error=pl.Series([True, True, False])).drop("status", "n_votes")
+    )
+    found = drift_of_all(given, NO_RELABELS, scores, "authors")
+    counts = ("flagged_by_both", "passed_by_both", "flags_gained", "flags_lost")
+    assert {row[:2]: row[2:] for row in found.select("reference", "auditor", *counts).iter_rows()} == {
+        ("authors", "a"): (1, 0, 1, 1),
+        ("authors", "b"): (2, 0, 0, 0),
+        ("a", "b"): (1, 0, 1, 0),
+    }

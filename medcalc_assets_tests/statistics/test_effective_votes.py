@@ -1,10 +1,12 @@
 import numpy as np
+import polars as pl
 import pytest
 
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.statistics.effective_votes import (
     correlation_from_disagreement,
     effective_number,
+    effective_votes,
     from_disagreement,
     from_errors,
     intraclass_correlation,
@@ -49,3 +51,86 @@ def test_below_a_hundred_labels_of_known_truth_nothing_is_said():
         from_errors(np.zeros((99, 4)))
     with pytest.raises(MedcalcError, match="not known from 1 auditors"):
         from_errors(np.zeros((200, 1)))
+
+
+N = 120
+AUDITORS = ("authors", "gemini-2.5-pro", "openai:gpt-5.2")
+
+
+def given(errs):
+    """Two families, five runs each, on labels that are all 7 to physicians and 9 in the original: `errs` says of auditor,
+    label and run whether the vote is wrong. The authors' votes are not published."""
+    votes = {
+        phase: pl.DataFrame(
+            {
+                "uid": uid,
+                "auditor": auditor,
+                "run_index": run,
+                "status": "not_cast" if run == 4 and uid % 2 else "ok",
+                "verdict": "passed" if errs(auditor, uid, run) else "likely_error",
+                "answer_kind": "number",
+                "answer_number": 30.0 if errs(auditor, uid, run) else 7.0,
+                "answer_date": None,
+            }
+            for auditor in AUDITORS[1:]
+            for uid in range(N)
+            for run in range(5)
+        )
+        for phase in ("audit", "relabel")
+    }
+    outcomes = {
+        phase: pl.DataFrame(
+            {
+                "uid": uid,
+                "auditor": auditor,
+                "status": {"audit": "passed" if errs(auditor, uid, 0) else "likely_error", "relabel": "high_confidence"}[
+                    phase
+                ]
+                if phase == "relabel" or auditor != "authors"
+                else "not_audited",
+                "relabel_kind": "number",
+                "relabel_number": 30.0 if errs(auditor, uid, 0) else 7.0,
+                "relabel_date": None,
+            }
+            for auditor in (*AUDITORS, "panel")
+            for uid in range(N)
+        )
+        for phase in ("audit", "relabel")
+    }
+    originals = pl.DataFrame({"uid": range(N), "label_kind": "number", "label_number": 9.0, "label_date": None})
+    physicians = originals.select(
+        "uid", physician_kind="label_kind", physician_number=pl.lit(7.0), physician_date="label_date"
+    )
+    return effective_votes(votes, outcomes, originals, physicians)
+
+
+def test_the_votes_of_an_auditor_of_a_family_and_of_all_are_told_apart():
+    dice = np.random.default_rng(7)
+    hard = dice.random(N) < 0.4
+    alone = dice.random((N, 5)) < 0.4
+    found = given(lambda auditor, uid, run: bool(alone[uid, run] if auditor == "openai:gpt-5.2" else hard[uid]))
+    by = {(row["phase"], row["scope"], row["name"]): row for row in found.iter_rows(named=True)}
+    assert set(by) == {
+        *(("audit", "auditor", name) for name in AUDITORS[1:]),
+        *(("relabel", "auditor", name) for name in AUDITORS),
+        ("audit", "all", "all"),
+        ("relabel", "all", "all"),
+        ("relabel", "family", "gemini"),
+    }
+    for phase in ("audit", "relabel"):
+        same = by[phase, "auditor", "gemini-2.5-pro"]
+        assert (same["votes"], same["labels"], same["effective"]) == (4, N, pytest.approx(1)), (
+            "the fifth was not cast everywhere"
+        )
+        assert same["error_rate"] == pytest.approx(hard.mean())
+        assert by[phase, "auditor", "openai:gpt-5.2"]["effective"] > 2.5
+        assert by[phase, "all", "all"]["votes"] == {"audit": 2, "relabel": 3}[phase]
+    assert by["relabel", "family", "gemini"]["effective"] == pytest.approx(1)
+    assert [by["relabel", "auditor", "authors"][name] for name in ("votes", "labels", "effective")] == [None, 0, None]
+
+
+def test_of_few_labels_the_error_rate_is_told_and_no_number_of_votes(monkeypatch):
+    monkeypatch.setattr("medcalc_assets_tests.statistics.test_effective_votes.N", 99)
+    found = given(lambda auditor, uid, run: uid % 3 == 0)
+    assert found["effective"].null_count() == found.height
+    assert found.filter(name="gemini-2.5-pro")["error_rate"].to_list() == pytest.approx([1 / 3] * 2)

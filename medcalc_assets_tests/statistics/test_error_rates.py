@@ -8,6 +8,7 @@ from medcalc_assets.release.rates import with_key
 from medcalc_assets.statistics.error_rates import PARTS, error_rates, findings
 from medcalc_assets.statistics.review import with_probability
 from medcalc_assets.statistics.sampling import plan
+from medcalc_assets.statistics.track_record import track_record
 from medcalc_assets.storage.tables import SAMPLING_PLAN
 
 NO_PLAN = pl.DataFrame(schema=SAMPLING_PLAN.polars_schema)
@@ -167,7 +168,7 @@ def test_the_interval_holds_the_truth_of_the_demo_in_most_of_many_samples(demo):
         columns = ("physician_kind", "physician_number", "physician_date")
         answers = true_of.with_columns(pl.when(asked).then(name).alias(name) for name in columns)
         found = evidence.drop(columns).join(answers, on="uid").with_columns(physician_explained=asked)
-        rates = error_rates(with_key(found), planned, all_true)
+        rates = error_rates(with_key(found, track_record(found, drawn["uid"])), planned, all_true)
         for of, part in (("original", "all"), ("key", "may grade")):
             rate = row(rates, labels=of, part=part, terms="limits", basis="design")
             held[of].append(rate["low"] <= rate["truth"] <= rate["high"])

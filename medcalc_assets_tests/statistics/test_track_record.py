@@ -12,17 +12,21 @@ NO_ANSWER = (None,) * 4
 def confirmed(seen, right):
     """100 labels that a relabel reaches; of those that a physician has seen, so many are right."""
     answers = [number(1)] * right + [number(3)] * (seen - right) + [None] * (100 - seen)
-    labels = {"label": [number(1)] * 100, "relabel": [number(1)] * 100, "published": [number(1)] * 100, "physician": answers}
+    labels = {name: [number(1)] * 100 for name in ("label", "relabel", "published")}
+    labels |= {"physician": answers, "ruled": [None] * 100}
     known = {
         "output_type": "integer",
         "contradicted": False,
         "suspect": False,
+        "not_in_note": "[]",
         "likely_error": False,
         "comparison": "relative",
         "attribution": "",
     }
     frame = pl.concat([as_frame(name, values) for name, values in labels.items()], how="horizontal")
-    return frame.with_columns(pl.lit(value).alias(name) for name, value in known.items())
+    return frame.with_columns(pl.int_range(pl.len()).alias("uid")).with_columns(
+        pl.lit(value).alias(name) for name, value in known.items()
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,14 +44,22 @@ def confirmed(seen, right):
 def test_what_a_relabel_confirms_is_provisional_while_every_answer_agrees_and_they_are_few(
     seen, right, provisional, may_grade, may_train
 ):
-    row = track_record(confirmed(seen, right)).row(0, named=True)
+    row = track_record(confirmed(seen, right), drawn=range(100)).row(0, named=True)
     assert (row["evidence_class"], row["confirmation"]) == ("confirmed", 12)
     assert (row["provisional"], row["may_grade"], row["may_train"]) == (provisional, may_grade, may_train)
+
+
+def test_answers_to_labels_that_somebody_chose_prove_nothing_of_the_others_but_may_find_them_wrong():
+    row = track_record(confirmed(50, 50), drawn=[*range(11), *range(60, 100)]).row(0, named=True)
+    assert (row["seen"], row["drawn"], row["provisional"]) == (50, 11, True)
+    assert not track_record(confirmed(50, 50), drawn=range(12))["provisional"].item()
+    assert not track_record(confirmed(50, 49))["provisional"].item()
 
 
 def test_the_thresholds_are_the_releases_own():
     row = track_record(confirmed(50, 41), grades=0.9, trains=0.85).row(0, named=True)
     assert (row["confirmation"], row["may_grade"], row["may_train"]) == (23, False, False)
+    assert (row["grades_from"], row["trains_from"]) == (0.9, 0.85)
     assert track_record(confirmed(50, 41))["may_grade"].item()
 
 
@@ -76,7 +88,7 @@ def test_the_lower_bound_of_few_answers_is_as_designed(right, n, bound):
 @pytest.mark.real_data
 def test_the_classes_of_the_test_split_are_as_designed(evidence):
     found = track_record(evidence)
-    assert found["evidence_class"].to_list() == list(CLASSES)
+    assert found["evidence_class"].to_list() == [name for name in CLASSES if name != "ruled"]  # nobody has ruled
     assert found.select(FIELDS).rows() == [
         (598, 598, 0, 0, 0),
         (66, 53, 13, 12, 12),

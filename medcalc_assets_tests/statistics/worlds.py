@@ -6,7 +6,7 @@ Nothing in them says anything of a real label.
 import numpy as np
 import polars as pl
 
-from medcalc_assets.calculators.cards import Hanging, in_order
+from medcalc_assets.labels.cards import Hanging, in_order
 from medcalc_assets.labels.discrepancy import COMPARISONS
 from medcalc_assets.statistics.error_model import SHARED, probability_wrong
 from medcalc_assets.statistics.sampling import ANTICIPATED, allocate, estimate
@@ -53,12 +53,12 @@ def decisions_for(
 
 def shown_by_cards(labels: list[Hanging]) -> list[list[int]]:
     """Per card, in order: the uids of the labels that it shows wrong together with those before it."""
-    rulings: dict[int, dict[str, bool]] = {}
+    rulings: dict[str, str] = {}
     before: set[int] = set()
     found = []
-    for card in in_order(labels):
-        rulings.setdefault(card.calculator_id, {})[card.defect] = True
-        now = {each.uid for each in labels if each.under(rulings.get(each.calculator.id, {})).shown_wrong}
+    for place in in_order(labels):
+        rulings[place.card.id] = place.card.choices[0]
+        now = {each.uid for each in labels if each.under(rulings).shown_wrong}
         found.append(sorted(now - before))
         before = now
     return found

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,8 +16,9 @@ from google.genai import errors, types
 from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.gemini import client
 from medcalc_assets.auditors.gemini.client import GeminiError
-from medcalc_assets.auditors.gemini.key import without_key
+from medcalc_assets.auditors.keys import without_key
 from medcalc_assets.auditors.provider import Request
+from medcalc_assets.auditors.replies import decoded
 
 ENDED = {
     "JOB_STATE_SUCCEEDED",
@@ -75,7 +77,7 @@ class GeminiJobs:
     async def _persistently(self, call: Callable[[], Awaitable[Result]]) -> Result:
         """The result of a call that is free of charge, repeated while that may help. Raises GeminiError."""
         limits = self.limits
-        tries = 0
+        began, tries = time.monotonic(), 0
         while True:
             pause, problem = None, ""
             try:
@@ -89,7 +91,7 @@ class GeminiJobs:
             except (TimeoutError, httpx2.HTTPError, ValueError) as failure:  # ValueError: what is no JSON
                 problem = f"{type(failure).__name__}: {failure}"
             tries += 1
-            if tries == limits.tries:
+            if time.monotonic() - began > limits.patience_seconds:
                 raise GeminiError(
                     f"The Batch API failed {tries} times, the last: {without_key(problem)}. Run again later: jobs "
                     "under way are in the ledger, and will be waited for."
@@ -102,7 +104,7 @@ def _results(content: bytes) -> dict[str, tuple[int, str]]:
     results: dict[str, tuple[int, str]] = {}
     for line in content.decode("utf-8", "replace").splitlines():
         try:
-            entry = json.loads(line)
+            entry = decoded(line)
             key, error = entry["key"], entry.get("error")
             status = 200 if error is None else error.get("code", 500)
         except (ValueError, KeyError, AttributeError, TypeError):

@@ -1,22 +1,24 @@
 """One request to Gemini: sent once, its answer kept as bytes, every failure told apart."""
 
 import asyncio
-import contextlib
 import datetime as dt
 import json
 import os
+import re
 import time
-from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
 
+import google.auth
 import httpx2
 from google import genai
+from google.auth.credentials import Credentials
 from google.genai import errors, types
 
-from medcalc_assets.auditors.gemini.key import IS_KEY, keys, without_key
+from medcalc_assets.auditors.keys import GEMINI, IS_KEY, keys, without_key
 from medcalc_assets.auditors.ledger import Attempt
-from medcalc_assets.auditors.provider import AuditorError, Request
+from medcalc_assets.auditors.provider import AuditorError, Request, RequestError, pause_in
+from medcalc_assets.auditors.replies import LONGEST_MESSAGE, decoded, dictionaries
 
 API_VERSION = "v1beta"
 """Pinned: the SDK's default changed between its versions, and context caching and `-latest` aliases are only here."""
@@ -27,11 +29,26 @@ TOOLS = {
 CONNECTIONS = 256
 NO_REDIRECT = {"follow_redirects": False, "allow_redirects": False}
 """The key is in a header that would go along, to wherever. For httpx, and for aiohttp, which the SDK prefers where it is."""
+ASYNC_ARGUMENTS: dict[str, Any] = {
+    "limits": httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
+    **NO_REDIRECT,
+}
+CLOUD = "https://www.googleapis.com/auth/cloud-platform"
+PLACE = re.compile(r"(?P<project>[a-z][a-z0-9:.-]+)/(?P<location>[a-z0-9-]+)")
+LOGIN = "Run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS, and run again."
 KEY_REMEDY = "Set GEMINI_API_KEY to a valid key (https://aistudio.google.com/apikey) and run again."
+
+
+NO_CREDIT = re.compile(r"spend(ing)? (cap|limit)|credits?\b.{0,40}\b(depleted|exhausted|used up)|prepay", re.IGNORECASE)
+USED_UP = re.compile(r"PerDay|per day|limit: 0\b")
 
 
 class GeminiError(AuditorError):
     """Gemini refuses, and trying again does not help. The message says why and what does."""
+
+
+class GeminiRequestError(GeminiError, RequestError):
+    """Gemini does not accept a request."""
 
 
 def config(request: Request) -> types.GenerateContentConfig:
@@ -61,7 +78,7 @@ def body(request: Request) -> dict[str, Any]:
 def client() -> genai.Client:
     """The client of this process, for the key and the address in the environment. Raises GeminiError without a key, and for
     what cannot be one: to be refused further down it would be shown."""
-    if not (given := keys()):
+    if not (given := keys(*GEMINI)):
         raise GeminiError(f"Neither GEMINI_API_KEY nor GOOGLE_API_KEY is set. {KEY_REMEDY}")
     name, key = given[0]
     if not IS_KEY.fullmatch(key):
@@ -74,14 +91,36 @@ def client() -> genai.Client:
 
 @cache
 def _client(key: str, base_url: str | None) -> genai.Client:
-    limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
     options = types.HttpOptions(
         api_version=API_VERSION,
         base_url=base_url,
         client_args=NO_REDIRECT,
-        async_client_args={"limits": limits, **NO_REDIRECT},
+        async_client_args=ASYNC_ARGUMENTS,
     )
     return genai.Client(api_key=key, enterprise=False, http_options=options)
+
+
+def client_of(auditor: str) -> genai.Client:
+    """The client for the models of an auditor: `gemini-2.5-pro@project/location` is one of Vertex AI's, for which the
+    default credentials of Google Cloud stand in for a key. Raises GeminiError without them."""
+    _, at, place = auditor.partition("@")
+    if not at:
+        return client()
+    if not (found := PLACE.fullmatch(place)):
+        raise GeminiError(f"{auditor!r} names no place of Vertex AI: write gemini-2.5-pro@my-project/europe-west4.")
+    try:
+        credentials, _ = google.auth.default(scopes=[CLOUD])
+    except google.auth.exceptions.GoogleAuthError as error:
+        raise GeminiError(f"There are no credentials for {auditor}: {error}. {LOGIN}") from None
+    return _vertex(found["project"], found["location"], credentials)
+
+
+@cache
+def _vertex(project: str, location: str, credentials: Credentials) -> genai.Client:
+    options = types.HttpOptions(
+        base_url=os.environ.get("GOOGLE_VERTEX_BASE_URL"), client_args=NO_REDIRECT, async_client_args=ASYNC_ARGUMENTS
+    )
+    return genai.Client(enterprise=True, project=project, location=location, credentials=credentials, http_options=options)
 
 
 def available_models() -> dict[str, dict[str, Any]]:
@@ -109,7 +148,8 @@ def available_models() -> dict[str, dict[str, Any]]:
 
 async def ask(request: Request, run: str, deadline: float) -> tuple[Attempt, float | None]:
     """One attempt, and the pause in seconds that the service asks for. What goes wrong is part of the attempt."""
-    gemini = client()
+    auditor = request.vote.setup.auditor
+    gemini = client_of(auditor)
     parameters = config(request)
     parameters.http_options = types.HttpOptions(timeout=round(deadline * 1000))
     status, error, answer, pause = None, None, None, None
@@ -118,7 +158,7 @@ async def ask(request: Request, run: str, deadline: float) -> tuple[Attempt, flo
         # The client's own timeout holds for each read, and a body that drips would go on without end.
         async with asyncio.timeout(deadline):
             response = await gemini.aio.models.generate_content(
-                model=request.vote.setup.auditor, contents=request.message, config=parameters
+                model=auditor.partition("@")[0], contents=request.message, config=parameters
             )
         status, answer = 200, response.sdk_http_response.body if response.sdk_http_response else ""
     except errors.APIError as refusal:
@@ -126,7 +166,11 @@ async def ask(request: Request, run: str, deadline: float) -> tuple[Attempt, flo
         pause = pause_asked_for(refusal)
     except (TimeoutError, httpx2.TimeoutException):
         error = f"no answer within {deadline:g} s"
-    except httpx2.HTTPError as failure:
+    except google.auth.exceptions.GoogleAuthError as refusal:
+        if not refusal.retryable:
+            raise GeminiError(f"The credentials for {auditor} are not accepted: {refusal}. {LOGIN}") from None
+        error = f"{type(refusal).__name__}: {refusal}"
+    except (httpx2.HTTPError, ValueError, RecursionError) as failure:  # or a refusal that the SDK cannot read
         error = f"{type(failure).__name__}: {failure}"
     attempt = Attempt(
         vote=request.vote,
@@ -145,17 +189,7 @@ def pause_asked_for(refusal: errors.APIError) -> float | None:
     """RetryInfo of the body or Retry-After of the header, in seconds; the SDK follows neither."""
     header = refusal.response.headers.get("retry-after") if isinstance(refusal.response, httpx2.Response) else None
     asked = [str(detail["retryDelay"]).rstrip("s") for detail in _details(refusal) if "retryDelay" in detail]
-    return max((seconds for text in (*asked, header) if (seconds := _seconds(text)) is not None), default=None)
-
-
-def _seconds(text: str | None) -> float | None:
-    """From now, of a number of them or a date; None for what is neither."""
-    try:
-        return float(text or "")
-    except ValueError:
-        with contextlib.suppress(ValueError, TypeError):
-            return (parsedate_to_datetime(text or "") - dt.datetime.now(dt.UTC)).total_seconds()
-    return None
+    return max((seconds for text in (*asked, header) if (seconds := pause_in(text)) is not None), default=None)
 
 
 def permanent(status: int | None, body: str | None, pause: float | None, longest: float, model: str) -> GeminiError | None:
@@ -169,7 +203,7 @@ def permanent(status: int | None, body: str | None, pause: float | None, longest
         )
     said = f"Gemini refused (HTTP {status}): {_message(body)}"
     if "API_KEY" in (body or "") or status == 401:
-        return GeminiError(f"{said} {KEY_REMEDY}")
+        return GeminiError(f"{said} {LOGIN if '@' in model else KEY_REMEDY}")
     match status:
         case 403:
             return GeminiError(
@@ -179,15 +213,20 @@ def permanent(status: int | None, body: str | None, pause: float | None, longest
             return GeminiError(
                 f"{said} There is no model {model!r} for this key: `medcalc models` lists them. Set MEDCALC_AUDITOR."
             )
-        case 429 if "PerDay" in (body or "") or (pause or 0) > longest:
+        case 402 | 429 if status == 402 or NO_CREDIT.search(body or ""):
+            return GeminiError(
+                f"{said} Add credits to the key's project, or raise its spending cap (https://aistudio.google.com), and run "
+                "again: every answer so far is in the ledger, and only what is missing will be asked for."
+            )
+        case 429 if USED_UP.search(body or "") or (pause or 0) > longest:
             return GeminiError(
                 f"{said} The quota is used up. Run again when it is renewed (that of a day: tomorrow), or with a higher "
                 "tier: every answer so far is in the ledger, and only what is missing will be asked for."
             )
-        case 408 | 429:
+        case 408 | 409 | 425 | 429 | 499:
             return None
         case _ if status < 500:
-            return GeminiError(
+            return GeminiRequestError(
                 f"{said} The request is not accepted by {model}; MEDCALC_TOOLS switches search and code execution off."
             )
     return None
@@ -201,12 +240,11 @@ def body_of(refusal: errors.APIError) -> str:
 
 def _details(refusal: errors.APIError) -> list[dict[str, Any]]:
     error = refusal.details.get("error") if isinstance(refusal.details, dict) else None
-    details = error.get("details") if isinstance(error, dict) else None
-    return [detail for detail in details or [] if isinstance(detail, dict)]
+    return dictionaries(error.get("details") if isinstance(error, dict) else None)
 
 
 def _message(body: str | None) -> str:
     try:
-        return str(json.loads(body or "")["error"]["message"])
-    except (ValueError, KeyError, TypeError):
+        return str(decoded(body)["error"]["message"])[:LONGEST_MESSAGE]
+    except (ValueError, LookupError, TypeError):
         return (body or "").strip()[:200]

@@ -1,12 +1,20 @@
 """What a recorded attempt of Gemini says, computed from the ledger's bytes, so that it can be computed anew."""
 
-import json
 import re
 from dataclasses import replace
 from typing import Any
 
 from medcalc_assets.auditors.ledger import Attempt
-from medcalc_assets.auditors.replies import TOO_LONG, Reply, parse_answer
+from medcalc_assets.auditors.replies import (
+    EXCERPT,
+    LONGEST_MESSAGE,
+    TOO_LONG,
+    Reply,
+    decoded,
+    dictionaries,
+    parse_answer,
+    tokens,
+)
 
 EXCEEDS = re.compile(r"token count .*exceeds", re.IGNORECASE)
 NORMAL = {"STOP", "FINISH_REASON_UNSPECIFIED", None}
@@ -18,7 +26,7 @@ def read(recorded: Attempt) -> Reply:
     if attempt.status is None:
         return Reply(attempt=attempt, fault=attempt.error)
     try:
-        body = json.loads(recorded.body or "")
+        body = decoded(recorded.body)
     except ValueError:
         return Reply(attempt=attempt, fault=f"HTTP {attempt.status} without JSON")
     if attempt.status != 200:
@@ -32,7 +40,7 @@ def read(recorded: Attempt) -> Reply:
 def _refusal(status: int, body: Any) -> str:
     error = body.get("error") if isinstance(body, dict) else None
     details = error if isinstance(error, dict) else {}
-    message = str(details.get("message", ""))
+    message = str(details.get("message", ""))[:LONGEST_MESSAGE]
     if status == 400 and EXCEEDS.search(message):
         return TOO_LONG
     return f"HTTP {status} {details.get('status', '')}: {message}".strip(": ")
@@ -42,20 +50,22 @@ def _read_response(attempt: Attempt, body: dict[str, Any]) -> Reply:
     candidate = (body.get("candidates") or [{}])[0]
     parts = (candidate.get("content") or {}).get("parts") or []
     text = "".join(part.get("text", "") for part in parts if not part.get("thought"))
-    results = [part["codeExecutionResult"].get("outcome") for part in parts if "codeExecutionResult" in part]
-    grounding = candidate.get("groundingMetadata") or {}
+    results = dictionaries([part.get("codeExecutionResult") for part in parts])
+    grounding = next(iter(dictionaries([candidate.get("groundingMetadata")])), {})
+    searched, found = grounding.get("webSearchQueries"), dictionaries(grounding.get("groundingChunks"))
+    webs = dictionaries([chunk.get("web") for chunk in found])
     facts: dict[str, Any] = {
         "attempt": attempt,
         "finish_reason": candidate.get("finishReason"),
-        "model_version": body.get("modelVersion"),
-        "response_id": body.get("responseId"),
-        **_tokens(body.get("usageMetadata") or {}),
+        "model_version": body["modelVersion"] if isinstance(body.get("modelVersion"), str) else None,
+        "response_id": body["responseId"] if isinstance(body.get("responseId"), str) else None,
+        **_tokens(body.get("usageMetadata")),
         # An empty query is not billed and found nothing.
-        "queries": [query for query in grounding.get("webSearchQueries") or [] if query],
-        "pages": [chunk["web"]["uri"] for chunk in grounding.get("groundingChunks") or [] if "web" in chunk],
-        "grounded": bool(grounding.get("webSearchQueries") or grounding.get("groundingChunks")),
+        "queries": [query for query in searched if query and isinstance(query, str)] if isinstance(searched, list) else [],
+        "pages": [web["uri"] for web in webs if isinstance(web.get("uri"), str)],
+        "grounded": bool(searched or found),
         "code_runs": len(results),
-        "code_failures": sum(outcome != "OUTCOME_OK" for outcome in results),
+        "code_failures": sum(result.get("outcome") != "OUTCOME_OK" for result in results),
     }
     if blocked := (body.get("promptFeedback") or {}).get("blockReason"):
         return Reply(**facts, fault=f"the prompt was blocked: {blocked}")
@@ -68,13 +78,18 @@ def _read_response(attempt: Attempt, body: dict[str, Any]) -> Reply:
     if not text.strip():
         return Reply(**facts, fault="empty")
     answer, fault = parse_answer(text, attempt)
-    return Reply(**facts, answer=answer, fault=fault)
+    return Reply(**facts, answer=answer, fault=fault, excerpt=text[-EXCERPT:] if fault else None)
 
 
-def _tokens(usage: dict[str, int]) -> dict[str, int | None]:
-    if "promptTokenCount" not in usage:
+def _tokens(usage: Any) -> dict[str, int | None]:
+    if not isinstance(usage, dict) or "promptTokenCount" not in usage:
         return {"input_tokens": None, "output_tokens": None}
+
+    def total(*names: str) -> int | None:
+        counts = [tokens(usage.get(name) or 0) for name in names]
+        return None if None in counts else sum(filter(None, counts))
+
     return {
-        "input_tokens": usage["promptTokenCount"] + usage.get("toolUsePromptTokenCount", 0),
-        "output_tokens": usage.get("candidatesTokenCount", 0) + usage.get("thoughtsTokenCount", 0),
+        "input_tokens": total("promptTokenCount", "toolUsePromptTokenCount"),
+        "output_tokens": total("candidatesTokenCount", "thoughtsTokenCount"),
     }

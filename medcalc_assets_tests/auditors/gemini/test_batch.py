@@ -50,7 +50,7 @@ def test_requests_that_fail_within_a_job_go_into_the_next(gemini, batch, undistu
 
 
 def test_every_fault_at_once_in_batches(gemini, batch, undisturbed):
-    gemini.fault, gemini.batch_fault = sometimes(0.02), lambda nth: ("EXPIRED", "partial", None)[nth % 3]
+    gemini.fault, gemini.batch_fault = sometimes(0.015), lambda nth: ("EXPIRED", "partial", None)[nth % 3]
     assert ballots(phase(batch, AUDIT)) == undisturbed["audit"]
 
 

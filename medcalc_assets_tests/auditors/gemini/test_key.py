@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from medcalc_assets.auditors.gemini.client import GeminiError
-from medcalc_assets.auditors.gemini.key import PART, WITHHELD, without_key
+from medcalc_assets.auditors.keys import PART, WITHHELD, without_key
 from medcalc_assets.auditors.provider import AuditorError
 from medcalc_assets.auditors.tasks import RELABEL
 from medcalc_assets_tests.auditors.conftest import QUESTIONS, QUICK, attempts, phase
@@ -157,7 +157,7 @@ def test_a_server_that_sends_the_key_back_gets_it_into_no_file_and_no_output(
         headers = {"content-type": "application/json", "retry-after": quote(said), "x-said": quote(said)}
         with server(status, headers, body.encode()) as (url, asked):
             monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", url)
-            quick = replace(auditor, limits=replace(QUICK, tries=2, answers=1))
+            quick = replace(auditor, limits=replace(QUICK, patience_seconds=0, answers=1))
             for call in (quick, replace(quick, mode="batch")):
                 try:
                     list(call.relabel(QUESTIONS[:1]))

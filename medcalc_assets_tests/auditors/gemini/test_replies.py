@@ -115,6 +115,30 @@ def test_tokens_of_prompt_and_tools_go_in_and_those_of_answer_and_thoughts_come_
     assert (found.input_tokens, found.output_tokens) == (10, 0)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"usageMetadata": {"promptTokenCount": "many", "candidatesTokenCount": [7]}},
+        {"usageMetadata": ["promptTokenCount"]},
+        {"usageMetadata": {"promptTokenCount": 10**400, "candidatesTokenCount": -5}},
+        {"modelVersion": 3, "responseId": {"a": 1}},
+    ],
+)
+def test_facts_of_any_type_discard_no_good_answer(changes):
+    content = {"candidates": [{"finishReason": "STOP", "content": {"parts": [{"text": block()}]}}]}
+    found = reply(content | changes)
+    assert (found.answer.label, found.fault) == (number(11), None)
+    assert (found.input_tokens, found.output_tokens, found.model_version, found.response_id) == (None,) * 4
+
+
+@pytest.mark.parametrize(
+    "grounding", ["x", 7, {"webSearchQueries": "rule", "groundingChunks": 7}, {"groundingChunks": [None, {"web": [1]}]}]
+)
+def test_a_search_told_in_any_shape_discards_no_good_answer(grounding):
+    found = said(block(), groundingMetadata=grounding)
+    assert (found.answer.label, found.queries, found.pages) == (number(11), [], [])
+
+
 @pytest.mark.parametrize("usage", [None, {}, {"candidatesTokenCount": 2}])
 def test_tokens_that_were_not_reported_are_unknown(usage):
     found = reply({"usageMetadata": usage})

@@ -1,4 +1,4 @@
-"""The key, and nothing that is written down holds it: whatever a server echoes, in whatever spelling."""
+"""The keys, and nothing that is written down holds one: whatever a server echoes, in whatever spelling."""
 
 import base64
 import html
@@ -7,25 +7,27 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
-"""Where a key is looked for, as the SDK does."""
+GEMINI = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+"""Where a key of Gemini is looked for, as the SDK does."""
+OPENAI, OTHERS = "OPENAI_API_KEY", "OPENAI_COMPATIBLE_API_KEY"
+"""The key of OpenAI, and the one of other servers of its API: neither goes to the other."""
 IS_KEY = re.compile(r"[A-Za-z0-9_.-]+")
 PART = 8
 """So many characters of a key in a row are a part of it that gives it away."""
 WITHHELD = "[withheld: it spells the key]"
-ESCAPED = re.compile(r"\\+u00([0-9a-f]{2})|\\+x([0-9a-f]{2})|%([0-9a-f]{2})", re.IGNORECASE)
-BETWEEN = re.compile(r"\\+[nrt]|[^\w.+/-]")
+ESCAPED = re.compile(r"(?<!\\)\\+u00([0-9a-f]{2})|(?<!\\)\\+x([0-9a-f]{2})|%([0-9a-f]{2})", re.IGNORECASE)
+BETWEEN = re.compile(r"(?<!\\)\\+[nrt]|[^\w.+/-]")
 """What may stand between the parts of a key that was cut in pieces."""
 
 
-def keys() -> list[tuple[str, str]]:
-    """The variables that are set, with their keys; the first counts."""
-    return [(name, key) for name in VARIABLES if (key := os.environ.get(name, "").strip())]
+def keys(*variables: str) -> list[tuple[str, str]]:
+    """Of these variables those that are set, with their keys; the first counts."""
+    return [(name, key) for name in variables if (key := os.environ.get(name, "").strip())]
 
 
 def without_key(text: str | None) -> str | None:
     """The text with `[key]` for each part of a key, plain, in base64 or in hex; WITHHELD if it spells one in another way."""
-    forms = {form for _, key in keys() for line in key.split() for form in _forms(line)}
+    forms = {form for _, key in keys(*GEMINI, OPENAI, OTHERS) for line in key.split() for form in _forms(line)}
     if not text or not _holds(text, forms):
         return text
     for form in sorted(forms, key=len, reverse=True):
