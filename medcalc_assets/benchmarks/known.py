@@ -16,6 +16,7 @@ UNKNOWN = "unknown"
 MARK = "UNKNOWN SOURCE"
 """What every file says that is made of a benchmark which is not known."""
 V1 = {split: f"MedCalc-Bench v1.0, {split} split" for split in INSTANCES}
+ONE_SHOT = "MedCalc-Bench Verified, one-shot examples of February 2026"
 DIGITS = 8
 """Hexadecimal digits of a row's hash that are kept."""
 EXAMPLES = 5
@@ -33,8 +34,9 @@ def row_sha256(cells: Iterable[str | None]) -> str:
     return hashlib.sha256(json.dumps(list(cells)).encode()).hexdigest()
 
 
-def is_known_row(uid: str | None, row_hash: str) -> bool:
-    return any(row_hash[:DIGITS] == rows.get(uid or "") for rows in _known().values())
+def known_as(uid: str | None, row_hash: str) -> str | None:
+    """The name of the known benchmark that has this row; None if there is none."""
+    return next((name for name, rows in _known().items() if row_hash[:DIGITS] == rows.get(uid or "")), None)
 
 
 def identify(rows: Sequence[tuple[str | None, str]], source: str, source_version: str) -> Identity:
@@ -69,8 +71,9 @@ def _told(what: str, uids: set[str]) -> str:
 @cache
 def _known() -> dict[str, Mapping[str, str]]:
     """By benchmark and uid the first digits of each row's hash. Of the training split nobody here has the rows."""
-    of_test = Path(__file__).with_name("v1_test_rows.txt").read_text(encoding="ascii").split()
+    files = {V1["test"]: "v1_test_rows.txt", ONE_SHOT: "verified_one_shot_rows.txt"}
+    rows = {name: Path(__file__).with_name(file).read_text(encoding="ascii").split() for name, file in files.items()}
     return {
-        V1["test"]: {str(uid): row_hash for uid, row_hash in enumerate(of_test, start=1)},
+        **{name: {str(uid): row_hash for uid, row_hash in enumerate(of_it, start=1)} for name, of_it in rows.items()},
         DEMO: {str(row["Row Number"]): row_sha256(str(row[name]) for name in COLUMNS)[:DIGITS] for row in original_rows()},
     }

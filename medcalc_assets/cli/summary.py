@@ -100,6 +100,7 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
     return {
         "simulated": bool(maintained["simulated"].any()),
         "sources": raw["source"].unique().sort().to_list(),
+        "benchmark": raw["benchmark"].unique().sort().to_list(),
         "auditor": auditor,
         "instances": total["instances"],
         "quarantined": in_quarantine(warehouse).height,
