@@ -19,6 +19,8 @@ V1 = {split: f"MedCalc-Bench v1.0, {split} split" for split in INSTANCES}
 ONE_SHOT = "MedCalc-Bench Verified, one-shot examples of February 2026"
 DIGITS = 8
 """Hexadecimal digits of a row's hash that are kept."""
+NOTE_DIGITS = 12
+"""The same of a note's, of which any may be any other's."""
 EXAMPLES = 5
 
 
@@ -32,6 +34,11 @@ class Identity(NamedTuple):
 def row_sha256(cells: Iterable[str | None]) -> str:
     """The hash of a row: of all its cells as text, in the order of COLUMNS."""
     return hashlib.sha256(json.dumps(list(cells)).encode()).hexdigest()
+
+
+def note_sha256(note: str) -> str:
+    """The hash by which a note is the same in two benchmarks: of its words, whatever white space is between them."""
+    return hashlib.sha256(" ".join(note.split()).encode()).hexdigest()
 
 
 def known_as(uid: str | None, row_hash: str) -> str | None:
@@ -69,11 +76,21 @@ def _told(what: str, uids: set[str]) -> str:
 
 
 @cache
+def asked_in_test() -> frozenset[tuple[int, str]]:
+    """Calculator and first digits of the note's hash, of every row of v1.0's test split."""
+    lines = _lines("v1_test_notes.txt")
+    return frozenset((int(number), digits) for number, _, digits in (line.partition(":") for line in lines))
+
+
+def _lines(file: str) -> list[str]:
+    return Path(__file__).with_name(file).read_text(encoding="ascii").split()
+
+
+@cache
 def _known() -> dict[str, Mapping[str, str]]:
     """By benchmark and uid the first digits of each row's hash. Of the training split nobody here has the rows."""
     files = {V1["test"]: "v1_test_rows.txt", ONE_SHOT: "verified_one_shot_rows.txt"}
-    rows = {name: Path(__file__).with_name(file).read_text(encoding="ascii").split() for name, file in files.items()}
     return {
-        **{name: {str(uid): row_hash for uid, row_hash in enumerate(of_it, start=1)} for name, of_it in rows.items()},
+        **{name: {str(uid): each for uid, each in enumerate(_lines(file), start=1)} for name, file in files.items()},
         DEMO: {str(row["Row Number"]): row_sha256(str(row[name]) for name in COLUMNS)[:DIGITS] for row in original_rows()},
     }

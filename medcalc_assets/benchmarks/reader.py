@@ -22,7 +22,7 @@ import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 
 from medcalc_assets.benchmarks.demo import original_rows
-from medcalc_assets.benchmarks.known import V1, known_as, row_sha256
+from medcalc_assets.benchmarks.known import V1, known_as, note_sha256, row_sha256
 from medcalc_assets.benchmarks.spec import COLUMNS, KEY_SPELLINGS, KIND_OF_OUTPUT, REPOSITORY, REVISION, BenchmarkVersion
 from medcalc_assets.benchmarks.v1 import V1_0
 from medcalc_assets.benchmarks.versions import version_of
@@ -315,6 +315,7 @@ def _instance(cells: Cells, benchmark: BenchmarkVersion) -> dict[str, Any]:
         "calculator": calculator.slug,
         "output_type": calculator.output_type,
         "benchmark": benchmark.name,
+        "note_sha256": note_sha256(given["Patient Note"]),
         "entities": entities_json(given["Relevant Entities"], calculator.id, benchmark),
         **{name: values[0] for name, values in as_columns("label", [label]).items()},
         "lower_number": lower.number,

@@ -14,7 +14,7 @@ QT: Keys = {"QT Interval (msec)": "QT interval"}
 
 VERIFIED = BenchmarkVersion(
     name="Verified",
-    splits={"one-shot examples": 55},
+    splits={"test": 1_100, "one-shot examples": 55},
     calculators={"Estimated Date of Conception": 68, "Glasgow-Blatchford Bleeding Score (Urea, mmol/L)": 27},
     keys={
         4: HEART_FAILURE,

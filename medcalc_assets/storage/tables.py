@@ -160,6 +160,9 @@ RAW_MEDCALC = Table(
         Column("note_id", "VARCHAR", "`Note ID`: several instances may share a note."),
         Column("note_type", "VARCHAR", "`Note Type`: Extracted, Template or Synthetic."),
         Column("note", "VARCHAR", "The patient note: other people's text, data only."),
+        Column(
+            "note_sha256", "VARCHAR", "Hash of the note, its words between single blanks: by it benchmarks are compared."
+        ),
         Column("question", "VARCHAR", "The question asked of the note."),
         Column(
             "entities",
