@@ -1,25 +1,27 @@
 """Pages that need nothing but a browser: the report, an index of all labels with filters, and a page for each label."""
 
-import json
-import re
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from markupsafe import Markup
 
 from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.packet import Packets
 from medcalc_assets.release.rates import rates
+from medcalc_assets.reports.cause import Rows
+from medcalc_assets.reports.label import label_page
 from medcalc_assets.reports.report import report_page
-from medcalc_assets.reports.trace import Rows, cards_by_uid, parts, records_by_class
+from medcalc_assets.reports.trace import cards_by_uid, records_by_class
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import Warehouse
-from medcalc_assets.templates import markdown, templates
+from medcalc_assets.templates import static, templates
 
+STATIC = ("pages.css", "pages.js")
+"""What all pages share."""
 AT_ONCE = 3_000
 """How many labels are read at once, about: so that the pages of any number take the same memory."""
 FOR_REPORT = (
@@ -50,11 +52,15 @@ def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
     records = records_by_class(warehouse, stored["label_evidence"])
     cards = cards_by_uid(warehouse)
     listed = []
+    for name in STATIC:
+        (unfinished / name).write_text(static(name), encoding="utf-8")
+    uids = stored["maintained_labels"]["uid"].sort().to_list()
+    before, after = {b: a for a, b in pairwise(uids)}, dict(pairwise(uids))
     for keys in _in_parts(stored["maintained_labels"]):
         for uid, rows in _rows(warehouse, told, keys).items():
             rows["rule_cards"] = cards.get(uid, [])
             rows["track_record"] = records[rows["maintained_labels"][0]["evidence_class"]]
-            page = label_page(rows, out.get(uid, []))
+            page = label_page(rows, out.get(uid, []), before.get(uid), after.get(uid))
             (unfinished / "labels" / f"{uid}.html").write_text(page, encoding="utf-8")
             listed.append(_listed(rows))
     invented = stored["maintained_labels"]["simulated"].any()
@@ -94,7 +100,8 @@ def _rows(
     """By uid all rows of these calculators' labels, by table; the labels in the order of their uids."""
     by_uid: dict[int, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: {name: [] for name in tables.TABLES})
     for name, table in told.items():
-        there = [key for key in keys if key in warehouse.written(table)] if table.partitioned else None
+        written = warehouse.written(table) if table.partitioned else ()
+        there = [key for key in keys if key in written] if table.partitioned else None
         frame = warehouse.read(table, there)
         for row in frame.filter(pl.col("calculator").is_in(keys)).iter_rows(named=True):
             by_uid[row["uid"]][name].append(row)
@@ -106,26 +113,6 @@ def _read(warehouse: Warehouse, table: tables.Table) -> pl.DataFrame:
     return warehouse.read(table) if warehouse.has(table) else pl.DataFrame(schema=table.polars_schema)
 
 
-def label_page(rows: Rows, out: list[str]) -> str:
-    """The trace of one label; in its note, the numbers that the entities hold are marked. `out`: who is still to answer."""
-    instance = rows["raw_medcalc"][0]
-    headline, _, rest = parts(rows, out)
-    note, not_found = marked(instance["note"], json.loads(instance["entities"]))
-    return (
-        templates()
-        .get_template("label.html.j2")
-        .render(
-            uid=instance["uid"],
-            headline=as_html(headline),
-            question=instance["question"],
-            note=note,
-            not_found=not_found,
-            rest=as_html(rest),
-            simulated=rows["maintained_labels"][0]["simulated"],
-        )
-    )
-
-
 def index_page(labels: list[dict[str, Any]], invented: bool) -> str:
     """A row for every label, with filters for calculator, state, reason and attribution."""
     listed = sorted(labels, key=lambda row: int(row["uid"]))
@@ -133,44 +120,6 @@ def index_page(labels: list[dict[str, Any]], invented: bool) -> str:
         name: sorted({row[name] for row in listed if row[name]}) for name in ("calculator", "state", "reason", "attribution")
     }
     return templates().get_template("index.html.j2").render(rows=listed, filters=filters, simulated=invented)
-
-
-def marked(note: str, entities: Mapping[str, Any]) -> tuple[Markup, dict[str, str]]:
-    """The note with the numbers and dates marked that the entities hold, where they are written the same way; and by
-    entity the numbers and dates that are nowhere in it so written."""
-    spellings = {
-        name: [spelling for part in (raw if isinstance(raw, list) else [raw]) for spelling in _spellings(part)]
-        for name, raw in entities.items()
-    }
-    names = {spelling: name for name, each in reversed(spellings.items()) for spelling in each}
-    if not names:
-        return Markup.escape(note), {}
-    longest_first = "|".join(re.escape(spelling) for spelling in sorted(names, key=len, reverse=True))
-    pieces = re.split(rf"(?<![\w.,])({longest_first})(?!\d|[.,]\d|/\d+/)", note)
-    found = set(pieces[1::2])
-    not_found = {name: each[0] for name, each in spellings.items() if each and not found & set(each)}
-    shown = Markup("").join(
-        Markup('<mark title="{}">{}</mark>').format(names[piece], piece) if place % 2 else piece
-        for place, piece in enumerate(pieces)
-    )
-    return shown, not_found
-
-
-def as_html(text: str) -> Markup:
-    """A trace as HTML. It is escaped already; no link, image or HTML in it is followed."""
-    return Markup(markdown().render(text))
-
-
-def _spellings(value: Any) -> Iterator[str]:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        yield f"{value:.10g}"
-        yield f"{value:,.10g}"
-        if float(value).is_integer() and abs(value) < 1e15:
-            yield f"{value:.1f}"
-    elif isinstance(value, str) and re.fullmatch(r"\d{1,2}/\d{1,2}/\d{2,4}", value):
-        yield value
-        month, day, year = value.split("/")
-        yield f"{int(month)}/{int(day)}/{year}"
 
 
 def _listed(rows: Rows) -> dict[str, Any]:

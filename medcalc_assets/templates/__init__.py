@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -22,6 +23,11 @@ def templates() -> Environment:
     environment.filters["escaped"] = escaped
     environment.filters["moved"] = _moved
     return environment
+
+
+def static(name: str) -> str:
+    """A file that pages link to, as it is."""
+    return files(__name__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _moved(row: Mapping[str, Any], name: str) -> str:

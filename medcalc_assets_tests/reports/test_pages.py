@@ -1,11 +1,16 @@
 import re
+import shutil
 
 import polars as pl
 import pytest
 
 from medcalc_assets.benchmarks.demo import original_rows
+from medcalc_assets.calculators.rules import Step
+from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.packet import Packets
-from medcalc_assets.reports.pages import label_page, marked, write_pages
+from medcalc_assets.reports.cause import cause
+from medcalc_assets.reports.label import label_page, lines, marked
+from medcalc_assets.reports.pages import write_pages
 from medcalc_assets.reports.trace import rows_of
 
 
@@ -39,7 +44,7 @@ def test_the_index_filters_and_leads_to_each_label(demo, folder, page):
     page.select_option("#reason", "")
     page.fill("#text", "7")
     page.locator("tbody tr:visible a", has_text="7").first.click()
-    assert page.inner_text("h1").startswith("Label 7 ")
+    assert page.inner_text("h1").split()[:2] == ["Label", "7"]
 
 
 @pytest.mark.parametrize("name", ["report.html", "index.html", "labels/1.html"])
@@ -72,29 +77,70 @@ def test_a_case_that_is_out_for_review_says_so(demo, folder):
     assert len(out) == 3
 
 
-def test_what_others_wrote_runs_nowhere(demo, page, tmp_path):
+def test_what_others_wrote_runs_nowhere(demo, folder, page, tmp_path):
     rows = rows_of(demo.settings.warehouse, 1)
     poison = "</div><script>document.title='evil'</script><img src=http://evil/x onerror=\"document.title='evil'\">"
     rows["raw_medcalc"][0] |= {"note": poison, "question": poison, "explanation": poison, "calculator_name": poison}
     rows["audit_votes"][0] |= {"rationale": poison, "sources": f'["{"javascript:alert(1)"}"]'}
-    (tmp_path / "poisoned.html").write_text(label_page(rows, [poison]))
-    page.goto((tmp_path / "poisoned.html").as_uri())
-    assert page.title() == "Label 1"
-    assert page.locator("script, img").count() == 0
+    rows["note_checks"][0] |= {"entity": poison, "explanation": poison, "quote": poison, "quote_start": 0}
+    rows["note_checks"][0]["quote_end"] = len(poison)
+    shutil.copytree(folder, tmp_path / "report")
+    (tmp_path / "report" / "labels" / "1.html").write_text(label_page(rows, [poison]))
+    page.goto((tmp_path / "report" / "labels" / "1.html").as_uri())
+    assert page.title().startswith("Label 1: ")
+    assert page.locator("script:not([src='../pages.js']), main img").count() == 0
+    assert page.locator(".text mark").inner_text() == poison
+
+
+CHECK = {"entity": "pH", "explanation": "The note gives 7.29, and nowhere 7.53.", "kind": "another_number"}
 
 
 @pytest.mark.parametrize(
-    ("note", "entities", "expected"),
+    ("note", "quotes", "expected", "marks"),
     [
-        ("pH 7.53, not 17.53 or 7.531", {"pH": 7.53}, 'pH <mark title="pH">7.53</mark>, not 17.53 or 7.531'),
-        ("WBC 9,103 count", {"WBC": [9103.0, "µL"]}, 'WBC <mark title="WBC">9,103</mark> count'),
-        ("BP 122/84 mmHg", {"SBP": 122.0}, 'BP <mark title="SBP">122</mark>/84 mmHg'),
-        ("on 03/04/2024", {"day": "03/04/2024", "dose": 3}, 'on <mark title="day">03/04/2024</mark>'),
-        ("<b>5</b>", {"n": 5}, '&lt;b&gt;<mark title="n">5</mark>&lt;/b&gt;'),
-        ("nothing", {"flag": True}, "nothing"),
+        ("a pH of 7.29 now", [(2, 12)], 'a <mark id="m-0" class="bad" title="{title}">pH of 7.29</mark> now', {0: 0}),
+        ("<b>7.29</b>", [(3, 7)], '&lt;b&gt;<mark id="m-0" class="bad" title="{title}">7.29</mark>&lt;/b&gt;', {0: 0}),
+        ("pH 7.29", [(0, 7), (3, 7)], '<mark id="m-0" class="bad" title="{title}">pH 7.29</mark>', {0: 0, 1: 0}),
+        ("no words", [], "no words", {}),
     ],
 )
-def test_numbers_of_the_entities_are_marked_in_the_note(note, entities, expected):
-    shown, not_found = marked(note, entities)
-    assert str(shown) == expected
-    assert not_found == ({"dose": "3"} if "dose" in entities else {})
+def test_the_words_of_a_finding_are_marked_in_the_note_once(note, quotes, expected, marks):
+    checks = [
+        {**CHECK, "finding": n, "quote": note[start:end], "quote_start": start, "quote_end": end}
+        for n, (start, end) in enumerate(quotes)
+    ]
+    shown, found = marked(note, checks)
+    assert str(shown) == expected.format(title="pH: The note gives 7.29, and nowhere 7.53.")
+    assert found == marks
+
+
+def test_words_that_are_not_where_a_finding_says_are_not_marked():
+    check = {**CHECK, "finding": 0, "quote": "7.29", "quote_start": 0, "quote_end": 4}
+    assert marked("another note", [check]) == ("another note", {})
+
+
+def test_lines_of_a_rule_that_differ_come_first_with_what_v1_does_otherwise():
+    ours = [Step("age in years: <50 +0", "age: 55 years", "+1"), Step("Glasgow Coma Score: 15 minus it", "12", "+3")]
+    theirs = [
+        Step("age in years: other words", "age: 55 years", "+1"),
+        Step("Glasgow Coma Score: 1 point each", "12", "+12"),
+    ]
+    coma, age = lines(ours, theirs)
+    assert (coma.item, coma.published, coma.original, coma.apart) == ("Glasgow Coma Score", "+3", "+12", "+9")
+    assert coma.otherwise == "1 point each"
+    assert (age.item, age.differs, age.apart) == ("age in years", False, "")
+
+
+@pytest.mark.parametrize("reason", ["physician", "confirmed", "relabelled", "unresolved"])
+def test_the_first_screen_answers_what_it_is_why_who_says_so_and_what_for(demo, folder, page, reason):
+    row = demo.read("maintained_labels").filter(reason=reason).row(0, named=True)
+    rows = rows_of(demo.settings.warehouse, row["uid"])
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto((folder / "labels" / f"{row['uid']}.html").as_uri())
+    assert str(from_row(row, "final")) in page.inner_text("h1")
+    assert page.inner_text(".cause") == cause(rows)
+    whose = page.locator(".strip .who").all_inner_texts()
+    assert whose == ["Original, v1.0", "Its own entities, by the published rule", "Blind relabel", "Physicians, blind"]
+    assert page.inner_text(".facts div:nth-child(2) strong") == "For neither"
+    assert "Simulated evidence: it says nothing of any real label." in page.inner_text(".facts")
+    assert page.locator(".strip").bounding_box()["y"] < 900
