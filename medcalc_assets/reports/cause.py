@@ -74,7 +74,8 @@ class _Story:
             rule = f"the rule gives {_short(self.published)} from the entities, and the note shows nothing against them"
             return f"{self._voters()} says that it cannot be computed{f': {why}' if why else f'; {rule}'}."
         if not self.evidence["likely_error"]:
-            return f"{self._wrong()}, while {self._voters()} gives the original."
+            against = self._wrong() if self.evidence["contradicted"] or self.evidence["out_of_range"] else self._suspects()
+            return f"{against}, while {self._voters()} gives the original."
         if self.maintained["reason"] == "relabelled" and (named := self._defects()):
             return f"v1.0 {named}; else its entities give {_short(self.published)}, and so does {self._voters()}."
         agrees = self.published and self.relabel and self._accepts(self.relabel, self.published)

@@ -2,18 +2,20 @@
 
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.packet import Packets
 from medcalc_assets.release.rates import rates
-from medcalc_assets.reports.cause import Rows
-from medcalc_assets.reports.label import label_page
+from medcalc_assets.release.use import use_of
+from medcalc_assets.reports.cause import Rows, cause
+from medcalc_assets.reports.label import STATES, label_page, wrong
 from medcalc_assets.reports.report import report_page
 from medcalc_assets.reports.trace import cards_by_uid, records_by_class
 from medcalc_assets.storage import tables
@@ -22,6 +24,22 @@ from medcalc_assets.templates import static, templates
 
 STATIC = ("pages.css", "pages.js")
 """What all pages share."""
+CAUSES = {
+    "aggregation": "Rule of v1.0",
+    "aggregation_and_more": "Rule of v1.0, and more",
+    "convention": "Convention",
+    "superseded": "Superseded rule",
+    "not_aggregation": "Reading of the note",
+    "incomputable": "The note has no answer",
+}
+"""By attribution, the cause in words."""
+SHORT = {(True, True): "Grades and trains", (True, False): "Grades", (False, True): "Trains", (False, False): "Neither"}
+"""By whether a label may grade and may train."""
+LISTED = ("uid", "calc", "was", "now", "state", "reason", "cause", "use", "p", "review", "why")
+"""What the index has of each label, in the order in which `pages.js` names it. `p`: how likely the original is wrong, in
+percent; 101 if it is shown wrong, -1 if it is shown right, -2 if nothing is known."""
+FIRST = 25
+"""How many rows are there without a script."""
 AT_ONCE = 3_000
 """How many labels are read at once, about: so that the pages of any number take the same memory."""
 FOR_REPORT = (
@@ -113,25 +131,47 @@ def _read(warehouse: Warehouse, table: tables.Table) -> pl.DataFrame:
     return warehouse.read(table) if warehouse.has(table) else pl.DataFrame(schema=table.polars_schema)
 
 
-def index_page(labels: list[dict[str, Any]], invented: bool) -> str:
-    """A row for every label, with filters for calculator, state, reason and attribution."""
-    listed = sorted(labels, key=lambda row: int(row["uid"]))
-    filters = {
-        name: sorted({row[name] for row in listed if row[name]}) for name in ("calculator", "state", "reason", "attribution")
-    }
-    return templates().get_template("index.html.j2").render(rows=listed, filters=filters, simulated=invented)
+def index_page(labels: Sequence[Mapping[str, Any]], invented: bool) -> str:
+    """All labels as data, of which a script shows those that are asked for; and those most likely wrong for who runs none.
+
+    `labels` are those of `_listed`. Texts that many share are sent once.
+    """
+    listed = sorted(labels, key=lambda row: (-row["p"], row["uid"]))
+    names = {name: sorted({row[name] for row in listed}) for name in ("calc", "cause", "why")}
+    names |= {"state": [words for _, words in STATES.values()], "use": list(SHORT.values())}
+    names["reason"] = list(map(_words, REASONS))
+    place = {name: {text: n for n, text in enumerate(texts)} for name, texts in names.items()}
+    rows = [[place[name][row[name]] if name in place else row[name] for name in LISTED] for row in listed]
+    data = {**names, "chips": [chip for chip, _ in STATES.values()], "rows": rows}
+    return (
+        templates()
+        .get_template("index.html.j2")
+        .render(first=listed[:FIRST], total=len(listed), data=data, simulated=invented, out=())
+    )
 
 
 def _listed(rows: Rows) -> dict[str, Any]:
-    instance, maintained = rows["raw_medcalc"][0], rows["maintained_labels"][0]
-    scores = [row for row in rows["disagreement_scores"] if row["auditor"] == maintained["auditor"]]
+    """What the index has of one label."""
+    instance, maintained, evidence = (rows[name][0] for name in ("raw_medcalc", "maintained_labels", "label_evidence"))
+    percent, words, _ = wrong(rows)
+    use = use_of(maintained["reason"], maintained["simulated"], rows["track_record"][0])
+    waits = bool(rows["adjudication_queue"]) and not evidence["n_answers"]
+    by_entities = "Its own entities" if evidence["contradicted"] or evidence["out_of_range"] else "None"
     return {
         "uid": instance["uid"],
-        "calculator": instance["calculator_name"],
-        "original": instance["label_text"],
-        "maintained": "no answer" if maintained["reason"] == "contradicted" else str(from_row(maintained, "final")),
-        "changed": from_row(maintained, "final") != from_row(instance, "label"),
-        "state": maintained["state"],
-        "reason": maintained["reason"],
-        "attribution": scores[0]["attribution"] if scores else None,
+        "calc": instance["calculator_name"],
+        "was": str(from_row(instance, "label")),
+        "now": str(from_row(maintained, "final") or "no answer"),
+        "state": STATES[maintained["state"]][1],
+        "reason": _words(maintained["reason"]),
+        "cause": CAUSES.get(evidence["attribution"], by_entities),
+        "use": SHORT[use.evaluation, use.reward],
+        "p": {"Yes": 101, "No": -1}.get(words, -2) if percent is None else percent,
+        "wrong": words if percent is None else f"{percent}%",
+        "review": int(waits or maintained["reason"] == "physician_unexplained"),
+        "why": cause(rows),
     }
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").capitalize()

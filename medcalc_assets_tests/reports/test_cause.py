@@ -96,5 +96,13 @@ def test_an_entity_that_cannot_be_meant_is_the_cause_where_nobody_has_answered(r
     )
 
 
+def test_a_relabel_that_repeats_a_label_of_wrong_entities_says_what_is_wrong_with_them(rows):
+    rows["maintained_labels"][0]["reason"] = "contested"
+    rows["note_checks"] = [
+        finding("urea", "Blood Urea Nitrogen (BUN)", "60", "28", "The note gives urea, not urea nitrogen.")
+    ]
+    assert cause(rows) == "The note gives urea, not urea nitrogen, while the relabel gives the original."
+
+
 def test_a_list_names_the_first_and_counts_the_rest():
     assert [listed(list(names)) for names in ("a", "ab", "abcd")] == ["a", "a and b", "a, b and 2 more"]

@@ -35,16 +35,102 @@ def page(browser):
     opened.close()
 
 
-def test_the_index_filters_and_leads_to_each_label(demo, folder, page):
+def facet(page, group, text):
+    """The box of a filter, and how many labels it would leave."""
+    label = page.get_by_role("group", name=group).locator("label", has=page.get_by_text(text, exact=True))
+    return label.locator("input"), int(label.locator("span").nth(1).inner_text())
+
+
+def shown(page):
+    return [int(each) for each in page.locator(".rows .id").all_inner_texts()]
+
+
+def counted(page):
+    return int(page.inner_text("#count b"))
+
+
+def test_the_index_filters_by_facets_that_say_how_many_they_leave_and_leads_to_each_label(demo, folder, page):
+    page.set_viewport_size({"width": 1400, "height": 900})
     page.goto((folder / "index.html").as_uri())
     reasons = dict(demo.read("maintained_labels")["reason"].value_counts().iter_rows())
     for reason, count in reasons.items():
-        page.select_option("#reason", reason)
-        assert page.inner_text("#count") == str(count) == str(page.locator("tbody tr:visible").count())
-    page.select_option("#reason", "")
+        box, told = facet(page, "Decided by", reason.replace("_", " ").capitalize())
+        box.check()
+        assert counted(page) == told == count
+        box.uncheck()
+    uid = demo.read("maintained_labels").filter(reason="unresolved")["uid"].min()
+    facet(page, "Decided by", "Unresolved")[0].check()
+    page.locator(".rows a", has_text=re.compile(rf"^{uid}$")).click()
+    assert page.inner_text("h1").split()[:2] == ["Label", str(uid)]
+
+
+def test_the_index_finds_names_uids_values_reasons_and_causes(demo, folder, page):
+    page.goto((folder / "index.html").as_uri())
+    labels = demo.read("maintained_labels").join(demo.read("raw_medcalc"), on="uid")
+    apache = labels.filter(pl.col("calculator_name").str.contains("APACHE"))["uid"]
+    page.fill("#text", "apache")
+    assert sorted(shown(page)) == sorted(apache)
+    for text, expected in (
+        ("n/a", labels.filter((pl.col("final_kind") == "na") | (pl.col("label_kind") == "na"))["uid"]),
+        ("unresolved", labels.filter(reason="unresolved")["uid"]),
+        ("nobody has relabelled", []),
+    ):
+        page.fill("#text", text)
+        assert counted(page) >= len(expected)
+        assert {*expected[:1]} <= {*shown(page)}
     page.fill("#text", "7")
-    page.locator("tbody tr:visible a", has_text="7").first.click()
-    assert page.inner_text("h1").split()[:2] == ["Label", "7"]
+    numbers = page.locator(".rows tbody tr").all_inner_texts()
+    assert all(re.search(r"(?<![\d.])7", row) for row in numbers), "a number is found from its first digit on"
+
+
+def test_the_address_holds_the_list_so_that_back_restores_it_and_labels_walk_through_it(demo, folder, page):
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.goto((folder / "index.html").as_uri())
+    facet(page, "Decided by", "Unresolved")[0].check()
+    page.get_by_role("button", name="Label", exact=True).click()
+    unresolved = demo.read("maintained_labels").filter(reason="unresolved")["uid"].sort().to_list()
+    assert shown(page) == unresolved[:50]
+    assert "reason=Unresolved" in page.url
+    assert "sort=uid" in page.url
+    page.locator(".rows a").nth(1).click()
+    assert page.inner_text("#place") == f"2 of {len(unresolved)}"
+    assert page.get_attribute("#prev", "href") == f"{unresolved[0]}.html"
+    page.click("#next")
+    assert page.inner_text("h1").split()[1] == str(unresolved[2])
+    page.click("#back")
+    assert shown(page) == unresolved[:50]
+    page.go_back()
+    page.go_back()
+    page.go_back()
+    assert shown(page) == unresolved[:50]
+    page.reload()
+    assert shown(page) == unresolved[:50]
+    facet(page, "Decided by", "Unresolved")[0].uncheck()
+    page.go_back()
+    assert counted(page) == len(unresolved)
+
+
+def test_changed_labels_and_those_that_need_review_have_a_filter(demo, folder, page):
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.goto((folder / "index.html").as_uri() + "#changed=1")
+    assert counted(page) == facet(page, "Show", "Changed only")[1]
+    rows = page.locator(".rows .mv").all_inner_texts()
+    assert all(len({*row.split(" → ")}) == 2 for row in rows)
+    page.goto((folder / "index.html").as_uri() + "#review=1")
+    page.reload()
+    seen = set(demo.read("physician_labels")["uid"])
+    waiting = {*demo.read("adjudication_queue")["uid"]} - seen
+    waiting |= {*demo.read("maintained_labels").filter(reason="physician_unexplained")["uid"]}
+    assert counted(page) == len(waiting)
+
+
+def test_the_labels_most_likely_wrong_are_there_without_a_script(folder, browser):
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto((folder / "index.html").as_uri())
+    assert page.locator(".rows tbody tr").count() == 25
+    page.locator(".rows a").first.click()
+    assert page.inner_text("h1").startswith("Label ")
+    page.context.close()
 
 
 @pytest.mark.parametrize("name", ["report.html", "index.html", "labels/1.html"])
