@@ -37,6 +37,6 @@ def _moved(row: Mapping[str, Any], name: str) -> str:
 
 
 @cache
-def markdown(images: bool = False) -> MarkdownIt:
-    off = ["link", "autolink", "html_inline", "html_block", "reference", *([] if images else ["image"])]
+def markdown() -> MarkdownIt:
+    off = ["link", "autolink", "html_inline", "html_block", "reference", "image"]
     return MarkdownIt("commonmark", {"html": False}).enable("table").disable(off)

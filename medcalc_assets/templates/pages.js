@@ -24,9 +24,9 @@ if (page === "label") {
 /* All labels: the hash is the only state, so that Back, reload and a sent link show the same list. */
 if (page === "index") {
   const { rows, ...names } = JSON.parse($("data").textContent);
-  const [UID, CALC, WAS, NOW, STATE, REASON, CAUSE, USE, P, REVIEW, WHY] = rows.length ? rows[0].keys() : [];
+  const [UID, CALC, WAS, NOW, STATE, REASON, CAUSE, BY, RELABEL, USE, P, REVIEW, WHY] = rows.length ? rows[0].keys() : [];
   const SIZE = 50, MORE = 6;
-  const FACETS = { state: [STATE, "State"], cause: [CAUSE, "Cause"], calc: [CALC, "Calculator"], reason: [REASON, "Decided by"], use: [USE, "May be used"] };
+  const FACETS = { state: [STATE, "State"], cause: [CAUSE, "Cause"], calc: [CALC, "Calculator"], reason: [REASON, "Decided by"], by: [BY, "Its own entities"], relabel: [RELABEL, "Blind relabel"], use: [USE, "May be used"] };
   const TESTS = { changed: ["Changed only", r => r[WAS] !== r[NOW]], review: ["Needs review", r => r[REVIEW] === 1] };
   const SORTS = { uid: r => r[UID], calc: r => names.calc[r[CALC]], mv: r => parseFloat(r[NOW]), state: r => names.state[r[STATE]], why: r => names.why[r[WHY]], use: r => names.use[r[USE]], p: r => r[P] };
   const KEYS = [...Object.keys(FACETS), ...Object.keys(TESTS)];
@@ -129,6 +129,24 @@ if (page === "index") {
   const wide = matchMedia("(min-width: 78rem)"), fold = () => { $("facets").open = wide.matches; };
   wide.addEventListener("change", fold);
   fold();
+}
+
+/* Tables that sort: the head is a button, a cell may carry data-v. */
+for (const table of document.querySelectorAll("table.sortable")) {
+  for (const [at, th] of [...table.tHead.rows[0].cells].entries()) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "sort";
+    button.append(...th.childNodes);
+    th.append(button);
+    button.addEventListener("click", () => {
+      const down = th.getAttribute("aria-sort") !== "descending";
+      for (const other of th.parentNode.cells) other.removeAttribute("aria-sort");
+      th.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const value = row => row.cells[at].dataset.v ?? row.cells[at].textContent;
+      table.tBodies[0].append(...[...table.tBodies[0].rows].sort((a, b) => (down ? -1 : 1) * value(a).localeCompare(value(b), "en", { numeric: true })));
+    });
+  }
 }
 
 /* What a link within a fold points to is shown, and all folds are in print. */

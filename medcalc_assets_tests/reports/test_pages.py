@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 
@@ -8,18 +9,31 @@ from medcalc_assets.benchmarks.demo import original_rows
 from medcalc_assets.calculators.rules import Step
 from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.packet import Packets
+from medcalc_assets.reports import pages
 from medcalc_assets.reports.cause import cause
+from medcalc_assets.reports.index import NO_VOTES
 from medcalc_assets.reports.label import label_page, lines, marked
 from medcalc_assets.reports.pages import write_pages
+from medcalc_assets.reports.report import report_page
 from medcalc_assets.reports.trace import rows_of
+from medcalc_assets.statistics.error_rates import headline
+from medcalc_assets.storage import tables
 
 
 @pytest.fixture(scope="module")
-def folder(demo, tmp_path_factory):
-    home = tmp_path_factory.mktemp("pages")
+def written(demo, tmp_path_factory):
+    """The folder of all pages, and what its report was made from."""
+    home, made_from = tmp_path_factory.mktemp("pages"), []
     Packets(home).issue(demo.settings.warehouse, "Dr Lee", 3)
-    assert write_pages(demo.settings.warehouse, Packets(home), home / "report") == len(original_rows())
-    return home / "report"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(pages, "report_page", lambda *given: made_from.append(given) or report_page(*given))
+        assert write_pages(demo.settings.warehouse, Packets(home), home / "report") == len(original_rows())
+    return home / "report", made_from[0]
+
+
+@pytest.fixture(scope="module")
+def folder(written):
+    return written[0]
 
 
 @pytest.fixture
@@ -141,16 +155,95 @@ def test_a_page_can_be_read_on_a_phone_and_says_that_it_is_a_demo(folder, page, 
     assert "DEMO" in page.inner_text("body")
 
 
-def test_the_report_prints_with_its_plots(folder, page):
+def test_the_report_says_first_how_many_labels_are_wrong_and_what_may_be_relied_on(demo, folder, page):
     page.goto((folder / "report.html").as_uri())
-    assert page.evaluate("[...document.images].map(i => i.naturalWidth > 0)") == [True, True]
+    row = headline(demo.read("error_rates").to_dicts(), "original", "paper")
+    of = row["n"] + row["not_covered"]
+    assert page.inner_text(".huge") == f"{100 * row['wrong'] / of:.0f}%"
+    assert f"between {row['low']:,.0f} and {row['high']:,.0f} (95%)" in page.inner_text(".top")
+    told = dict(zip(page.locator(".cert dt").all_inner_texts(), page.locator(".cert dd").all_inner_texts(), strict=True))
+    assert told["Labels"] == f"{demo.read('maintained_labels').height:,}"
+    assert (told["May grade models"], told["May do neither"]) == ("0", told["Labels"]), "simulated evidence grades nothing"
+    assert told["Certified by a random sample"] == "nothing yet"
+    assert told["Last release"] == "none yet"
+
+
+def test_a_mark_of_a_chart_leads_to_as_many_labels_as_it_says(folder, page):
+    page.goto((folder / "report.html").as_uri())
+    marks = page.locator("svg a[href^=index]").evaluate_all(
+        "all => all.map(a => [a.getAttribute('href'), [...a.querySelectorAll('.b')].at(-1).textContent])"
+    )
+    assert len(marks) > 12
+    for address, told in marks:
+        page.goto("about:blank")
+        page.goto((folder / "index.html").as_uri() + address.removeprefix("index.html"))
+        assert page.inner_text("#count b") == told
+
+
+def test_a_point_of_the_report_is_a_label_whose_number_and_relabel_differ(demo, folder, page):
+    page.goto((folder / "report.html").as_uri())
+    told = page.locator("svg a[href^=labels]").evaluate_all(
+        "all => all.map(a => Number(a.getAttribute('href').match(/(\\d+).html/)[1]))"
+    )
+    expected = demo.read("label_evidence").filter(pl.col("likely_error") & (pl.col("comparison") == "relative"))["uid"]
+    assert sorted(told) == sorted(expected)
+    table = page.locator(".alt", has_text="furthest apart first")
+    table.locator("summary").click()
+    assert sorted(map(int, table.locator("tbody th").all_inner_texts())) == sorted(expected)
+
+
+def test_every_question_on_a_rule_is_a_card_with_its_labels_and_its_ruling(demo, folder, page):
+    cards = demo.read("rule_cards")
+    row = cards.sort("labels").row(0, named=True)
+    page.goto((folder / "report.html").as_uri() + f"#card-{row['card']}")
+    assert page.locator(".card").count() == cards.height
+    card = page.locator(f"#card-{row['card']}")
+    assert card.is_visible(), "a link opens the fold that it points into"
+    card.locator("summary").click()
+    assert list(map(int, card.locator(".uids").inner_text().split())) == json.loads(row["uids"])
+    ruled = cards.filter(pl.col("ruling").is_not_null())
+    assert page.locator(".card .chip.good").count() == ruled.height
+    assert f"{ruled.height} of them ruled" in page.inner_text("#h-rules")
+
+
+def test_a_phase_without_data_has_no_bar(written):
+    stored, listed, _ = written[1]
+    none = {name: stored[name].clear() for name in ("physician_labels", "physician_consensus", "leaderboard", "key_effects")}
+    blank = [row | {"relabel": NO_VOTES, "reason": "Unresolved"} for row in listed]
+    report = report_page({**stored, **none}, blank, [])
+    assert "Its own entities" in report
+    assert not re.findall(r"Relabelled blind</text>|Physicians</text>|Who agrees with physicians|to scores", report)
+    assert "no physician has answered" in report
+
+
+def test_scores_between_keys_are_a_line_per_run_in_the_colour_of_what_is_known(written):
+    stored, listed, rates = written[1]
+    names = tables.KEY_EFFECTS.polars_schema
+    row = {"key": "candidate", "n": 100, "gained": 20, "lost": 5, "effect": 0.15, "p": 0.01, "right_before": 40, "right": 55}
+    row |= {"model": "m", "family": "f", "by_calculator": "{}", "by_reason": "{}", "by_stratum": "{}"}
+    effects = pl.DataFrame(
+        [row | {"run": "surely better", "low": 0.05, "high": 0.2}, row | {"run": "as good", "low": -0.1, "high": 0.3}],
+        schema=names,
+    )
+    report = report_page({**stored, "key_effects": effects}, listed, rates)
+    assert "Right by v1.0 and by candidate: as good 40.0% to 55.0%; surely better 40.0% to 55.0%" in report
+    slope = report.split("Right by v1.0 and by candidate:")[1].split("</svg>")[0]
+    assert slope.count('<line class="s-good"') == slope.count('<line class="s-q"') == 1
+    places = [float(y) for y in re.findall(r'<text x="188" y="([\d.]+)"', slope)]
+    assert abs(places[0] - places[1]) >= 17, "names do not lie on each other"
+
+
+def test_the_report_prints_all_that_is_folded(folder, page):
+    page.goto((folder / "report.html").as_uri())
+    assert page.locator("main details:not([open])").count() > 5
     assert page.pdf()[:4] == b"%PDF"
+    assert page.locator("main details:not([open])").count() == 0
 
 
 def test_the_report_tells_how_many_independent_votes_the_votes_amount_to(demo, folder):
     of_votes = demo.read("effective_votes").row(by_predicate=pl.col("phase") == "relabel", named=True)
     row = re.sub(
-        r"<[^>]+>|\s+", " ", (folder / "report.html").read_text(encoding="utf-8").split("How independent the votes are")[1]
+        r"<[^>]+>|\s+", " ", (folder / "report.html").read_text(encoding="utf-8").rpartition("Independent votes")[2]
     )
     told = f"{of_votes['effective']:.2f} ({of_votes['effective_low']:.2f} to {of_votes['effective_high']:.2f})"
     assert 4 < of_votes["effective"] < 5
