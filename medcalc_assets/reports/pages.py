@@ -19,6 +19,8 @@ from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import Warehouse
 from medcalc_assets.templates import static
 
+FOLDER, SERVED = "report", "/report"
+"""Where the pages are: below the home, and on the server of `medcalc ui`."""
 STATIC = ("pages.css", "pages.js")
 """What all pages share."""
 AT_ONCE = 3_000
@@ -72,6 +74,13 @@ def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
     return len(rows_of_index)
+
+
+def worth_reading(warehouse: Warehouse) -> int | None:
+    """A label whose page shows what this project does: one that relabel and published rule replace. None without any."""
+    labels = warehouse.read(tables.MAINTAINED_LABELS, columns=["uid", "reason"])
+    uid = labels.filter(reason="relabelled")["uid"].min()
+    return uid if isinstance(uid, int) else None
 
 
 def _in_parts(labels: pl.DataFrame) -> Iterator[list[str]]:

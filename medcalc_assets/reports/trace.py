@@ -309,7 +309,7 @@ def _maintained(rows: Rows) -> str:
             f"**{shown(from_row(maintained, 'final'), instance)}**, {limits}; reason `{maintained['reason']}`, "
             f"state `{maintained['state']}`, relabels of {escaped(maintained['auditor'])}.",
             table(("Convention", "gives"), ((name, value or "no value") for name, value in conventions.items())),
-            table(("Evidence", ""), ((name, _brief(found)) for name, found in evidence.items())),
+            table(("Evidence", "What it says"), ((name, _brief(found)) for name, found in evidence.items())),
         )
         if block
     )

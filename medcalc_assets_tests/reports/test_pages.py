@@ -4,6 +4,7 @@ import shutil
 
 import polars as pl
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from medcalc_assets.benchmarks.demo import original_rows
 from medcalc_assets.calculators.rules import Step
@@ -145,6 +146,20 @@ def test_the_labels_most_likely_wrong_are_there_without_a_script(folder, browser
     page.locator(".rows a").first.click()
     assert page.inner_text("h1").startswith("Label ")
     page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_page_hinders_nobody(folder, browser, width, scheme):
+    """axe-core finds nothing against it: WCAG, A and AA, and what is good practice."""
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    for name in ("report.html", "index.html", "labels/1.html", "labels/3.html"):
+        page.goto((folder / name).as_uri())
+        page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+        found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
+        told = [(name, each["id"], node["html"][:200]) for each in found for node in each["nodes"]]
+        assert not told
+    page.close()
 
 
 @pytest.mark.parametrize("name", ["report.html", "index.html", "labels/1.html"])
