@@ -49,6 +49,7 @@ COMMANDS = {
     "estimate": ("estimate", "Estimate what a model's votes would still cost."),
     "models": ("estimate", "List the Gemini models that your key may use, with prices."),
     "pages": ("release", "Write the report, the index and a page for each label."),
+    "open": ("release", "Open the report, or the page of a label, in a browser."),
     "export": ("release", "Write a working copy of the next release."),
     "release": ("release", "Freeze the maintained labels into a version to cite."),
     "outputs": ("leaderboard", "Keep stored answers of models, to be graded."),

@@ -93,7 +93,8 @@ def run(chosen: tuple[Any, ...]) -> None:
         found = {name: value.value for name, value in check.metadata.items()}
         console.print(f"[yellow]Check failed:[/] {check.asset_key.path[-1]} {check.check_name} {escape(str(found))}")
     show(figures(settings.warehouse))
-    console.print("\nNext: [bold]medcalc export[/] writes the labels, [bold]make ui[/] shows the chain in the Dagster UI.")
+    console.print("\nNext: [bold]medcalc pages[/] writes the report, [bold]medcalc export[/] the labels;", end=" ")
+    console.print("[bold]make ui[/] shows the chain in the Dagster UI.")
     if any(check.severity == dg.AssetCheckSeverity.ERROR for check in failed_checks):
         raise SystemExit(CHECK_FAILED)
 
