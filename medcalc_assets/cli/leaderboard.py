@@ -50,7 +50,11 @@ def add_outputs(file: Path, model: str, family: str, as_json: bool) -> None:
         console.print(f"{file}, row {row}: left out, {why}.", markup=False, soft_wrap=True)
     if found.renumbered:
         which = ", ".join(f"row {row} ({number}: uid {uid})" for row, number, uid in found.renumbered)
-        console.print(f"{file}: the numbers of these rows are not those of their texts, which count: {which}.", markup=False)
+        console.print(
+            f"{file}: the numbers of these rows are not those of their texts, which count: {which}.",
+            markup=False,
+            soft_wrap=True,
+        )
     left_out = f", {len(found.refused):,} rows left out" if found.refused else ""
     console.print(f"added {found.answers:,} answers as {found.run}{left_out}.", markup=False, soft_wrap=True)
     console.print("Next: [bold]medcalc leaderboard[/] grades them.")

@@ -251,7 +251,7 @@ def _said(path: Path, number: int, cells: Mapping[str, Any]) -> Said:
         extracted,
         None if explanation in ("", "N/A") else explanation,
         _verdict(cells.get("Result")),
-        _text(cells.get("LLM Name")),
+        _text(cells.get("LLM Name") or cells.get("model")),
         prompt,
     )
 

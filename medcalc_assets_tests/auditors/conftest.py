@@ -69,7 +69,7 @@ def ledger(tmp_path) -> Ledger:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """URL of a PostgreSQL on 127.0.0.1, of Debian's package, in a folder of its own: pytest closes its own to other users."""
+    """URL of a PostgreSQL on 127.0.0.1, of Debian's package, in a folder of its own: pytest closes its folders."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     assert found, "`make test` installs PostgreSQL"
     folder = Path(tempfile.mkdtemp(prefix="medcalc-postgres-"))

@@ -220,6 +220,7 @@ def test_the_logs_of_other_harnesses_are_read(tmp_path, made):
         ([UPSTREAM | {"Patient Note": "other"}], "no instance has its note and question"),
         ([{"uid": 1, "reply": "7"}, {"uid": 1, "reply": "8"}], "rows 1 and 2: both answer uid 1"),
         ([UPSTREAM | {"LLM Name": "a"}, UPSTREAM | {"LLM Name": "b"}], "holds answers of 2 models (a, b)"),
+        ([{"uid": each, "reply": "7", "model": f"m{each}"} for each in (1, 2)], "holds answers of 2 models (m1, m2)"),
         ([{"uid": 1, "reply": "x" * 4_000_001}], "row 1: more than 4,000,000 characters"),
         (["[" * 100_000], "Give one"),
     ],

@@ -3,6 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medcalc_assets.grading.frameworks.lm_eval_task import process_results
+from medcalc_assets.grading.frameworks.trl_reward import medcalc_reward
+from medcalc_assets.grading.frameworks.verl_reward import compute_score
 from medcalc_assets.grading.reward import ground_truth, reward_of, text_of
 from medcalc_assets_tests.grading.test_replies import PIECES
 
@@ -19,7 +22,12 @@ ANYTHING = st.recursive(
 @settings(max_examples=300, deadline=None)
 @given(st.lists(PIECES, max_size=40).map("".join) | ANYTHING, st.just(CELLS) | st.lists(st.text(), max_size=7) | ANYTHING)
 def test_whatever_a_trainer_hands_over_earns_a_reward_or_none(completion, cells):
-    assert reward_of(completion, cells) in {None, 0.0, 0.1, 1.0}
+    earned = reward_of(completion, cells)
+    assert earned in {None, 0.0, 0.1, 1.0}
+    assert medcalc_reward([completion], [cells]) == [earned]
+    assert compute_score("medcalc", completion, cells)["score"] == (earned or 0.0)
+    if isinstance(completion, str):
+        assert process_results({"ground_truth": CELLS}, [completion])["acc"] in {0.0, 1.0}
 
 
 def test_a_row_without_a_label_earns_none_and_not_zero():
