@@ -82,10 +82,11 @@ def test_the_order_of_a_packet_tells_nothing_of_the_queue(demo, packets):
 
 def test_no_packet_has_cases_of_one_kind_and_one_in_five_is_a_control(demo, packets):
     """Tiers and calculators take turns, so that neither an answer nor why a case is there can be guessed."""
-    asked = uids_of(issued(packets, demo, n=10))
+    asked = uids_of(issued(packets, demo, n=10, orders=["paper"]))
     queue = demo.read("adjudication_queue")
     of_queue = queue.filter(queue["uid"].is_in(asked))
-    assert of_queue["tier"].n_unique() == queue["tier"].n_unique()
+    waits = queue.join(demo.read("physician_labels"), on="uid", how="anti")
+    assert set(of_queue["tier"]) == set(waits["tier"])
     assert of_queue["calculator"].n_unique() == of_queue.height
     controls = demo.read("label_evidence").filter(~pl.col("uid").is_in(queue["uid"].implode()), pl.col("uid").is_in(asked))
     assert controls.height == 2
@@ -321,6 +322,9 @@ def test_answers_move_their_labels_to_physician(demo_again, types):
     uids = packets.taken_over(chain.read("raw_medcalc"))["uid"].to_list()
     moved = chain.read("maintained_labels")
     moved = moved.filter(moved["uid"].is_in(uids))
-    assert set(moved["reason"]) <= {"physician", "physician_confirms", "physician_unexplained"}
+    others = chain.read("physician_labels").filter(pl.col("reviewer") != "Dr Lee").select("uid")
+    alone, second = (moved.join(others, on="uid", how=how) for how in ("anti", "semi"))
+    assert set(alone["reason"]) <= {"physician", "physician_confirms", "physician_unexplained"}
+    assert set(second["reason"]) <= {"unresolved"}, "it differs from the first opinion"
     events = chain.read("label_events").filter(event="adjudicated", actor="Dr Lee")
     assert sorted(events["uid"]) == sorted(uids)

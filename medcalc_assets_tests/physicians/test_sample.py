@@ -68,6 +68,6 @@ def test_a_mix_of_orders_takes_from_each_by_turns(demo, warehouse, packets):
     cards = (pl.col("shows_wrong") > 0).sum()  # which come first
     first = demo.read("rule_cards").select(cards).item()
     assert uids(packets.issue(warehouse, "Dr Lee", first + 4, orders=["likely"])) == set(likely[:4])
-    mixed = uids(packets.issue(warehouse, "Dr Ray", 2 * first + 8, 2, orders=["likely", "paper"]))
+    mixed = uids(packets.issue(warehouse, "Dr Ray", 4 * first + 16, 2, orders=["likely", "paper"]))
     assert mixed > set(likely[:4])
     assert len(mixed & queue) >= first + 4
