@@ -34,6 +34,8 @@ def desk(port: int, packet: str | None, origin: str | None) -> None:
     from medcalc_assets.errors import MedcalcError
     from medcalc_assets.physicians.desk import FOLDER, Desk, application
     from medcalc_assets.physicians.packet import Packets
+    from medcalc_assets.release.became import became
+    from medcalc_assets.release.releases import Releases
     from medcalc_assets.storage.files import locked
     from medcalc_assets.storage.warehouse import Warehouse, home_folder
 
@@ -57,8 +59,10 @@ def desk(port: int, packet: str | None, origin: str | None) -> None:
             raise MedcalcError(f"{packet} was issued without a secret, by an earlier version: the desk does not serve it.")
         console.print(f"{origin or f'http://{ADDRESS}:{port}'}/{secret}", markup=False, soft_wrap=True, highlight=False)
         return
+    releases = Releases(home_folder() / "releases")
     served = Desk(packets, Warehouse(home_folder()))
     served.instances  # noqa: B018, read before a run holds the warehouse
+    app = application(served, lambda reviewer: became(releases, reviewer))
     try:
         door = socket.create_server((ADDRESS, port))
     except OSError as error:
@@ -67,6 +71,6 @@ def desk(port: int, packet: str | None, origin: str | None) -> None:
         console.print(f"The desk is on [bold]http://{ADDRESS}:{door.getsockname()[1]}[/]; Ctrl-C ends it.", soft_wrap=True)
         console.print("The link of a packet: [bold]medcalc desk --link PACKET[/]", soft_wrap=True)
         # No log of requests: each has the secret.
-        config = uvicorn.Config(Guard(application(served), refusal), log_level="warning", access_log=False)
+        config = uvicorn.Config(Guard(app, refusal), log_level="warning", access_log=False)
         config.timeout_graceful_shutdown = 2
         uvicorn.Server(config).run(sockets=[door])

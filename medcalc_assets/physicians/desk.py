@@ -55,6 +55,7 @@ HEADERS = {
 }
 LARGEST = 16 * LENGTH
 """Bytes of what a page may send."""
+RELEASED = "A release has your answer, and says what became of it: another one would not be blind. You can take it back."
 MISSING = "Nothing is here. Open the link that you were sent, whole."
 
 log = logging.getLogger(__name__)
@@ -197,8 +198,16 @@ class WithHeaders:
         await self.app(scope, receive, with_headers)
 
 
-def application(desk: Desk) -> Starlette:
-    """The pages of the desk. Who knows no link learns nothing from them, and nobody learns a link."""
+def application(desk: Desk, became: Callable[[str], Mapping[int | str, str]]) -> Starlette:
+    """The pages of the desk. Who knows no link learns nothing from them, and nobody learns a link.
+
+    `became` says of a reviewer, by uid or id of a card, what a release made of the answer.
+    """
+
+    def outcomes(packet: Mapping[str, Any]) -> dict[int | str, str]:
+        """Of the answers that were handed in. Whoever has answered nothing learns nothing."""
+        said = became(packet["reviewer"])
+        return {uid: told for uid, told in said.items() if isinstance(uid, int) or uid in desk.packets.counting(packet)}
 
     def shown(template: str, status: int = 200, **context: Any) -> HTMLResponse:
         return HTMLResponse(templates().get_template(template).render(**context), status)
@@ -226,6 +235,7 @@ def application(desk: Desk) -> Starlette:
         typed = draft.typed.get(str(case.uid), {})
         about = None if case.choices else desk.instances.get(int(case.uid))
         calculator = about and CALCULATORS[about.calculator_id]
+        outcome = outcomes(packet).get(case.uid)
         return shown(
             "desk_case.html.j2",
             root="../",
@@ -239,6 +249,7 @@ def application(desk: Desk) -> Starlette:
             saved_at=draft.saved_at,
             cases=[(each, is_answered(draft.typed.get(str(each.uid), {}))) for each in cases],
             typed=typed,
+            outcome=outcome,
             value=desk.understood(case, typed),
             faults=faults or [],
             unit=calculator.unit if calculator else "",
@@ -252,6 +263,8 @@ def application(desk: Desk) -> Starlette:
             raise HTTPException(404)
         case = cases[place - 1]
         then = body.get("then")
+        if then != "withdraw" and not case.choices and case.uid in outcomes(packet):
+            raise HTTPException(409)
         saved_at, typed = desk.save(packet, case, {} if then == "withdraw" else body)
         faults = desk.faults(packet, case, typed)
         if "application/json" in request.headers.get("accept", ""):
@@ -289,7 +302,7 @@ def application(desk: Desk) -> Starlette:
             root="../",
             packet=packet,
             cases=cases,
-            outcomes={},
+            outcomes=outcomes(packet),
             found=found,
             draft=draft,
             told=told,
@@ -308,7 +321,7 @@ def application(desk: Desk) -> Starlette:
     async def missing(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         depth = request.url.path.count("/") - 1
-        told = MISSING if status in (404, 405) else "That is too long to be kept. Shorten it."
+        told = {413: "That is too long to be kept. Shorten it.", 409: RELEASED}.get(status, MISSING)
         return shown(
             "desk_missing.html.j2", 404 if status in (404, 405) else status, packet=None, root="../" * depth, told=told
         )

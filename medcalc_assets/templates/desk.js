@@ -78,14 +78,15 @@ $("help").addEventListener("click", () => $("keys").showModal());
 $("keys-close").addEventListener("click", () => $("keys").close());
 try { $("keys-on").checked = sessionStorage.getItem("keys") !== "off"; } catch { /* private window */ }
 $("keys-on").addEventListener("change", () => { try { sessionStorage.setItem("keys", $("keys-on").checked ? "on" : "off"); } catch { /* private window */ } });
+const go = () => $("go").disabled ? $("next").click() : form.requestSubmit($("go"));  // once it is released, nothing is answered
 addEventListener("keydown", event => {
-  if (event.key === "Enter" && event.ctrlKey) return form.requestSubmit($("go"));
+  if (event.key === "Enter" && event.ctrlKey) return go();
   if (event.key === "Escape" && typing(event.target)) return event.target.blur();
   if (typing(event.target) || event.ctrlKey || event.metaKey || event.altKey || $("keys").open || (!$("keys-on").checked && event.key !== "?")) return;
   const key = event.key.toLowerCase(), choice = /^[1-9]$/.test(key) && form.querySelector(`[data-key="${key}"]`);
   const act = choice ? () => { choice.click(); choice.focus(); } : {
     "?": () => $("keys").showModal(), v: () => value && (value.focus(), value.select()), x: () => cannot && cannot.click(),
-    n: () => $("next").click(), p: () => $("previous") && $("previous").click(), enter: () => event.target.closest("a, button") || form.requestSubmit($("go")),
+    n: () => $("next").click(), p: () => $("previous") && $("previous").click(), enter: () => event.target.closest("a, button") || go(),
   }[key];
   if (!act) return;
   if (key !== "enter" || !event.target.closest("a, button")) event.preventDefault();

@@ -278,6 +278,68 @@ def test_a_note_is_shown_as_text_whatever_it_holds(server, page, packets, issue)
     expect(page.locator("#value")).to_have_value('7"><img src=x>')
 
 
+def test_the_next_release_says_who_withdrew_who_disagreed_and_what_was_ruled(
+    server, page, own_demo, packets, issue, release
+):
+    """And then each of them reads at the desk what became of it, and answers no more, as it would not be blind."""
+    lee, ray = (issue(who, 1, orders=["paper"], calculators={n}) for who, n in (("Dr Bo", 2), ("Dr Cy", 3)))
+    for packet in (lee, ray):
+        answer(page, server, packet, 1, "7")
+    own_demo.run()
+    assert release(own_demo, "1.1.0").success
+    agreed, taken_back = (packets.cases(packet)[0].uid for packet in (lee, ray))
+    page.goto(f"{server.url}/{ray['secret']}/1")
+    expect(page.locator("#value")).to_be_disabled()
+    expect(page.locator("#panel")).to_contain_text("What became of it: 7 in 1.1.0,")
+    assert server.ask(f"/{ray['secret']}/1", b"value=8")[0] == 409
+    page.get_by_role("button", name="Take back").press("Enter")
+    page.goto(f"{server.url}/{ray['secret']}/end")
+    page.get_by_role("button", name="Hand in").press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("Handed in on")
+
+    second = issue("Dr Di", 500, per_case=20, orders=["paper"], calculators={2})
+    (place,) = (n for n, case in enumerate(packets.cases(second), 1) if case.uid == agreed)
+    expect_nothing_of(page, server, second, place, "7 in 1.1.0")
+    answer(page, server, second, place, "99")
+    on_card = issue("Dr Ed", 1, per_case=20, orders=["cards"])
+    answer(page, server, on_card, 1, None)
+    own_demo.run()
+    assert release(own_demo, "2.0.0").success
+
+    changelog = (own_demo.settings.releases.folder / "2.0.0" / "CHANGELOG.md").read_text()
+    _, _, said = changelog.partition("## What physicians said since 1.1.0")
+    rows = [line for line in said.splitlines() if line.startswith("| ")]
+    assert any(f"| {taken_back} |" in row and "Dr Cy | none | 7 | withdrawn" in row for row in rows), said
+    assert any(f"| {agreed} |" in row and "Dr Di | 99 |  | computable" in row for row in rows), said
+    (card,) = on_card["cards"]
+    assert any(f'"{card}"' in row and "physicians' rulings" in row for row in rows), said
+    assert not any("Dr Bo" in row for row in rows), "that was said in the release before"
+    page.goto(f"{server.url}/{lee['secret']}/end")
+    expect(page.get_by_role("table")).to_contain_text("physicians differ, and none of their answers stands")
+    page.goto(f"{server.url}/{on_card['secret']}/end")
+    expect(page.get_by_role("table")).to_contain_text("stands in 2.0.0, for ")
+    third = issue("Dr Fay", 500, orders=["again"])
+    assert str(agreed) in third["cases"], "a third reader is asked, who sees neither answer"
+
+
+def answer(page, server, packet, place, value):
+    """By keyboard, and hand it in; without a value the first choice of a card."""
+    page.goto(f"{server.url}/{packet['secret']}/{place}")
+    page.keyboard.press("1" if value is None else "v")
+    if value:
+        page.keyboard.type(value)
+    saved(page)
+    page.goto(f"{server.url}/{packet['secret']}/end")
+    page.get_by_role("button", name="Hand in").press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("Handed in on")
+
+
+def expect_nothing_of(page, server, packet, place, told):
+    page.goto(f"{server.url}/{packet['secret']}/{place}")
+    assert told not in page.content()
+    assert "What became of it" not in page.content()
+
+
 @pytest.mark.skipif("MEDCALC_SCREENSHOTS" not in os.environ, reason="pictures are asked for by MEDCALC_SCREENSHOTS")
 def test_pictures(server, browser, issue):
     folder = os.environ["MEDCALC_SCREENSHOTS"]
