@@ -112,9 +112,9 @@ def ingest(file: Path, annotators: tuple[str, ...]) -> None:
 @click.argument("uids", nargs=-1)
 @home
 def withdraw(packet: str, uids: tuple[str, ...]) -> None:
-    """Have answers of a packet count no longer, all or those to these UIDS.
+    """Have answers of a packet count no longer.
 
-    They are kept, and with them that they were withdrawn: a release that used them says so, the next one does without.
+    All of them, or those to these UIDS. They are kept, and with them that they were withdrawn: a release that used them says so, the next one does without.
 
     \b
     Example:
