@@ -1,6 +1,7 @@
 """The physicians' desk, served on this machine."""
 
 import socket
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import click
@@ -67,7 +68,11 @@ def desk(port: int, packet: str | None, origin: str | None) -> None:
         door = socket.create_server((ADDRESS, port))
     except OSError as error:
         raise MedcalcError(f"Port {port} cannot be had: {error}. Stop what has it, or give another one (--port).") from error
-    with door, locked(home_folder() / f"{FOLDER}.lock"):  # another one's drafts would be overwritten
+    with (
+        suppress(KeyboardInterrupt),
+        door,
+        locked(home_folder() / f"{FOLDER}.lock"),
+    ):  # another one's drafts would be overwritten
         console.print(f"The desk is on [bold]http://{ADDRESS}:{door.getsockname()[1]}[/]; Ctrl-C ends it.", soft_wrap=True)
         console.print("The link of a packet: [bold]medcalc desk --link PACKET[/]", soft_wrap=True)
         # No log of requests: each has the secret.

@@ -44,7 +44,7 @@ def understood(typed: str, calculator: Calculator, output_type: OutputType) -> U
     """
     text, unit = " ".join(typed.split()), calculator.unit
     match = FIGURE.fullmatch(text)
-    if match and "," in match["figure"]:
+    if match and "," in match["figure"] and output_type != "date":
         return _with_comma(match["figure"], match["unit"])
     asks = f"The question asks for {_asked(unit, output_type)}"
     other = found["unit"].strip() if (found := NUMBER.fullmatch(text)) and not GESTATION.fullmatch(text.lower()) else ""
