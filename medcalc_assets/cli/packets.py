@@ -114,7 +114,8 @@ def ingest(file: Path, annotators: tuple[str, ...]) -> None:
 def withdraw(packet: str, uids: tuple[str, ...]) -> None:
     """Have answers of a packet count no longer.
 
-    All of them, or those to these UIDS. They are kept, and with them that they were withdrawn: a release that used them says so, the next one does without.
+    All of them, or those to these UIDS. They are kept, and with them that they were withdrawn: a release that used them
+    says so, the next one does without.
 
     \b
     Example:
