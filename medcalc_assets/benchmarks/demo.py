@@ -145,6 +145,7 @@ def _value(calculator: Calculator, entities: dict[str, Any]) -> Label | None:
 
 def _wrongly_aggregated(calculator: Calculator, facts: dict[str, Any], right: Label, dice: random.Random) -> Label:
     """What the original rule makes of the facts where it has a defect, else a slip of the pen."""
+    assert calculator.original is not None
     original = calculator.original.evaluate(facts).value
     if original is not None and not accepts(right, original, calculator.output_type):
         return original

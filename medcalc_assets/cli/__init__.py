@@ -55,7 +55,7 @@ COMMANDS = {
     "outputs": ("leaderboard", "Keep stored answers of models, to be graded."),
     "leaderboard": ("leaderboard", "Grade all stored answers under every key."),
     "reward": ("reward", "Write labels as a reward set for training."),
-    "diff": ("release", "Show every label that differs between two releases."),
+    "diff": ("release", "Show every label that differs between two releases, or two benchmarks."),
     "verify": ("release", "Check history, releases, answers and ledger for changes."),
     "cards": ("cards", "Show the questions about rules, and how physicians ruled."),
     "plan": ("plan", "Plan a sample, to find, measure or certify."),

@@ -8,7 +8,7 @@ import duckdb
 
 from medcalc_assets.auditors.casting import GIVEN_UP, OF_NO_USE
 from medcalc_assets.benchmarks import demo
-from medcalc_assets.benchmarks.spec import INSTANCES
+from medcalc_assets.benchmarks.versions import VERSIONS
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.labels.families import PANEL
@@ -155,7 +155,7 @@ CHAIN_CHECKS = [
         "row_count_of_the_release",
         "All partitions together have as many instances as a split of the release: a file may be cut off between two rows.",
         f"""SELECT count(*) AS instances FROM raw_medcalc WHERE source != 'demo'
-        HAVING count(*) NOT IN (0, {", ".join(map(str, INSTANCES.values()))})
+        HAVING count(*) NOT IN (0, {", ".join(str(n) for version in VERSIONS.values() for n in version.splits.values())})
            AND (SELECT count(*) FROM {WRITTEN} WHERE table_name = 'raw_medcalc') = {len(KEYS)}""",
         warns=True,
     ),

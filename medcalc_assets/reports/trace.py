@@ -6,7 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from medcalc_assets.calculators import CALCULATORS, Rule
+from medcalc_assets.benchmarks.versions import VERSIONS
+from medcalc_assets.calculators import Rule
 from medcalc_assets.calculators.working import block_quoted, bullets, escaped, table
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.attribution import CAUSES
@@ -159,18 +160,21 @@ def _original(instance: Mapping[str, Any]) -> str:
 
 def _working(instance: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
     """The working under every rule, computed now: what is stored came from the same code, or the trace says so."""
-    calculator = CALCULATORS[instance["calculator_id"]]
-    reading = calculator.reader.read(json.loads(instance["entities"]))
-    published, original = calculator.published.apply(reading), calculator.original.apply(reading)
+    entities = json.loads(instance["entities"])
+    calculator = VERSIONS[instance["benchmark"]].calculator(instance["calculator_id"], entities)
+    reading = calculator.reader.read(entities)
+    published = calculator.published.apply(reading)
+    original = calculator.original.apply(reading).value if calculator.original else None
     blocks = [
         f"By {escaped(calculator.source)}: **{audit['verdict']}**. {escaped(audit['explanation'])}",
         f"### By the published rule: {shown(published.value, instance)}\n\n{published.working}",
     ]
     for rule in calculator.alternatives:
         blocks.append(_other_rule(f"another published convention, {escaped(rule.cited)}", rule, published.value, instance))
-    blocks.append(_other_rule("the original rule", calculator.original, published.value, instance))
+    if calculator.original:
+        blocks.append(_other_rule("the original rule", calculator.original, published.value, instance))
     stored = from_row(audit, "published"), from_row(audit, "original_rule")
-    if stored != (published.value, original.value):
+    if stored != (published.value, original):
         blocks.append(
             f"**The rules have changed since the audit**, which found {shown(stored[0], instance)} by the published rule "
             f"and {shown(stored[1], instance)} by the original rule: run the chain again."

@@ -150,23 +150,31 @@ ORIGIN = (
 
 RAW_MEDCALC = Table(
     "raw_medcalc",
-    "MedCalc-Bench v1.0 as its authors ship it, one instance per row: note, question, entities, label, limits, explanation.",
+    "MedCalc-Bench as its authors ship it, one instance per row: note, question, entities, label, limits, explanation.",
     (
         *INSTANCE,
-        Column("calculator_name", "VARCHAR", "`Calculator Name` of v1.0."),
-        Column("category", "VARCHAR", "`Category`: lab, risk, physical, severity, diagnosis, date or dosage."),
+        Column("benchmark", "VARCHAR", "The version whose spellings and labels these are: `v1.0` or `Verified`."),
+        Column("calculator_name", "VARCHAR", "`Calculator Name` as spelt there."),
+        Column("category", "VARCHAR", "`Category`: lab (lab test), risk, physical, severity, diagnosis, date or dosage."),
         Column("output_type", "VARCHAR", "Of the calculator: decimal, integer or date. It sets the limits."),
         Column("note_id", "VARCHAR", "`Note ID`: several instances may share a note."),
         Column("note_type", "VARCHAR", "`Note Type`: Extracted, Template or Synthetic."),
         Column("note", "VARCHAR", "The patient note: other people's text, data only."),
+        Column(
+            "note_sha256", "VARCHAR", "Hash of the note, its words between single blanks: by it benchmarks are compared."
+        ),
         Column("question", "VARCHAR", "The question asked of the note."),
-        Column("entities", "VARCHAR", "The features of the note that the benchmark ships, as a JSON object."),
-        Column("label_text", "VARCHAR", "`Ground Truth Answer` as spelt in v1.0."),
+        Column(
+            "entities",
+            "VARCHAR",
+            "The features of the note that the benchmark ships, as a JSON object under the keys of v1.0.",
+        ),
+        Column("label_text", "VARCHAR", "`Ground Truth Answer` as spelt there."),
         *typed("label", "The original label", nullable=False),
-        Column("lower_text", "VARCHAR", "`Lower Limit` as spelt in v1.0."),
-        Column("upper_text", "VARCHAR", "`Upper Limit` as spelt in v1.0."),
+        Column("lower_text", "VARCHAR", "`Lower Limit` as spelt there."),
+        Column("upper_text", "VARCHAR", "`Upper Limit` as spelt there."),
         *LIMITS,
-        Column("explanation", "VARCHAR", "`Ground Truth Explanation`: how v1.0 derived its label."),
+        Column("explanation", "VARCHAR", "`Ground Truth Explanation`: how the benchmark derived its label."),
         *ORIGIN,
     ),
     key=("uid",),
@@ -200,8 +208,10 @@ DERIVATION_AUDIT = Table(
         Column("verdict", "VARCHAR", "`reproduced` or `contradicted` by the published rule, or `not_computable`."),
         Column("likely_error", "BOOLEAN", "Contradicted by the published rule, and no published convention reaches it."),
         *typed("published", "What the published rule gives; null if not computable"),
-        *typed("original_rule", "What the original rule gives, defects included; null if not computable"),
-        Column("original_rule_reproduces", "BOOLEAN", "Whether the original rule gives the label."),
+        *typed("original_rule", "What v1.0's rule gives, defects included; null if not computable, or of another version"),
+        Column(
+            "original_rule_reproduces", "BOOLEAN", "Whether the original rule gives the label; false of another version."
+        ),
         Column("alternatives", "VARCHAR", "JSON object: each published convention with its value, the default first."),
         Column("missing", "VARCHAR", "JSON list of the inputs that the rule cannot do without and the entities lack."),
         Column("problems", "VARCHAR", "JSON list of the entities that cannot be used, and why."),
