@@ -46,6 +46,7 @@ COMMANDS = {
     "trace": ("trace", "Tell the story of one label, and why it is what it is."),
     "calc": ("calc", "Compute one answer by the published rule, with its working."),
     "calculators": ("calc", "List the 55 calculators with their references."),
+    "reaudit": ("reaudit", "Ask one more model for votes, on a sample if you like."),
     "estimate": ("estimate", "Estimate what a model's votes would still cost."),
     "models": ("estimate", "List the Gemini models that your key may use, with prices."),
     "pages": ("release", "Write the report, the index and a page for each label."),
