@@ -12,6 +12,7 @@ FRAMEWORKS := .venv-frameworks
 
 demo: $(READY)  ## the whole chain on the bundled demo benchmark, without a key or a network
 	$(BIN)/medcalc run --source demo
+	$(BIN)/medcalc pages
 
 ui: $(READY)  ## the Dagster UI and daemon on http://localhost:3000, closed to other pages and hosts
 	$(BIN)/medcalc ui

@@ -44,7 +44,7 @@ def assemble(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=dg.with_source_code_references(dg.load_assets_from_package_module(defs)),
         asset_checks=checks_of(settings),
-        jobs=[*JOBS, trace_label, auditors.observe_models, auditors.re_audit, housekeeping],
+        jobs=[*JOBS, trace_label, auditors.observe_models, auditors.re_audit(settings), housekeeping],
         schedules=[auditors.watch_models, housekeeping_schedule],
         sensors=[auditors.new_models, history_of_releases, figures_after_labels],
         resources={

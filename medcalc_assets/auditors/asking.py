@@ -15,7 +15,7 @@ from medcalc_assets.auditors.budget import Budget
 from medcalc_assets.auditors.casting import GIVEN_UP, Casting
 from medcalc_assets.auditors.flow import Flow, Limits, Stopped
 from medcalc_assets.auditors.ledger import Attempt, Claim, Ledger, Writer
-from medcalc_assets.auditors.prices import cost, total
+from medcalc_assets.auditors.prices import cost, spelled
 from medcalc_assets.auditors.provider import AuditorError, Request, RequestError
 from medcalc_assets.auditors.replies import ANOTHER, EXCERPT, Reply
 
@@ -172,12 +172,11 @@ class Progress:
 
     def __str__(self) -> str:
         seconds = max(time.monotonic() - self.began, 1e-3)
-        known = total(self.costs)
         parts = [
             f"{self.what}: {self.done:,} of {self.instances:,} instances",
             f"{self.calls:,} calls",
             f"{60 * self.calls / seconds:,.0f} a minute",
-            "cost unknown" if known is None else f"${known:,.2f}",
+            spelled(self.costs),
         ]
         if 0 < self.done < self.instances:
             parts.append(f"{dt.timedelta(seconds=round(seconds * (self.instances - self.done) / self.done))} left")

@@ -103,6 +103,11 @@ class Estimate:
     is_assumed: bool
 
 
+def estimates_of(auditor: ModelAuditor, instances: pl.DataFrame) -> dict[str, Estimate]:
+    """By task, of these rows of `raw_medcalc`."""
+    return {task.name: estimate(auditor, task, as_seen(task.sees, instances)) for task in (AUDIT, RELABEL)}
+
+
 def estimate(auditor: ModelAuditor, task: Task, instances: Sequence[Any]) -> Estimate:
     """Estimated from the length of the requests, the output so far, and one search a call where it is asked for."""
     casting = auditor.casting(task, instances)

@@ -101,9 +101,9 @@ def columns_of(kind: type[Question | Derivation]) -> list[str]:
     return [field.name for field in fields(kind)]
 
 
-def sample(instances: pl.DataFrame, of_each_calculator: int) -> pl.DataFrame:
-    """So many instances of each calculator, always the same."""
-    return instances.filter(pl.col("uid").hash(seed=0).rank("ordinal").over("calculator") <= of_each_calculator)
+def sample(instances: pl.DataFrame, of_each_calculator: int, seed: int = 0) -> pl.DataFrame:
+    """So many instances of each calculator, for a seed always the same."""
+    return instances.filter(pl.col("uid").hash(seed).rank("ordinal").over("calculator") <= of_each_calculator)
 
 
 def cost() -> pl.Expr:

@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from medcalc_assets.cli import CHECK_FAILED, as_json, console, home, print_json
+from medcalc_assets.errors import MedcalcError
 
 
 @click.command()
@@ -14,7 +15,7 @@ from medcalc_assets.cli import CHECK_FAILED, as_json, console, home, print_json
 def pages() -> None:
     """Write the report, the index and a page for each label.
 
-    They are files that need no network.
+    They are files that need no network; `medcalc open` opens them.
 
     \b
     Example:
@@ -23,11 +24,45 @@ def pages() -> None:
     from medcalc_assets.cli.instance import QUIET, instance_of_dagster
     from medcalc_assets.definitions import assemble
     from medcalc_assets.defs.settings import Settings
+    from medcalc_assets.reports.cause import cause
+    from medcalc_assets.reports.pages import FOLDER, worth_reading
+    from medcalc_assets.reports.trace import rows_of
 
     settings = Settings.from_environment()
     with instance_of_dagster() as instance:
         assemble(settings).resolve_job_def("pages").execute_in_process(run_config=QUIET, instance=instance)
-    console.print(f"wrote {Path(settings.home) / 'report' / 'index.html'}", markup=False, soft_wrap=True)
+    folder = Path(settings.home) / FOLDER
+    console.print(f"wrote {folder / 'report.html'}", markup=False, soft_wrap=True)
+    if (uid := worth_reading(settings.warehouse)) is not None:
+        told = cause(rows_of(settings.warehouse, uid))
+        console.print(
+            f"One label worth reading: {folder / 'labels' / f'{uid}.html'}\n  {told}", markup=False, soft_wrap=True
+        )
+
+
+@click.command(name="open")
+@click.argument("uid", type=int, required=False)
+@home
+def open_page(uid: int | None) -> None:
+    """Open the report, or the page of a label, in a browser.
+
+    UID is the `Row Number` of v1.0. Where there is no browser, the address is shown.
+
+    \b
+    Examples:
+      medcalc open
+      medcalc open 868
+    """
+    import webbrowser
+
+    from medcalc_assets.reports.pages import FOLDER
+    from medcalc_assets.storage.warehouse import home_folder
+
+    page = (home_folder() / FOLDER / ("report.html" if uid is None else f"labels/{uid}.html")).resolve()
+    if not page.is_file():
+        raise MedcalcError(f"There is no {page}: `medcalc pages` writes the report and a page for each label.")
+    if not webbrowser.open(page.as_uri()):
+        console.print(page.as_uri(), markup=False, soft_wrap=True)
 
 
 @click.command()

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from fnmatch import fnmatch
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import polars as pl
@@ -18,7 +18,9 @@ from medcalc_assets.statistics.drift import drift_of_all, with_kappa
 from medcalc_assets.statistics.effective_votes import effective_votes as count_effective
 from medcalc_assets.storage.tables import AUDITOR_DRIFT, EFFECTIVE_VOTES, INSTANCE_KEYS
 
-DAILY = 24 * 3600
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
 MODELS = dg.AssetKey("gemini_models")
 
 
@@ -121,18 +123,25 @@ watch_models = dg.ScheduleDefinition(
     cron_schedule="@daily",
     description="Looks daily which models there are. Off until you switch it on; it needs a key.",
 )
-re_audit = dg.define_asset_job(
-    "re_audit",
-    dg.AssetSelection.assets(
-        "audit_votes", "audit_flags", "relabel_votes", "relabels", "llm_calls", "disagreement_scores", "label_events"
-    ),
-    description="The votes of one more model beside those that count. Which one, and what it may cost, is said in the "
-    "launchpad: `resources: votes: config:`.",
-)
+RE_AUDIT = "re_audit"
+
+
+def re_audit(settings: Settings) -> "UnresolvedAssetJobDefinition":
+    """The job, whose config in the launchpad is what the settings say of a re-audit."""
+    told = Votes(auditor=settings.voters[0], max_usd=settings.reaudit_max_usd, sample=settings.reaudit_sample)
+    return dg.define_asset_job(
+        RE_AUDIT,
+        dg.AssetSelection.assets(
+            "audit_votes", "audit_flags", "relabel_votes", "relabels", "llm_calls", "disagreement_scores", "label_events"
+        ),
+        config=dg.RunConfig(resources={"votes": told}),
+        description="The votes of one more model beside those that count. Which one, what it may cost, and of how many "
+        "instances, is said in the launchpad: `resources: votes: config:`.",
+    )
 
 
 @dg.sensor(
-    job=re_audit,
+    job_name=RE_AUDIT,
     minimum_interval_seconds=3600,
     default_status=dg.DefaultSensorStatus.STOPPED,
     description="Re-audits all calculators once with every model that is new among the watched. Off until you switch it on.",

@@ -15,12 +15,11 @@ from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.queue import TIERS
 from medcalc_assets.labels.value import Label, from_row
 from medcalc_assets.release.use import records_of, use_of
+from medcalc_assets.reports.cause import Rows, cause
 from medcalc_assets.reports.history import SOURCES
 from medcalc_assets.storage.tables import LABEL_EVIDENCE, RULE_CARDS
 from medcalc_assets.storage.warehouse import Warehouse
 
-Rows = Mapping[str, list[dict[str, Any]]]
-"""All that the warehouse has of one instance: its rows by table."""
 QUESTION = "The question"
 STATES = {
     "computable": "computable",
@@ -74,14 +73,9 @@ def trace(rows: Rows, out: Iterable[str]) -> str:
 
     `out` are the reviewers who have the case in a packet and have not answered: they must not see it.
     """
-    headline, question, rest = parts(rows, out)
-    return "\n\n".join([headline, f"## {QUESTION}\n\n{question}", rest]) + "\n"
-
-
-def parts(rows: Rows, out: Iterable[str]) -> tuple[str, str, str]:
-    """The headline, the question with its note, and the rest."""
     instance = rows["raw_medcalc"][0]
     sections = {
+        QUESTION: _question(instance),
         "Original": _original(instance),
         "Recomputed from the benchmark's entities, without a model": _working(instance, rows["derivation_audit"][0]),
         "Phase 1: is the label wrong?": _audits(rows),
@@ -91,8 +85,22 @@ def parts(rows: Rows, out: Iterable[str]) -> tuple[str, str, str]:
         "The maintained label": _maintained(rows),
         "History and releases": _history(rows),
     }
-    rest = "\n\n".join(f"## {title}\n\n{body}" for title, body in sections.items())
-    return _headline(rows, out), _question(instance), rest
+    return _headline(rows, out) + "\n\n" + _told(sections) + "\n"
+
+
+def details(rows: Rows) -> str:
+    """What of the story is data rather than a tale, as markdown: the comparison, the queue, and what decided."""
+    return _told(
+        {
+            "Disagreement and its cause": _disagreement(rows, rows["raw_medcalc"][0]),
+            "Review": "\n\n".join(_queue(rows)),
+            "The maintained label": _maintained(rows),
+        }
+    )
+
+
+def _told(sections: Mapping[str, str]) -> str:
+    return "\n\n".join(f"## {title}\n\n{body}" for title, body in sections.items())
 
 
 def shown(label: Label | None, instance: Mapping[str, Any]) -> str:
@@ -125,6 +133,7 @@ def _headline(rows: Rows, out: Iterable[str]) -> str:
         f"# Label {instance['uid']} {now}",
         f"{escaped(instance['calculator_name'])} ({instance['calculator']}), {escaped(instance['note_type'])} note "
         f"{escaped(instance['note_id'])}, source {escaped(instance['source'])} ({escaped(instance['source_version'])}).",
+        escaped(cause(rows)),
         f"Why: {REASONS[maintained['reason']]}. It is {STATES[maintained['state']]}, and may serve for "
         f"{' and '.join(permitted) or 'neither evaluation nor reward'}: {use.why}.",
     ]
@@ -208,10 +217,11 @@ def _votes(votes: Iterable[Mapping[str, Any]], answer: Any) -> Iterator[str]:
         if vote["rationale"]:
             yield block_quoted(vote["rationale"])
         if vote["sources"]:
-            yield bullets("Sources", (_source(source) for source in json.loads(vote["sources"])))
+            yield bullets("Sources", (source_of(source) for source in json.loads(vote["sources"])))
 
 
-def _source(source: Any) -> str:
+def source_of(source: Any) -> str:
+    """A source as a vote cites it, in words."""
     return source if isinstance(source, str) else ", ".join(str(part) for part in source.values() if part)
 
 
@@ -240,7 +250,7 @@ def _score(row: Mapping[str, Any], instance: Mapping[str, Any]) -> str:
     return f"Against {escaped(row['auditor'])}: {labels}, {apart}: {verdict}.{cause}"
 
 
-def _adjudications(rows: Rows, instance: Mapping[str, Any]) -> str:
+def _queue(rows: Rows) -> list[str]:
     queue = [f"In the queue as {TIERS[row['tier']]}: {escaped(row['why'])}." for row in rows["adjudication_queue"]] or [
         "Not in the queue: nothing contests it."
     ]
@@ -255,6 +265,10 @@ def _adjudications(rows: Rows, instance: Mapping[str, Any]) -> str:
         for row in rows["sampling_plan"]
         if row["purpose"] != "seen"
     ]
+    return queue
+
+
+def _adjudications(rows: Rows, instance: Mapping[str, Any]) -> str:
     answers = []
     for row in rows["physician_labels"]:
         when = f", {row['answered_at']:%Y-%m-%d}" if row["answered_at"] else ""
@@ -269,7 +283,9 @@ def _adjudications(rows: Rows, instance: Mapping[str, Any]) -> str:
         for row in rows["physician_consensus"]
     ]
     without = "No majority: it needs another reviewer." if answers else "No physician has answered it."
-    return "\n\n".join([*queue, bullets("It hangs on", map(_card, rows["rule_cards"])), *answers, *(agreed or [without])])
+    return "\n\n".join(
+        [*_queue(rows), bullets("It hangs on", map(_card, rows["rule_cards"])), *answers, *(agreed or [without])]
+    )
 
 
 def _card(row: Mapping[str, Any]) -> str:
@@ -297,13 +313,14 @@ def _maintained(rows: Rows) -> str:
             f"**{shown(from_row(maintained, 'final'), instance)}**, {limits}; reason `{maintained['reason']}`, "
             f"state `{maintained['state']}`, relabels of {escaped(maintained['auditor'])}.",
             table(("Convention", "gives"), ((name, value or "no value") for name, value in conventions.items())),
-            table(("Evidence", ""), ((name, _brief(found)) for name, found in evidence.items())),
+            table(("Evidence", "What it says"), ((name, _brief(found)) for name, found in evidence.items())),
         )
         if block
     )
 
 
-def _change(event: Mapping[str, Any]) -> str:
+def changed(event: Mapping[str, Any]) -> str:
+    """The value that an event gave, with the one before it if that was another."""
     before, value = event["before"], event["value"]
     return value or "" if before == value or not event["sequence"] else f"{before or 'none'} → {value or 'none'}"
 
@@ -312,22 +329,25 @@ def _brief(found: object) -> str:
     return f"{found:.6g}" if isinstance(found, float) else str(found)
 
 
-def _history(rows: Rows) -> str:
+def events(rows: Rows) -> list[dict[str, Any]]:
     """Every event, run after run; what one run made, in the order of the chain."""
     order = [*SOURCES, "released"]
     began: dict[str | None, str] = {}
     for event in rows["label_events"]:
         began[event["run_id"]] = min(f"{event['happened_at'] or ''}", began.get(event["run_id"], "9"))
-    events = sorted(rows["label_events"], key=lambda e: (began[e["run_id"]], order.index(e["event"]), e["sequence"]))
+    return sorted(rows["label_events"], key=lambda e: (began[e["run_id"]], order.index(e["event"]), e["sequence"]))
+
+
+def _history(rows: Rows) -> str:
     told = (
         (
             f"{event['happened_at']:%Y-%m-%d %H:%M}" if event["happened_at"] else "unknown",
             event["event"].replace("_", " "),
             event["actor"],
-            _change(event),
+            changed(event),
             event["detail"],
             (event["run_id"] or "")[:8],
         )
-        for event in events
+        for event in events(rows)
     )
     return table(("When", "What", "By", "Value", "Detail", "Run"), told) or "Nothing has been written down yet."

@@ -535,6 +535,7 @@ PHYSICIAN_LABELS = Table(
         Column("guideline", "VARCHAR", "Which guideline or version it follows.", nullable=True),
         Column("rationale", "VARCHAR", "The physician's note.", nullable=True),
         Column("confidence", "VARCHAR", "`high`, `medium` or `low`, as the physician says.", nullable=True),
+        Column("missing_input", "VARCHAR", "Which input the note does not give, where the label is N/A.", nullable=True),
         Column(
             "packet",
             "VARCHAR",
