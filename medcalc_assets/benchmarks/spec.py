@@ -70,9 +70,9 @@ class BenchmarkVersion:
     is_original: bool = False
 
     def wrote(self, calculator_id: str, calculator_name: str, entities: str) -> bool:
-        """Whether a row with these cells spells anything as only this version does."""
+        """Whether a row with these cells spells anything as only this version does. A key that does not count is no sign."""
         keys = self.keys.get(int(calculator_id), {}) if calculator_id.isdecimal() and len(calculator_id) < 4 else {}
-        return calculator_name in self.calculators or any(f"'{key}'" in entities for key in keys)
+        return calculator_name in self.calculators or any(f"'{key}'" in entities for key, known in keys.items() if known)
 
     def entities(self, calculator_id: int, entities: Mapping[str, Any]) -> dict[str, Any]:
         """The entities under the keys of v1.0, each with its value as it was. What would be given twice keeps its key."""
