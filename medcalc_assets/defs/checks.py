@@ -19,7 +19,7 @@ from medcalc_assets.storage.tables import INSTANCE_KEYS, PARTITION_COLUMN, SCHEM
 from medcalc_assets.storage.warehouse import WRITTEN
 
 EXAMPLES = 5
-VOTES = ("audit_votes", "relabel_votes")
+VOTES = ("audit_votes", "relabel_votes", "input_votes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +190,7 @@ CHAIN_CHECKS = [
     ),
     every_vote_accounted_for(TABLES["audit_votes"], "verdict"),
     every_vote_accounted_for(TABLES["relabel_votes"], "answer_kind"),
+    every_vote_accounted_for(TABLES["input_votes"], "inputs"),
     *(check(TABLES[votes]) for check in (served_as_asked, votes_were_had, answers_are_usable) for votes in VOTES),
     tally(
         "audit_flags",

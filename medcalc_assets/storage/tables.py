@@ -321,6 +321,48 @@ RELABELS = Table(
     key=("uid", "auditor"),
 )
 
+INPUT_VOTES = Table(
+    "input_votes",
+    "Phase 2, the other way: one blind reading per row of a calculator's inputs, from note, question and their names alone.",
+    (
+        *INSTANCE,
+        *VOTE,
+        Column(
+            "inputs",
+            "VARCHAR",
+            "JSON list of what was found: `input`, `value` (null: not stated), `unit`, `quote`; null without a vote.",
+            nullable=True,
+        ),
+        *CALL,
+    ),
+    key=("uid", "auditor", "run_index"),
+)
+
+INPUT_CONSENSUS = Table(
+    "input_consensus",
+    "What at least 4 of 5 blind readers find in a note for each input, and what the published rule makes of it.",
+    (
+        *INSTANCE,
+        Column("auditor", "VARCHAR", "Whose readings; `panel`: where two auditors come to the same and none to another."),
+        Column(
+            "status",
+            "VARCHAR",
+            "`computed`, `not_computable` (by what the note states), `split` (they differ on an input), or `not_read`.",
+        ),
+        *typed("computed", "What the published rule gives for these inputs; null unless computed or not computable"),
+        Column("missing", "VARCHAR", "JSON list of the inputs that the rule needs and the note does not state."),
+        Column(
+            "inputs",
+            "VARCHAR",
+            "JSON list by input: `read` (null: they differ), `quote`, `n_agree` of `n_votes`, `answers`, `given` by the "
+            "benchmark, and whether it `differs`.",
+        ),
+        Column("explanation", "VARCHAR", "What they read otherwise than the benchmark, or differ on, in one sentence."),
+        *ASKED,
+    ),
+    key=("uid", "auditor"),
+)
+
 LLM_CALLS = Table(
     "llm_calls",
     "Every request to a model and what became of it, one attempt per row; request and raw answer are in the ledger.",
@@ -474,6 +516,9 @@ LABEL_EVIDENCE = Table(
         *typed("relabel", "The relabel; all null without one"),
         Column("n_votes", "INTEGER", "Usable answers of Phase 2; null where they are not published.", nullable=True),
         Column("n_agree", "INTEGER", "Answers that agree; null as above.", nullable=True),
+        Column("inputs_status", "VARCHAR", "Of `input_consensus`; null where nobody was asked.", nullable=True),
+        *typed("computed", "What the published rule gives for the inputs that blind readers agree on; null without"),
+        Column("inputs_told", "VARCHAR", "What they read otherwise than the benchmark, or differ on.", nullable=True),
         Column("comparison", "VARCHAR", "Of label and relabel, as in `disagreement_scores`.", nullable=True),
         Column("discrepancy", "DOUBLE", "Of two numbers, 0 to 2.", nullable=True),
         Column("days", "INTEGER", "Between two dates.", nullable=True),
@@ -948,6 +993,8 @@ TABLES = {
         AUDIT_FLAGS,
         RELABEL_VOTES,
         RELABELS,
+        INPUT_VOTES,
+        INPUT_CONSENSUS,
         LLM_CALLS,
         AUDITOR_DRIFT,
         EFFECTIVE_VOTES,
