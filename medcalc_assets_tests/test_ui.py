@@ -183,7 +183,7 @@ def test_a_person_materializes_all_calculators_in_the_browser_and_sees_the_plots
     with page.expect_popup() as opened:
         page.locator("a[href*='/report/index.html#calc=Child-Pugh']").first.click()
     of_child_pugh = warehouse.read(TABLES["raw_medcalc"]).filter(calculator="child_pugh").height
-    opened.value.get_by_text(f"{of_child_pugh} of ").wait_for()
+    opened.value.locator("#count", has_text=f"{of_child_pugh} of ").wait_for()
     opened.value.locator(".rows a").first.click()
     opened.value.get_by_role("heading", level=1).get_by_text("Label ").wait_for()
     opened.value.close()

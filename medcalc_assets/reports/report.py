@@ -175,7 +175,7 @@ def _rates_of(rates: Sequence[Mapping[str, Any]]) -> Iterator[Mark]:
     if row := headline(rates, "original", "paper"):
         yield _share_of(row, row["n"] + row["not_covered"], "v1.0", "bad")
     if row := headline(rates, "key", "limits"):
-        yield _share_of(row, row["n"], "What may grade", "good")
+        yield _share_of(row, row["n"], f"What may grade{', of kinds seen' if row['not_covered'] else ''}", "good")
 
 
 def _share_of(rate: Mapping[str, Any], of: int, name: str, color: str) -> Mark:
@@ -218,7 +218,8 @@ def _certificate(
     yield "May do neither", f"{uses[SHORT[False, False]]:,}"
     for mark in _rates_of(rates):
         if mark.color == "good":
-            yield "Likely wrong in what grades", f"{mark.value:.0f}% ({mark.low:.0f} to {mark.high:.0f})"
+            told = f"{mark.value:.0f}% ({mark.low:.0f} to {mark.high:.0f})"
+            yield f"Likely wrong: {mark.name[:1].lower()}{mark.name[1:]}", told
     proofs = [row for row in rates if row["basis"] == "certificate" and row["terms"] == "limits"]
     for row in proofs:
         proven = "proven" if row["high"] <= row["claim"] else "not proven"
