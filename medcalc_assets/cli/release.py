@@ -151,7 +151,7 @@ def release(version: str, because: str | None) -> None:
 @home
 @as_json
 def diff(before: str, after: str, as_json: bool) -> None:
-    """Show every label that differs between two releases, or two benchmarks.
+    """Show the labels that differ between releases or benchmarks.
 
     BEFORE and AFTER are versions; v1.0 is the original. AFTER may be the file of another benchmark, such as MedCalc-Bench
     Verified: then the original labels are held against its, by note and question.
