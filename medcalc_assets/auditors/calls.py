@@ -60,7 +60,7 @@ def _row(reply: Reply, nth: int) -> dict[str, Any]:
         "request_id": vote.request_id,
         "attempt": nth,
         "task": vote.setup.task,
-        "auditor": vote.setup.auditor,
+        "auditor": vote.setup.name,
         "run_index": vote.index,
         "prompt_sha256": vote.setup.prompt_sha256,
         "sampling": vote.setup.sampling,
@@ -118,7 +118,7 @@ def estimate(auditor: ModelAuditor, task: Task, instances: Sequence[Any]) -> Est
     casting = auditor.casting(task, instances)
     outputs = [reply.output_tokens for reply in casting.replies() if reply.output_tokens is not None]
     output = sum(outputs) / len(outputs) if len(outputs) >= ENOUGH else ASSUMED_OUTPUT_TOKENS
-    of_model = known_price(auditor.name)
+    of_model = known_price(auditor.model)
     open_ = casting.open
     least = [len(casting.wanted(instance)) for instance in open_]
     most = [RUNS - len(casting.outcomes(instance)) for instance in open_]

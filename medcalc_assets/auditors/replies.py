@@ -16,7 +16,16 @@ MARKUP = re.compile(r"(?:[\s`*_~]|</[A-Za-z][\w-]{0,40}>)*")
 LONGEST_BLOCK = 100_000
 TOO_LONG = "the request is longer than the model's window"
 ANOTHER = "the answer is to another request"
-OF_FORM = ("malformed", "empty", "truncated", "HTTP 200 without JSON", "no response of the expected shape", ANOTHER)
+OTHER_VERSION = "another version of the model answered"
+OF_FORM = (
+    "malformed",
+    "empty",
+    "truncated",
+    "HTTP 200 without JSON",
+    "no response of the expected shape",
+    ANOTHER,
+    OTHER_VERSION,
+)
 """How the faults begin that are of an answer's form, and not of what it answers."""
 EXCERPT, LONGEST_MESSAGE = 300, 2_000
 MOST_TOKENS = 1_000_000_000

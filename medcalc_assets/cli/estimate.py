@@ -75,9 +75,9 @@ def show(model: str, estimates: Mapping[Any, Any]) -> None:
 
 @click.command("models")
 def list_models() -> None:
-    """List the Gemini models that your key may use, with prices."""
-    from medcalc_assets.auditors.gemini.client import available_models
+    """List the models that your keys may use, with prices."""
     from medcalc_assets.auditors.prices import known_price
+    from medcalc_assets.auditors.registry import available_models
 
     grid = Grid("model", "version", "input", "output", title="US dollars per million tokens", title_justify="left")
     for name, facts in sorted(available_models().items()):

@@ -93,7 +93,7 @@ class Settings(ProjectSettings, dg.ConfigurableResource):  # type: ignore[type-a
         is_beside = simulated.NAME not in names and self.auditor_that_counts == simulated.NAME
         others: list[Auditor] = [self.simulated_auditor()] if is_beside else []
         # The last setup of an auditor replaces its earlier ones.
-        earlier = {setup.auditor: setup for setup in self._setups(task)}
+        earlier = {setup.name: setup for setup in self._setups(task)}
         return asked, others + [
             EarlierAuditor(self.calls, earlier[other]) for other in sorted(earlier) if other not in names
         ]

@@ -423,6 +423,23 @@ AUDITOR_DRIFT = Table(
     partitioned=False,
 )
 
+AUDITOR_VERSIONS = Table(
+    "auditor_versions",
+    "The versions under which each model was served, as its answers say: a new one under the same name is a row.",
+    (
+        Column("auditor", "VARCHAR", "The model asked for; `model#version` where only that version may answer."),
+        Column("model_version", "VARCHAR", "As served."),
+        Column("first_at", "TIMESTAMP WITH TIME ZONE", "When it was asked first."),
+        Column("last_at", "TIMESTAMP WITH TIME ZONE", "When it was asked last."),
+        Column("calls", "INTEGER", "Calls that it answered."),
+        Column(
+            "mixed", "INTEGER", "Of the instances that it voted on, those on which another version did, too, in one phase."
+        ),
+    ),
+    key=("auditor", "model_version"),
+    partitioned=False,
+)
+
 EFFECTIVE_VOTES = Table(
     "effective_votes",
     "How many independent votes the votes amount to, since errors go together: on labels that physicians have seen.",
@@ -997,6 +1014,7 @@ TABLES = {
         INPUT_CONSENSUS,
         LLM_CALLS,
         AUDITOR_DRIFT,
+        AUDITOR_VERSIONS,
         EFFECTIVE_VOTES,
         DISAGREEMENT_SCORES,
         RULINGS,
