@@ -85,14 +85,13 @@ def test_the_index_finds_names_uids_values_reasons_and_causes(demo, folder, page
     apache = labels.filter(pl.col("calculator_name").str.contains("APACHE"))["uid"]
     page.fill("#text", "apache")
     assert sorted(shown(page)) == sorted(apache)
-    for text, expected in (
-        ("n/a", labels.filter((pl.col("final_kind") == "na") | (pl.col("label_kind") == "na"))["uid"]),
-        ("unresolved", labels.filter(reason="unresolved")["uid"]),
-        ("nobody has relabelled", []),
-    ):
-        page.fill("#text", text)
-        assert counted(page) >= len(expected)
-        assert {*expected[:1]} <= {*shown(page)}
+    row = labels.filter(reason="relabelled").row(0, named=True)
+    told = cause(rows_of(demo.settings.warehouse, row["uid"]))
+    for text in (row["uid"], from_row(row, "label"), from_row(row, "final"), row["reason"], told, told.split()[-1]):
+        page.fill("#text", f"{text} {row['calculator_name']}")
+        assert row["uid"] in shown(page), text
+    page.fill("#text", "nowhere to be found")
+    assert page.locator("#empty").is_visible()
     page.fill("#text", "7")
     numbers = page.locator(".rows tbody tr").all_inner_texts()
     assert all(re.search(r"(?<![\d.])7", row) for row in numbers), "a number is found from its first digit on"
@@ -248,11 +247,17 @@ def test_scores_between_keys_are_a_line_per_run_in_the_colour_of_what_is_known(w
     assert abs(places[0] - places[1]) >= 17, "names do not lie on each other"
 
 
-def test_the_report_prints_all_that_is_folded(folder, page):
+def test_a_page_prints_dark_on_light_with_all_that_is_folded(folder, browser):
+    page = browser.new_page(color_scheme="dark")
     page.goto((folder / "report.html").as_uri())
-    assert page.locator("main details:not([open])").count() > 5
+    assert page.locator("main .fold:not([open])").count() > 5
     assert page.pdf()[:4] == b"%PDF"
-    assert page.locator("main details:not([open])").count() == 0
+    assert page.locator("main .fold:not([open])").count() == 0
+    page.emulate_media(media="print")
+    ink, paper = (page.evaluate(f"getComputedStyle(document.body).{each}") for each in ("color", "backgroundColor"))
+    assert sum(map(int, re.findall(r"\d+", ink)[:3])) < 200, (ink, paper)
+    assert page.locator(".alt").first.is_hidden()
+    page.close()
 
 
 def test_the_report_tells_how_many_independent_votes_the_votes_amount_to(demo, folder):
