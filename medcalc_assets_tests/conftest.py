@@ -191,7 +191,7 @@ def settings_from_nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
     """No test reads the settings of whoever runs it or of another test, or writes to a warehouse that is in use."""
     before = dict(os.environ)
     for name in os.environ.keys() - {"MEDCALC_REAL_DATA", "MEDCALC_REAL_OUTPUTS", "MEDCALC_SCREENSHOTS"}:
-        if name.startswith(("MEDCALC_", "GEMINI_", "GOOGLE_", "DAGSTER_HOME")):
+        if name.startswith(("MEDCALC_", "GEMINI_", "GOOGLE_", "OPENAI_", "DAGSTER_HOME")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("MEDCALC_HOME", str(tmp_path / "home"))
     yield

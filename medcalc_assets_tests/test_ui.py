@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 MAKE_UI = ("medcalc", "ui", "--source", "demo")
 PATIENCE = 240  # seconds for a slow machine; nothing here is timed
 EMPTY = (
-    *("quarantine", "llm_calls", "auditor_drift", "sampling_plan", "label_releases"),
+    *("quarantine", "llm_calls", "auditor_drift", "auditor_versions", "sampling_plan", "label_releases"),
     *("model_outputs", "grades", "leaderboard", "key_effects"),
 )
 """Tables to which the demo adds nothing: nobody is called, one auditor votes, and no release is asked for."""

@@ -12,10 +12,11 @@ import polars as pl
 from medcalc_assets.auditors.ledger import Ledger
 from medcalc_assets.auditors.model import ModelAuditor
 from medcalc_assets.auditors.prices import cost, known_price
-from medcalc_assets.auditors.protocol import Derivation, Question, as_seen, columns_of
+from medcalc_assets.auditors.protocol import Derivation, Inputs, Instance, Question, as_seen, columns_of
 from medcalc_assets.auditors.registry import read
 from medcalc_assets.auditors.replies import Reply
-from medcalc_assets.auditors.tasks import AUDIT, RELABEL, Task, instance_sha256
+from medcalc_assets.auditors.tasks import AUDIT, RELABEL, TASKS, Task, instance_sha256
+from medcalc_assets.calculators.input_votes import all_asked
 from medcalc_assets.labels.voting import RUNS
 from medcalc_assets.storage.tables import LLM_CALLS
 
@@ -30,16 +31,20 @@ ENOUGH = 20
 def calls_of(ledger: Ledger | None, raw: pl.DataFrame) -> pl.DataFrame:
     """Rows of `llm_calls`: one per attempt, whoever made it and whatever became of it, on instances that are still as they
     were then. `raw` has their INSTANCE_KEYS and SEEN."""
-    instances: list[Derivation | Question] = [*as_seen(Derivation, raw), *as_seen(Question, raw)]
+    instances: list[Instance] = [
+        *as_seen(Derivation, raw),
+        *as_seen(Question, raw),
+        *as_seen(Inputs, raw.with_columns(all_asked())),
+    ]
     rows = list(_rows(ledger, instances)) if ledger else []
     names = rows[0] if rows else ["uid"]
     return LLM_CALLS.of_instances(raw, {name: [row[name] for row in rows] for name in names})
 
 
-def _rows(ledger: Ledger, instances: Sequence[Derivation | Question]) -> Iterator[dict[str, Any]]:
+def _rows(ledger: Ledger, instances: Sequence[Instance]) -> Iterator[dict[str, Any]]:
     present = {instance_sha256(instance) for instance in instances}
     nth: Counter[str] = Counter()
-    for task in (AUDIT, RELABEL):
+    for task in TASKS.values():
         for setup in ledger.setups(task.name):
             for attempt in ledger.attempts(setup):
                 if attempt.vote.instance in present:
@@ -55,7 +60,7 @@ def _row(reply: Reply, nth: int) -> dict[str, Any]:
         "request_id": vote.request_id,
         "attempt": nth,
         "task": vote.setup.task,
-        "auditor": vote.setup.auditor,
+        "auditor": vote.setup.name,
         "run_index": vote.index,
         "prompt_sha256": vote.setup.prompt_sha256,
         "sampling": vote.setup.sampling,
@@ -103,12 +108,17 @@ class Estimate:
     is_assumed: bool
 
 
+def estimates_of(auditor: ModelAuditor, instances: pl.DataFrame) -> dict[str, Estimate]:
+    """By task, of these rows of `raw_medcalc`."""
+    return {task.name: estimate(auditor, task, as_seen(task.sees, instances)) for task in (AUDIT, RELABEL)}
+
+
 def estimate(auditor: ModelAuditor, task: Task, instances: Sequence[Any]) -> Estimate:
     """Estimated from the length of the requests, the output so far, and one search a call where it is asked for."""
     casting = auditor.casting(task, instances)
     outputs = [reply.output_tokens for reply in casting.replies() if reply.output_tokens is not None]
     output = sum(outputs) / len(outputs) if len(outputs) >= ENOUGH else ASSUMED_OUTPUT_TOKENS
-    of_model = known_price(auditor.name)
+    of_model = known_price(auditor.model)
     open_ = casting.open
     least = [len(casting.wanted(instance)) for instance in open_]
     most = [RUNS - len(casting.outcomes(instance)) for instance in open_]

@@ -96,6 +96,17 @@ def total(costs: Sequence[float | None]) -> float | None:
     return sum(known) if len(known) == len(costs) else None
 
 
+def spelled(costs: Sequence[float | None]) -> str:
+    """The sum of what is known, and of how many calls it is not.
+
+    >>> spelled([1.5, None]), spelled([])
+    ('$1.50 and 1 call of unknown cost', '$0.00')
+    """
+    known = [cost for cost in costs if cost is not None]
+    unknown = len(costs) - len(known)
+    return f"${sum(known):,.2f}" + (f" and {unknown:,} call{'s'[: unknown > 1]} of unknown cost" if unknown else "")
+
+
 def _of_home() -> list[dict[str, Any]]:
     file = Path(os.environ.get("MEDCALC_HOME") or "data") / "prices.toml"
     return _read(file, file.stat().st_mtime_ns) if file.is_file() else []

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.ledger import Attempt, VoteKey
@@ -90,6 +90,10 @@ class Provider(Protocol):
 
     def read(self, recorded: Attempt) -> Reply:
         """The reply in an attempt, from the ledger's bytes alone. It never raises: what cannot be read is a fault."""
+
+    def models(self) -> dict[str, dict[str, Any]] | None:
+        """The models that the key may use, by the auditor's name, with what tells one version from another; None without a
+        key. Raises AuditorError."""
 
     def jobs(self, model: str, limits: Limits) -> Jobs | None:
         """None where there is no batch API."""

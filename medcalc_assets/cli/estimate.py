@@ -32,19 +32,13 @@ def show_estimate(as_json: bool) -> None:
 
     ProjectSettings.from_environment().require_model()
 
-    from medcalc_assets.auditors.calls import estimate
-    from medcalc_assets.auditors.protocol import as_seen
+    from medcalc_assets.auditors.calls import estimates_of
     from medcalc_assets.auditors.registry import is_model
-    from medcalc_assets.auditors.tasks import AUDIT, RELABEL
     from medcalc_assets.defs.settings import Settings
 
     settings = Settings.from_environment()
     instances = settings.benchmark.read().instances
-    models = [settings.model(name) for name in settings.voters if is_model(name)]
-    found = {
-        model.name: {task.name: estimate(model, task, as_seen(task.sees, instances)) for task in (AUDIT, RELABEL)}
-        for model in models
-    }
+    found = {name: estimates_of(settings.model(name), instances) for name in settings.voters if is_model(name)}
     if as_json:
         documents = [
             {
@@ -57,10 +51,10 @@ def show_estimate(as_json: bool) -> None:
         print_json(documents[0] if len(documents) == 1 else documents)
         return
     for name, estimates in found.items():
-        _show(name, estimates)
+        show(name, estimates)
 
 
-def _show(model: str, estimates: Mapping[Any, Any]) -> None:
+def show(model: str, estimates: Mapping[Any, Any]) -> None:
     from medcalc_assets.auditors.registry import provider_of
 
     unable = "" if "search" in provider_of(model).TOOLS else ", without search"
@@ -81,9 +75,9 @@ def _show(model: str, estimates: Mapping[Any, Any]) -> None:
 
 @click.command("models")
 def list_models() -> None:
-    """List the Gemini models that your key may use, with prices."""
-    from medcalc_assets.auditors.gemini.client import available_models
+    """List the models that your keys may use, with prices."""
     from medcalc_assets.auditors.prices import known_price
+    from medcalc_assets.auditors.registry import available_models
 
     grid = Grid("model", "version", "input", "output", title="US dollars per million tokens", title_justify="left")
     for name, facts in sorted(available_models().items()):

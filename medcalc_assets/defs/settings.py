@@ -15,7 +15,7 @@ from medcalc_assets.auditors.protocol import Auditor, Vote, as_seen, sample
 from medcalc_assets.auditors.registry import is_model
 from medcalc_assets.auditors.simulated import SimulatedAuditor
 from medcalc_assets.auditors.tasks import Task
-from medcalc_assets.benchmarks.demo import truth
+from medcalc_assets.benchmarks.demo import stated, truth
 from medcalc_assets.benchmarks.reader import Source
 from medcalc_assets.labels import simulated
 from medcalc_assets.physicians.authors import AuthorsFiles
@@ -27,7 +27,8 @@ from medcalc_assets.storage.warehouse import Warehouse
 
 
 class Votes(Checked, dg.ConfigurableResource):  # type: ignore[type-arg]
-    """What a run may choose for the votes of both phases: `auditor`, what it may cost (`max_usd`), `sample`, `budget`."""
+    """What a run may choose for the votes of both phases: `auditor`, what it may cost (`max_usd`), `sample`, `seed`,
+    `budget`."""
 
     auditor: str = ""
     """The auditor to ask: simulated (on the demo only), authors, none, or a model such as gemini-2.5-pro. Without it the one
@@ -36,6 +37,8 @@ class Votes(Checked, dg.ConfigurableResource):  # type: ignore[type-arg]
     """What the calls of this run may cost, in US dollars: at most MEDCALC_MAX_USD, which holds without it, too."""
     sample: int | None = Field(default=None, gt=0)
     """Of how many instances per calculator the votes are, always the same ones. Without it of all."""
+    seed: int = Field(default=0, ge=0)
+    """Another seed is another sample."""
     budget: str = ""
     """Runs that name the same budget share one limit: what any of them has spent counts. Without it the run has its own."""
 
@@ -90,7 +93,7 @@ class Settings(ProjectSettings, dg.ConfigurableResource):  # type: ignore[type-a
         is_beside = simulated.NAME not in names and self.auditor_that_counts == simulated.NAME
         others: list[Auditor] = [self.simulated_auditor()] if is_beside else []
         # The last setup of an auditor replaces its earlier ones.
-        earlier = {setup.auditor: setup for setup in self._setups(task)}
+        earlier = {setup.name: setup for setup in self._setups(task)}
         return asked, others + [
             EarlierAuditor(self.calls, earlier[other]) for other in sorted(earlier) if other not in names
         ]
@@ -108,13 +111,13 @@ class Settings(ProjectSettings, dg.ConfigurableResource):  # type: ignore[type-a
         instances = (raw_medcalc if asked or earlier else raw_medcalc.clear()).collect()
         seen = as_seen(task.sees, instances)
         votes = {auditor.name: getattr(auditor, task.name)(seen) for auditor in earlier}
-        chosen = sample(instances, asked_for.sample) if asked_for.sample else instances
+        chosen = sample(instances, asked_for.sample, asked_for.seed) if asked_for.sample else instances
         for auditor in asked:
             votes[auditor.name] = getattr(auditor, task.name)(as_seen(task.sees, chosen))
         return instances, votes
 
     def simulated_auditor(self) -> SimulatedAuditor:
-        return SimulatedAuditor(truth())
+        return SimulatedAuditor(truth(), stated())
 
     def model(self, name: str, run: str = "none", max_usd: float | None = None) -> ModelAuditor:
         """The auditor of this model, asked as the settings say."""

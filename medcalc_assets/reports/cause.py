@@ -150,6 +150,12 @@ class _Story:
             told.append(f"{listed(absent)} {'is' if len(absent) == 1 else 'are'} nowhere in {'it' if other else 'the note'}")
         return ", and ".join(told[:2])
 
+    def _read_otherwise(self) -> str:
+        """What blind readers of the note find otherwise than the benchmark has it."""
+        told = str(self.evidence["inputs_told"] or "")
+        found = self.evidence["inputs_status"] in ("computed", "not_computable") and "the benchmark has" in told
+        return told.partition("; ")[0] if found else ""
+
     def _suspects(self) -> str:
         return next((_clause(each) for each in self._findings() if each["kind"] in SUSPECT), "")
 

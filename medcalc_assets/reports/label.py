@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from medcalc_assets.calculators import CALCULATORS
+from medcalc_assets.benchmarks.versions import VERSIONS
 from medcalc_assets.calculators.calculator import Calculator, Result
 from medcalc_assets.calculators.inputs import numeral
 from medcalc_assets.calculators.rules import Step
@@ -62,11 +62,12 @@ def label_page(rows: Rows, out: Sequence[str], before: int | None = None, after:
     """The page. `out`: who is still to answer; `before` and `after`: the neighbours by uid, for who comes from no list."""
     instance, maintained = rows["raw_medcalc"][0], rows["maintained_labels"][0]
     evidence = rows["label_evidence"][0]
-    calculator = CALCULATORS[instance["calculator_id"]]
     original, final = from_row(instance, "label"), from_row(maintained, "final")
     use = use_of(maintained["reason"], maintained["simulated"], rows["track_record"][0])
     entities = json.loads(instance["entities"])
-    published, as_v1 = calculator.published.evaluate(entities), calculator.original.evaluate(entities)
+    calculator = VERSIONS[instance["benchmark"]].calculator(instance["calculator_id"], entities)
+    published = calculator.published.evaluate(entities)
+    as_v1 = (calculator.original or calculator.published).evaluate(entities)
     note, marks = marked(instance["note"], rows["note_checks"])
     changed_rule = (
         from_row(rows["derivation_audit"][0], "published"),
@@ -94,7 +95,7 @@ def label_page(rows: Rows, out: Sequence[str], before: int | None = None, after:
             lines=lines(published.steps, as_v1.steps),
             published=published,
             original=as_v1,
-            outdated=changed_rule != (published.value, as_v1.value),
+            outdated=changed_rule != (published.value, as_v1.value if calculator.original else None),
             taken=published.assumptions,
             implausible=[f"{published.rule.reader.name(each.entity)}: {each.message}" for each in published.implausible],
             conventions=_conventions(calculator, entities, published),

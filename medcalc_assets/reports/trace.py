@@ -6,7 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from medcalc_assets.calculators import CALCULATORS, Rule
+from medcalc_assets.benchmarks.versions import VERSIONS
+from medcalc_assets.calculators import Rule
 from medcalc_assets.calculators.working import block_quoted, bullets, escaped, table
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.attribution import CAUSES
@@ -79,6 +80,7 @@ def trace(rows: Rows, out: Iterable[str]) -> str:
         "Recomputed from the benchmark's entities, without a model": _working(instance, rows["derivation_audit"][0]),
         "Phase 1: is the label wrong?": _audits(rows),
         "Phase 2: blind answers": _relabels(rows, instance),
+        "Phase 2, by inputs: what blind readers find in the note, and the rule computes": _inputs(rows, instance),
         "Disagreement and its cause": _disagreement(rows, instance),
         "Phase 3: physicians": _adjudications(rows, instance),
         "The maintained label": _maintained(rows),
@@ -159,18 +161,21 @@ def _original(instance: Mapping[str, Any]) -> str:
 
 def _working(instance: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
     """The working under every rule, computed now: what is stored came from the same code, or the trace says so."""
-    calculator = CALCULATORS[instance["calculator_id"]]
-    reading = calculator.reader.read(json.loads(instance["entities"]))
-    published, original = calculator.published.apply(reading), calculator.original.apply(reading)
+    entities = json.loads(instance["entities"])
+    calculator = VERSIONS[instance["benchmark"]].calculator(instance["calculator_id"], entities)
+    reading = calculator.reader.read(entities)
+    published = calculator.published.apply(reading)
+    original = calculator.original.apply(reading).value if calculator.original else None
     blocks = [
         f"By {escaped(calculator.source)}: **{audit['verdict']}**. {escaped(audit['explanation'])}",
         f"### By the published rule: {shown(published.value, instance)}\n\n{published.working}",
     ]
     for rule in calculator.alternatives:
         blocks.append(_other_rule(f"another published convention, {escaped(rule.cited)}", rule, published.value, instance))
-    blocks.append(_other_rule("the original rule", calculator.original, published.value, instance))
+    if calculator.original:
+        blocks.append(_other_rule("the original rule", calculator.original, published.value, instance))
     stored = from_row(audit, "published"), from_row(audit, "original_rule")
-    if stored != (published.value, original.value):
+    if stored != (published.value, original):
         blocks.append(
             f"**The rules have changed since the audit**, which found {shown(stored[0], instance)} by the published rule "
             f"and {shown(stored[1], instance)} by the original rule: run the chain again."
@@ -201,6 +206,29 @@ def _relabels(rows: Rows, instance: Mapping[str, Any]) -> str:
     ]
     votes = _votes(rows["relabel_votes"], lambda vote: shown(from_row(vote, "answer"), instance))
     return "\n\n".join([*agreed, *votes]) or "Nobody has relabelled it."
+
+
+def _inputs(rows: Rows, instance: Mapping[str, Any]) -> str:
+    """What the readers agree on, input by input, beside what the benchmark has, and every reading."""
+    told = []
+    for row in rows["input_consensus"]:
+        value = shown(from_row(row, "computed"), instance)
+        told.append(
+            f"{escaped(row['auditor'])}: **{value}**, {row['status'].replace('_', ' ')}. {escaped(row['explanation'])}."
+        )
+        found = (
+            (
+                each["input"] + (" (differs)" if each["differs"] else ""),
+                "they differ" if each["read"] is None else each["read"],
+                f"{each['n_agree']} of {each['n_votes']}",
+                each["quote"],
+                each["given"],
+            )
+            for each in json.loads(row["inputs"])
+        )
+        told.append(table(("Input", "Read", "Readers", "Words of the note", "Benchmark"), found))
+    votes = _votes(rows["input_votes"], lambda vote: f"{len(json.loads(vote['inputs']))} inputs read")
+    return "\n\n".join([*told, *votes]) or "Nobody was asked: it is for contested and deferred labels."
 
 
 def _votes(votes: Iterable[Mapping[str, Any]], answer: Any) -> Iterator[str]:

@@ -30,6 +30,7 @@ CHAIN = [
     "relabels",
     "llm_calls",
     "auditor_drift",
+    "auditor_versions",
     "effective_votes",
     "disagreement_scores",
     "rulings",
@@ -67,7 +68,7 @@ def specs():
 
 def test_the_chain_has_these_assets(specs):
     assert sorted(TABLES) == sorted([*CHAIN, *ON_DEMAND])
-    assert sorted(specs) == sorted([*TABLES, *FILES, "gemini_models"])
+    assert sorted(specs) == sorted([*TABLES, *FILES, "models"])
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -165,7 +166,7 @@ def test_figures_and_pages_are_asked_for_once_after_labels(start_chain):
 
     assert first == {
         *("physician_agreement", "review_orders", "track_record", "error_rates"),
-        *("benchmark_summary", "auditor_drift", "effective_votes", "label_pages"),
+        *("benchmark_summary", "auditor_drift", "auditor_versions", "effective_votes", "label_pages"),
         *("model_outputs", "grades", "leaderboard", "key_effects"),
     }
     assert nothing == again == made == by_hand == set()
@@ -197,11 +198,18 @@ def test_tables_of_instances_have_a_partition_for_each_calculator_and_one_run_fo
 def test_figures_wait_for_the_labels(specs):
     """Dagster starts an asset of a backfill in a run of its own as soon as its inputs are written: on a busy machine the
     figures that read only relabels were another run, beside the one that was still making labels."""
-    others = {"gemini_models", "label_releases", "quarantine"}
+    others = {"models", "label_releases", "quarantine"}
     figures = {name for name, spec in specs.items() if spec.partitions_def is None} - others
     of_physicians = {"physician_agreement", "review_orders", "sampling_plan", "track_record", "error_rates"}
     of_models = {"model_outputs", "grades", "leaderboard", "key_effects"}
-    others = {"auditor_drift", "effective_votes", "benchmark_summary", "label_pages", "release_candidate"}
+    others = {
+        "auditor_drift",
+        "auditor_versions",
+        "effective_votes",
+        "benchmark_summary",
+        "label_pages",
+        "release_candidate",
+    }
     assert others | of_physicians | of_models == figures
     graph = definitions.resolve_asset_graph()
     for name in figures:

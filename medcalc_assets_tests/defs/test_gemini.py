@@ -1,3 +1,4 @@
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from medcalc_assets.auditors.budget import BudgetError
+from medcalc_assets.auditors.openai import client
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets.benchmarks.demo import original_rows, truth
 from medcalc_assets.calculators import KEYS
@@ -16,6 +18,8 @@ from medcalc_assets.defs import auditors, phase1_audit, phase2_relabel
 from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets_tests.gemini_server import KEY, Ask
+from medcalc_assets_tests.openai_server import KEY as OPENAI_KEY
+from medcalc_assets_tests.openai_server import OpenAIServer
 
 UID = {row["Patient Note"]: row["Row Number"] for row in original_rows()}
 
@@ -274,6 +278,68 @@ def test_a_model_that_is_served_by_another_version_is_an_event(chain, gemini):
     assert versions[0] != versions[1]
 
 
+def test_a_version_served_under_the_same_name_is_an_auditor_of_its_own_and_re_audited_once_on_a_sample(chain, gemini):
+    change(chain, reaudit_max_usd="5")
+    chain.run(KEYS[:1])
+    observe(chain)
+    data, cursor = tick(chain, None)
+    assert data.run_requests == [], "the first version of a model is not new"
+
+    gemini.fault = lambda ask: "other_model"
+    chain.run(KEYS[1:2])
+    assert observe(chain)["served"].value == {"gemini-2.5-pro": ["gemini-2.5-pro", "gemini-other"]}
+    asked, flags = len(gemini.asked), chain.read("audit_flags")
+    data, cursor = tick(chain, cursor)
+    (request,) = data.run_requests
+    assert request.run_key == "re-audit with gemini-2.5-pro#gemini-other"
+    votes = request.run_config["resources"]["votes"]["config"]
+    assert (votes["max_usd"], votes["sample"]) == (5.0, 1)
+    assert {ask.model for ask in gemini.asked[asked:]} == {"gemini-2.5-pro"}, "which is its name there"
+    asked = len(gemini.asked)
+    observe(chain)
+    data, cursor = tick(chain, cursor)
+    assert (data.run_requests, len(gemini.asked)) == ([], asked), "once"
+
+    both = chain.read("audit_flags")
+    assert both.filter(auditor="gemini-2.5-pro").equals(flags), "its votes are beside those that count"
+    pinned = chain.read("relabel_votes").filter(pl.col("calls") > 0, auditor="gemini-2.5-pro#gemini-other")
+    assert (pinned["uid"].n_unique(), set(pinned["model_version"]), set(pinned["status"])) == (2, {"gemini-other"}, {"ok"})
+    assert 0 < pinned["cost_usd"].sum() <= 5, "at the price of the model"
+
+    gemini.fault = lambda ask: None
+    config = dg.RunConfig(resources={"votes": Votes(auditor="gemini-2.5-pro#gemini-other", sample=1, seed=1)})
+    job = assemble(chain.settings).resolve_job_def("re_audit")
+    job.execute_in_process(instance=chain.instance, run_config=config, tags={"dagster/partition": KEYS[0]})
+    failed = chain.read("relabel_votes").filter(auditor="gemini-2.5-pro#gemini-other", calculator=KEYS[0], status="failed")
+    assert set(failed["rationale"]) == {
+        "no usable answer in 4, the last: another version of the model answered: gemini-2.5-pro"
+    }
+
+
+def test_votes_of_two_versions_on_one_instance_are_said_by_a_check_and_counted(chain, gemini):
+    gemini.fault = lambda ask: "other_model" if ask.chance("version").random() < 0.5 else None
+    chain.run(KEYS[:1])
+    votes = chain.read("relabel_votes").filter(pl.col("status") == "ok")
+    versions = votes.group_by("uid").agg(pl.col("model_version").unique().sort())
+    mixed = set(versions.filter(pl.col("model_version").list.len() > 1)["uid"])
+    assert mixed
+    (check,) = [
+        check
+        for check in chain.checks
+        if (check.asset_key.path[-1], check.check_name) == ("relabel_votes", "votes_are_of_one_version")
+    ]
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert check.metadata["offending rows"].value == len(mixed)
+    calls, told = chain.read("llm_calls"), chain.read("auditor_versions")
+    assert dict(told.select("model_version", "calls").iter_rows()) == dict(calls["model_version"].value_counts().iter_rows())
+    in_audit = (
+        chain.read("audit_votes").filter(pl.col("status") == "ok").group_by("uid").agg(pl.col("model_version").unique())
+    )
+    mixed |= set(in_audit.filter(pl.col("model_version").list.len() > 1)["uid"])
+    assert told["mixed"].to_list() == [len(mixed)] * 2
+    assert told["first_at"].min() == calls["requested_at"].min()
+
+
 @pytest.mark.parametrize(
     ("setting", "reason"),
     [({"reaudit_max_usd": None}, "set MEDCALC_REAUDIT_MAX_USD"), ({"watch": "*"}, "price of gemini-9-pro is unknown")],
@@ -409,6 +475,24 @@ def test_the_models_are_listed_with_their_price(gemini):
     assert shown.exit_code == 0, shown.output
     assert "10.00" in shown.output
     assert "unknown" in shown.output
+
+
+def test_the_models_of_all_providers_with_a_key_are_listed_and_none_without(gemini, monkeypatch):
+    with OpenAIServer(models=["gpt-5.2"]) as openai:
+        monkeypatch.setattr(client, "OF_OPENAI", f"{openai.url}/v1")
+        assert "openai:" not in medcalc("models").output, "without a key"
+        monkeypatch.setenv("OPENAI_API_KEY", OPENAI_KEY)
+        shown = medcalc("models")
+        assert shown.exit_code == 0, shown.output
+        assert re.search(r"openai:gpt-5.2 .* unknown", shown.output)
+        assert "gemini-2.5-pro" in shown.output
+        monkeypatch.delenv("GEMINI_API_KEY")
+        assert "gemini-2.5-pro" not in medcalc("models").output
+    unreachable = medcalc("models")
+    assert (unreachable.exit_code, "could not be listed" in unreachable.output) == (1, True), "and not left out"
+    monkeypatch.delenv("OPENAI_API_KEY")
+    refused = medcalc("models")
+    assert (refused.exit_code, "No key is set. Set GEMINI_API_KEY" in refused.output) == (1, True)
 
 
 def test_a_permanent_error_is_shown_with_its_remedy_and_no_traceback(gemini, tmp_path, dagster_in_memory):
