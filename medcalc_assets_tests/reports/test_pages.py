@@ -343,3 +343,15 @@ def test_the_first_screen_answers_what_it_is_why_who_says_so_and_what_for(demo, 
     assert page.inner_text(".facts div:nth-child(2) strong") == "For neither"
     assert "Simulated evidence: it says nothing of any real label." in page.inner_text(".facts")
     assert page.locator(".strip").bounding_box()["y"] < 900
+
+
+def test_a_label_shows_what_blind_readers_found_of_each_input(demo, folder, page):
+    row = demo.read("input_consensus").filter(pl.col("inputs").str.len_chars() > 2).sort("uid").row(0, named=True)
+    page.goto((folder / "labels" / f"{row['uid']}.html").as_uri())
+    fold = page.locator(".fold", has_text="blind readers find the inputs")
+    fold.locator("summary").click()
+    told = fold.inner_text()
+    assert row["explanation"] in told
+    for each in json.loads(row["inputs"]):
+        assert f"{each['n_agree']} of {each['n_votes']}" in told
+        assert each["input"] in told
