@@ -135,8 +135,8 @@ class _Story:
 
     def _inputs(self) -> str:
         """The inputs that blind readers read otherwise, that are missing, that the note has otherwise, or nowhere."""
-        if told := self._read_otherwise():
-            return told
+        if read := self._read_otherwise():
+            return read
         missing = [self.calculator.reader.name(key) for key in json.loads(self.evidence["missing"])]
         other = [
             f"{self._given(each)} stands as {each['found']} in the note"
