@@ -232,6 +232,8 @@ def _certificate(
     if releases.height:
         last = releases.row(-1, named=True)
         yield "Last release", f"{last['version']}, {last['released_at']:%Y-%m-%d}"
+        changed = labels["since"].sum()
+        yield f"Changed since {last['version']}", _link("index.html#since=1", f"{changed:,}") if changed else "none"
         yield "SHA-256", Markup("<code>{} … {}</code>").format(last["manifest_sha256"][:12], last["manifest_sha256"][-4:])
     else:
         yield "Last release", "none yet"

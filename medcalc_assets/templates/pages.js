@@ -24,10 +24,10 @@ if (page === "label") {
 /* All labels: the hash is the only state, so that Back, reload and a sent link show the same list. */
 if (page === "index") {
   const { rows, ...names } = JSON.parse($("data").textContent);
-  const [UID, CALC, WAS, NOW, STATE, REASON, CAUSE, BY, RELABEL, USE, P, REVIEW, WHY] = rows.length ? rows[0].keys() : [];
+  const [UID, CALC, WAS, NOW, STATE, REASON, CAUSE, BY, RELABEL, USE, P, REVIEW, SINCE, WHY] = rows.length ? rows[0].keys() : [];
   const SIZE = 50, MORE = 6;
   const FACETS = { state: [STATE, "State"], cause: [CAUSE, "Cause"], calc: [CALC, "Calculator"], reason: [REASON, "Decided by"], by: [BY, "Its own entities"], relabel: [RELABEL, "Blind relabel"], use: [USE, "May be used"] };
-  const TESTS = { changed: ["Changed only", r => r[WAS] !== r[NOW] && r[NOW] !== "no answer"], review: ["Needs review", r => r[REVIEW] === 1] };
+  const TESTS = { changed: ["Changed only", r => r[WAS] !== r[NOW] && r[NOW] !== "no answer"], review: ["Needs review", r => r[REVIEW] === 1], ...(names.last && { since: [`Changed since ${names.last}`, r => r[SINCE] === 1] }) };
   const SORTS = { uid: r => r[UID], calc: r => names.calc[r[CALC]], mv: r => parseFloat(r[NOW]), state: r => names.state[r[STATE]], why: r => names.why[r[WHY]], use: r => names.use[r[USE]], p: r => r[P] };
   const KEYS = [...Object.keys(FACETS), ...Object.keys(TESTS)];
   const el = (tag, attrs = {}, ...kids) => { const node = document.createElement(tag); for (const [k, v] of Object.entries(attrs)) node.setAttribute(k, v); node.append(...kids); return node; };

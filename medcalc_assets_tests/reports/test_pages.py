@@ -1,3 +1,4 @@
+import datetime as dt
 import json
 import re
 import shutil
@@ -12,7 +13,7 @@ from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.packet import Packets
 from medcalc_assets.reports import pages
 from medcalc_assets.reports.cause import cause
-from medcalc_assets.reports.index import NO_VOTES
+from medcalc_assets.reports.index import NO_VOTES, index_page, listed
 from medcalc_assets.reports.label import label_page, lines, marked
 from medcalc_assets.reports.pages import write_pages
 from medcalc_assets.reports.report import report_page
@@ -136,6 +137,39 @@ def test_changed_labels_and_those_that_need_review_have_a_filter(demo, folder, p
     waiting = {*demo.read("adjudication_queue")["uid"]} - seen
     waiting |= {*demo.read("maintained_labels").filter(reason="physician_unexplained")["uid"]}
     assert counted(page) == len(waiting)
+
+
+def test_what_changed_since_the_last_release_has_a_filter_to_which_the_report_leads(demo, written, page, tmp_path):
+    stored, _, rates = written[1]
+    rows = {uid: rows_of(demo.settings.warehouse, uid) for uid in (1, 2, 3)}
+    for uid, values in ((1, {"1.1.0": "9", "1.10.0": "N/A", "1.2.0": "9"}), (2, {"1.1.0": None}), (3, {})):
+        now = from_row(rows[uid]["maintained_labels"][0], "final")
+        said = values or {"1.10.0": str(now)}
+        rows[uid]["label_events"] += [{"event": "released", "actor": name, "value": value} for name, value in said.items()]
+    rows[1]["maintained_labels"][0] |= {"final_kind": "number", "final_number": 9.0, "final_date": None}
+    told = [listed(each) for each in rows.values()]
+    assert [each["since"] for each in told] == [1, 0, 0], "1.10.0 is the last, and says N/A"
+    for name in pages.STATIC:
+        shutil.copy(written[0] / name, tmp_path)
+    (tmp_path / "index.html").write_text(index_page(told, True, "1.10.0"))
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.goto((tmp_path / "index.html").as_uri() + "#since=1")
+    assert shown(page) == [1]
+    assert facet(page, "Show", "Changed since 1.10.0")[1] == 1
+    release = {
+        "version": "1.10.0",
+        "demo": True,
+        "instances": 3,
+        "changed": 1,
+        "manifest": "{}",
+        "manifest_sha256": "0" * 64,
+    }
+    release |= {"previous": None, "run_id": "1", "released_at": dt.datetime(2026, 11, 25, tzinfo=dt.UTC)}
+    releases = pl.DataFrame([release], schema=tables.LABEL_RELEASES.polars_schema)
+    report = report_page({**stored, "label_releases": releases}, [row | {"since": 1} for row in written[1][1]], rates)
+    assert "<dt>Last release</dt><dd>1.10.0, 2026-11-25</dd>" in report
+    n = len(written[1][1])
+    assert f'<dt>Changed since 1.10.0</dt><dd><a href="index.html#since=1">{n:,}</a></dd>' in report
 
 
 def test_the_labels_most_likely_wrong_are_there_without_a_script(folder, browser):
