@@ -46,7 +46,7 @@ FIRST = 25
 def index_page(labels: Sequence[Mapping[str, Any]], invented: bool, last: str = "") -> str:
     """All labels as data, of which a script shows those that are asked for; and those most likely wrong for who runs none.
 
-    `labels` are those of `listed`, `last` is the version of the last release, if there is any. Texts that many share are sent once.
+    `labels` are those of `listed`; `last` is the version of the last release. Texts that many share are sent once.
     """
     rows = sorted(labels, key=lambda row: (-row["p"], row["uid"]))
     names = {name: sorted({row[name] for row in rows}) for name in ("calc", "cause", "why")}
