@@ -389,3 +389,9 @@ def test_a_label_shows_what_blind_readers_found_of_each_input(demo, folder, page
     for each in json.loads(row["inputs"]):
         assert f"{each['n_agree']} of {each['n_votes']}" in told
         assert each["input"] in told
+
+
+def test_numbers_that_are_all_the_same_have_a_chart(written):
+    stored, rows, rates = written[1]
+    nought = stored["label_evidence"].with_columns(label_number=pl.lit(0.0), relabel_number=pl.lit(0.0))
+    assert "Original against relabel, numbers:" in report_page({**stored, "label_evidence": nought}, rows, rates)
