@@ -57,6 +57,7 @@ def report_page(
     labels = labels.with_columns(all=pl.lit("Labels"), physicians=_physicians())
     flowing = flow(labels, list(_stages(labels)))
     wrong = headline(rates, "original", "paper")
+    rates_head = [*RATES, *(["#In truth"] if any(row["truth"] is not None for row in rates) else [])]
     marks = list(_rates_of(rates))
     compared = compare_with_physicians(
         stored["derivation_audit"], stored["relabels"], stored["physician_consensus"], auditor
@@ -81,8 +82,8 @@ def report_page(
             marks=marks,
             top=_round_top(max((each.high for each in marks), default=100.0)),
             findings=findings(rates),
-            rates_head=[*RATES, *(["#In truth"] if any(row["truth"] is not None for row in rates) else [])],
-            rates_rows=[_rate(row) for row in rates],
+            rates_head=rates_head,
+            rates_rows=[_rate(row)[: len(rates_head)] for row in rates],
             certificate=list(_certificate(stored, labels, rates, cards)),
             of_confident=share(total["likely_errors"], total["high_confidence"]),
             of_all=share(total["likely_errors"], total["instances"]),
@@ -200,7 +201,7 @@ def _rate(row: Mapping[str, Any]) -> tuple[str, ...]:
         f"{row['low']:,.0f} to {row['high']:,.0f}",
         *(f"{row[name]:,}" for name in ("n", "seen", "not_covered")),
         row["basis"],
-        *([f"{row['truth']:,}"] if row["truth"] is not None else []),
+        "" if row["truth"] is None else f"{row['truth']:,}",
     )
 
 
@@ -232,6 +233,8 @@ def _certificate(
     if releases.height:
         last = releases.row(-1, named=True)
         yield "Last release", f"{last['version']}, {last['released_at']:%Y-%m-%d}"
+        changed = labels["since"].sum()
+        yield f"Changed since {last['version']}", _link("index.html#since=1", f"{changed:,}") if changed else "none"
         yield "SHA-256", Markup("<code>{} … {}</code>").format(last["manifest_sha256"][:12], last["manifest_sha256"][-4:])
     else:
         yield "Last release", "none yet"

@@ -80,7 +80,7 @@ def trace(rows: Rows, out: Iterable[str]) -> str:
         "Recomputed from the benchmark's entities, without a model": _working(instance, rows["derivation_audit"][0]),
         "Phase 1: is the label wrong?": _audits(rows),
         "Phase 2: blind answers": _relabels(rows, instance),
-        "Phase 2, by inputs: what blind readers find in the note, and the rule computes": _inputs(rows, instance),
+        "Phase 2, by inputs: what blind readers find in the note, and the rule computes": readings(rows, instance),
         "Disagreement and its cause": _disagreement(rows, instance),
         "Phase 3: physicians": _adjudications(rows, instance),
         "The maintained label": _maintained(rows),
@@ -208,7 +208,7 @@ def _relabels(rows: Rows, instance: Mapping[str, Any]) -> str:
     return "\n\n".join([*agreed, *votes]) or "Nobody has relabelled it."
 
 
-def _inputs(rows: Rows, instance: Mapping[str, Any]) -> str:
+def readings(rows: Rows, instance: Mapping[str, Any]) -> str:
     """What the readers agree on, input by input, beside what the benchmark has, and every reading."""
     told = []
     for row in rows["input_consensus"]:
