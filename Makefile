@@ -8,10 +8,11 @@ FAST := $(addprefix medcalc_assets_tests/,calculators labels statistics storage/
   defs/test_chain.py::test_the_same_input_is_the_same_version auditors/test_ledger.py auditors/test_budget.py)
 
 FRAMEWORKS := .venv-frameworks
-.PHONY: demo test test-fast test-frameworks mutants ui bench docs lint clean debian
+.PHONY: demo test test-fast test-frameworks study mutants ui bench docs lint clean debian
 
 demo: $(READY)  ## the whole chain on the bundled demo benchmark, without a key or a network
 	$(BIN)/medcalc run --source demo
+	$(BIN)/medcalc pages
 
 ui: $(READY)  ## the Dagster UI and daemon on http://localhost:3000, closed to other pages and hosts
 	$(BIN)/medcalc ui
@@ -23,20 +24,27 @@ test-fast: $(READY)  ## a minute: rules and labels, statistics, storage, one par
 	$(BIN)/pytest -n 0 -m "not real_data" $(FAST)
 
 # A file per framework, in an environment of its own. Together they take 9 GB, and ten minutes the first time.
-test-frameworks: inspect=inspect-ai==0.3.285 openai
-test-frameworks: lm_eval=lm-eval==0.4.13
-test-frameworks: trl=trl==1.16.0 torch==2.13.0
-test-frameworks: verifiers=verifiers==0.4.0
-test-frameworks: verifiers_rubric=verifiers==0.1.11
-test-frameworks: verl=verl==0.9.1 torch==2.13.0
-test-frameworks: verl_0_4=verl==0.4.0 torch==2.13.0 'setuptools<81'
-test-frameworks:  ## each framework itself, with a model that replays answers; not part of make test
-	@set -e; $(foreach each,inspect lm_eval trl verifiers verifiers_rubric verl verl_0_4, \
-	  test -x $(FRAMEWORKS)/$(each)/ready || { $(PYTHON) -m venv $(FRAMEWORKS)/$(each) \
-	    && $(FRAMEWORKS)/$(each)/bin/pip install --quiet --disable-pip-version-check pytest $($(each)) \
-	    && install -m 755 /dev/null $(FRAMEWORKS)/$(each)/ready; }; \
+inspect := inspect-ai==0.3.285 openai
+lm_eval := lm-eval==0.4.13
+study := --constraint constraints.txt --editable '.[study]'
+trl := trl==1.16.0 torch==2.13.0
+verifiers := verifiers==0.4.0
+verifiers_rubric := verifiers==0.1.11
+verl := verl==0.9.1 torch==2.13.0
+verl_0_4 := verl==0.4.0 torch==2.13.0 'setuptools<81'
+EACH := inspect lm_eval study trl verifiers verifiers_rubric verl verl_0_4
+test-frameworks: $(EACH:%=$(FRAMEWORKS)/%/ready)  ## each framework itself, with a model that replays answers; not part of make test
+	@set -e; $(foreach each,$(EACH), \
 	  PYTHONPATH=$(CURDIR) $(FRAMEWORKS)/$(each)/bin/python -m pytest -q -c /dev/null --rootdir . --noconftest -p no:cacheprovider \
 	    medcalc_assets_tests/frameworks/test_$(each:verl_0_4=verl).py;)
+
+study: $(FRAMEWORKS)/study/ready  ## what the labels of MEDCALC_HOME teach a tiny policy, and what those of v1.0 do: five minutes
+	$(FRAMEWORKS)/study/bin/python -W ignore -m medcalc_assets.release.study
+
+$(FRAMEWORKS)/%/ready:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check pytest $($*)
+	touch $@
 
 mutants: $(READY)  ## does a test notice an error in the core? A seeded sample, with the score of every module
 	$(BIN)/python -m medcalc_assets_tests.mutants

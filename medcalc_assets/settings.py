@@ -79,6 +79,9 @@ class ProjectSettings(Checked):
     """What a model may use. Mind the terms of grounding with Google Search."""
     voting: Literal["adaptive", "full"] = "adaptive"
     """`adaptive` asks for votes until the outcome is settled, `full` always for five."""
+    input_votes: Literal["contested", "all", "none"] = "contested"
+    """Of which instances models are asked to find the inputs in the note, for the published rule to compute: those whose
+    label is contested or whose relabel is deferred, all, or none."""
     mode: Literal["online", "batch"] = "online"
     """`batch` takes half the price, and up to a day."""
     max_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)

@@ -1,4 +1,4 @@
-"""Dagster's own daemon, as `medcalc ui` serves it, re-audits with the models that are new: through a restart, within budget."""
+"""Dagster's own daemon, as `medcalc ui` serves it, re-audits with models that are new: through a restart, within budget."""
 
 import json
 import os

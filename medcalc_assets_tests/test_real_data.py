@@ -19,6 +19,7 @@ from medcalc_assets.labels.evidence import on_cards
 from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.labels.queue import SUSPECT_DATE, UNDECIDED
 from medcalc_assets.labels.value import Label, columns, from_row
+from medcalc_assets.release import study
 from medcalc_assets.release.build import build
 from medcalc_assets.release.formats import maintained_benchmark
 from medcalc_assets.release.gates import GATES, Candidate
@@ -429,3 +430,16 @@ def test_the_report_has_the_figures_of_the_paper(chain, tmp_path):
         "20.1",
     ):
         assert figure in report
+
+
+def test_the_50_rows_of_the_physicians_train_no_arm_and_each_calculator_trains_with_half_of_its_rows(chain):
+    rows = study.instances(chain.settings.warehouse)
+    assert len(rows.physicians) == 50
+    assert sum(each.labels["physicians"][0] == "N/A" for each in rows.physicians) == 16
+    sizes = {len(part) for part in (rows.training, rows.held_out)}
+    assert max(sizes) - min(sizes) <= 55
+    for number in {each.calculator_id for each in rows.training}:
+        halves = [sum(each.calculator_id == number for each in part) for part in (rows.training, rows.held_out)]
+        assert halves[0] - halves[1] in (0, 1)
+    assert all(set(each.labels) == {"original", "maintained"} for each in rows.training)
+    assert any(each.labels["original"][:3] != each.labels["maintained"][:3] for each in rows.training)

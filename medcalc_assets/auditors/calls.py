@@ -12,10 +12,11 @@ import polars as pl
 from medcalc_assets.auditors.ledger import Ledger
 from medcalc_assets.auditors.model import ModelAuditor
 from medcalc_assets.auditors.prices import cost, known_price
-from medcalc_assets.auditors.protocol import Derivation, Question, as_seen, columns_of
+from medcalc_assets.auditors.protocol import Derivation, Inputs, Instance, Question, as_seen, columns_of
 from medcalc_assets.auditors.registry import read
 from medcalc_assets.auditors.replies import Reply
-from medcalc_assets.auditors.tasks import AUDIT, RELABEL, Task, instance_sha256
+from medcalc_assets.auditors.tasks import AUDIT, RELABEL, TASKS, Task, instance_sha256
+from medcalc_assets.calculators.input_votes import all_asked
 from medcalc_assets.labels.voting import RUNS
 from medcalc_assets.storage.tables import LLM_CALLS
 
@@ -30,16 +31,20 @@ ENOUGH = 20
 def calls_of(ledger: Ledger | None, raw: pl.DataFrame) -> pl.DataFrame:
     """Rows of `llm_calls`: one per attempt, whoever made it and whatever became of it, on instances that are still as they
     were then. `raw` has their INSTANCE_KEYS and SEEN."""
-    instances: list[Derivation | Question] = [*as_seen(Derivation, raw), *as_seen(Question, raw)]
+    instances: list[Instance] = [
+        *as_seen(Derivation, raw),
+        *as_seen(Question, raw),
+        *as_seen(Inputs, raw.with_columns(all_asked())),
+    ]
     rows = list(_rows(ledger, instances)) if ledger else []
     names = rows[0] if rows else ["uid"]
     return LLM_CALLS.of_instances(raw, {name: [row[name] for row in rows] for name in names})
 
 
-def _rows(ledger: Ledger, instances: Sequence[Derivation | Question]) -> Iterator[dict[str, Any]]:
+def _rows(ledger: Ledger, instances: Sequence[Instance]) -> Iterator[dict[str, Any]]:
     present = {instance_sha256(instance) for instance in instances}
     nth: Counter[str] = Counter()
-    for task in (AUDIT, RELABEL):
+    for task in TASKS.values():
         for setup in ledger.setups(task.name):
             for attempt in ledger.attempts(setup):
                 if attempt.vote.instance in present:

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from medcalc_assets.auditors.ledger import Attempt, Ledger, Setup, VoteKey
 from medcalc_assets.auditors.prices import cost, total
-from medcalc_assets.auditors.protocol import AuditVote, RelabelVote
+from medcalc_assets.auditors.protocol import AuditVote, InputVote, Instance, RelabelVote
 from medcalc_assets.auditors.provider import Request
 from medcalc_assets.auditors.replies import Reply
-from medcalc_assets.auditors.tasks import TASKS, Instance, RelabelAnswer, instance_sha256, message, version
+from medcalc_assets.auditors.tasks import TASKS, RelabelAnswer, instance_sha256, message, version
 from medcalc_assets.labels.voting import RUNS, fewest_to_settle
 
 MAX_OUTPUT_TOKENS = 32_768
@@ -163,6 +163,14 @@ def relabel_votes(casting: Casting) -> Iterator[RelabelVote]:
     """All five votes of each instance, those that failed or were not needed included."""
     for facts, answer in _votes(casting):
         yield RelabelVote(answer=answer and answer.label, assumptions=answer and _assumptions(answer), **facts)
+
+
+def input_votes(casting: Casting) -> Iterator[InputVote]:
+    """All five votes of each instance, those that failed or were not needed included."""
+    for facts, answer in _votes(casting):
+        yield InputVote(
+            inputs=answer and json.dumps([each.model_dump() for each in answer.inputs], ensure_ascii=False), **facts
+        )
 
 
 def _votes(casting: Casting) -> Iterator[tuple[dict[str, Any], Any]]:

@@ -10,15 +10,15 @@ from typing import Literal
 from medcalc_assets.auditors import batches, online
 from medcalc_assets.auditors.asking import Asking
 from medcalc_assets.auditors.budget import MOST_QUERIES, Budget, Day
-from medcalc_assets.auditors.casting import MAX_OUTPUT_TOKENS, Casting, Voting, audit_votes, relabel_votes
+from medcalc_assets.auditors.casting import MAX_OUTPUT_TOKENS, Casting, Voting, audit_votes, input_votes, relabel_votes
 from medcalc_assets.auditors.drained import Drained
 from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.ledger import OF_VERSION, Attempt, Ledger, Setup
 from medcalc_assets.auditors.prices import cost, known_price
-from medcalc_assets.auditors.protocol import AuditVote, Derivation, Question, RelabelVote
+from medcalc_assets.auditors.protocol import AuditVote, Derivation, Inputs, InputVote, Instance, Question, RelabelVote
 from medcalc_assets.auditors.provider import AuditorError
 from medcalc_assets.auditors.registry import provider_of, read
-from medcalc_assets.auditors.tasks import AUDIT, RELABEL, Instance, Task
+from medcalc_assets.auditors.tasks import AUDIT, INPUTS, RELABEL, Task
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,9 @@ class ModelAuditor:
 
     def relabel(self, questions: Sequence[Question]) -> Iterator[RelabelVote]:
         return relabel_votes(self.cast(RELABEL, questions))
+
+    def inputs(self, asked: Sequence[Inputs]) -> Iterator[InputVote]:
+        return input_votes(self.cast(INPUTS, asked))
 
     def cast(self, task: Task, instances: Sequence[Instance]) -> Casting:
         """Ask until every instance is settled. Raises what stops the run, once the calls under way have ended."""
@@ -127,6 +130,9 @@ class EarlierAuditor:
 
     def relabel(self, questions: Sequence[Question]) -> Iterator[RelabelVote]:
         return relabel_votes(self._votes(questions))
+
+    def inputs(self, asked: Sequence[Inputs]) -> Iterator[InputVote]:
+        return input_votes(self._votes(asked))
 
     def _votes(self, instances: Sequence[Instance]) -> Casting:
         casting = Casting(self.ledger, self.setup, instances, read, "adaptive", Limits().answers)

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from medcalc_assets.auditors.ledger import Attempt
-from medcalc_assets.auditors.tasks import TASKS, AuditAnswer, RelabelAnswer
+from medcalc_assets.auditors.tasks import TASKS, Answer
 
 OPEN, CLOSE = "<answer>", "</answer>"
 MARKUP = re.compile(r"(?:[\s`*_~]|</[A-Za-z][\w-]{0,40}>)*")
@@ -37,7 +37,7 @@ class Reply:
     """One attempt, read: a usable `answer`, or the `fault` that there is none. Tokens are None where none were reported."""
 
     attempt: Attempt
-    answer: AuditAnswer | RelabelAnswer | None = None
+    answer: Answer | None = None
     fault: str | None = None
     finish_reason: str | None = None
     model_version: str | None = None
@@ -97,7 +97,7 @@ def dictionaries(listed: Any) -> list[dict[str, Any]]:
     return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
 
 
-def parse_answer(text: str, attempt: Attempt) -> tuple[AuditAnswer | RelabelAnswer | None, str | None]:
+def parse_answer(text: str, attempt: Attempt) -> tuple[Answer | None, str | None]:
     """The one block at the end of the text, or what is wrong with it."""
     _, _, rest = text.partition(OPEN)
     block, closed, after = rest.partition(CLOSE)

@@ -83,7 +83,8 @@ def run(chosen: tuple[Any, ...]) -> None:
     of_labels = [(jobs["chain"], tags, one_budget) for tags in tags_of_runs([each.slug for each in chosen] or KEYS)]
     is_well = carried_out([*of_labels, (jobs["figures"], {}, QUIET)])
     show(figures(settings.warehouse))
-    console.print("\nNext: [bold]medcalc export[/] writes the labels, [bold]make ui[/] shows the chain in the Dagster UI.")
+    console.print("\nNext: [bold]medcalc pages[/] writes the report, [bold]medcalc export[/] the labels;", end=" ")
+    console.print("[bold]make ui[/] shows the chain in the Dagster UI.")
     if not is_well:
         raise SystemExit(CHECK_FAILED)
 

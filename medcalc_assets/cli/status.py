@@ -168,7 +168,7 @@ def _physicians(settings: "Settings", contents: Mapping[str, "Contents"]) -> dic
     import polars as pl
 
     from medcalc_assets.calculators import CALCULATORS
-    from medcalc_assets.physicians.packet import calculator_of
+    from medcalc_assets.physicians.returned import calculator_of
     from medcalc_assets.storage.tables import INSTANCE_KEYS, PHYSICIAN_LABELS, RAW_MEDCALC, RULINGS
 
     if not {RAW_MEDCALC.name, PHYSICIAN_LABELS.name, RULINGS.name} <= contents.keys():

@@ -1,7 +1,6 @@
 """The Dagster UI behind a guard: by itself it does what any web page, or any host that names this machine, asks of it."""
 
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -18,19 +17,21 @@ import uvicorn
 from dagster._core.workspace.context import WorkspaceProcessContext  # the only way to the app before it is served
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_webserver.app import create_app_from_workspace_process_context
-from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette.websockets import WebSocketClose
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from medcalc_assets.cli import auditor, authors, change, console, home, source
+from medcalc_assets.cli.guard import ADDRESS, Guard, of_another_host, of_another_page
 from medcalc_assets.cli.instance import instance_of_dagster
 from medcalc_assets.errors import MedcalcError
+from medcalc_assets.reports.pages import FOLDER, SERVED
 from medcalc_assets.settings import ProjectSettings
+from medcalc_assets.storage.warehouse import home_folder
 
-ADDRESS = "127.0.0.1"
-HOSTS = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d+)?", re.IGNORECASE)
 BODIES = ("application/json", "application/graphql", "multipart/form-data")
 SECONDS_TO_STOP = 20
 WORKSPACE = """load_from:
@@ -42,42 +43,35 @@ class UIError(MedcalcError):
     """The UI cannot be served. The message names the cause and the remedy."""
 
 
-class Guard:
-    """Lets only pages of this very address change anything, and no page show it in a frame."""
+class Pages(StaticFiles):
+    """The report and what belongs to it, as they are now."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    async def check_config(self) -> None:
+        """Before the first run there is no folder, and there may be one later."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def framed_by_nobody(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["X-Frame-Options"] = "DENY"
-            await send(message)
-
-        answer = self.app
-        if scope["type"] != "lifespan" and (why := refusal(HTTPConnection(scope))):
-            answer = PlainTextResponse(f"{why}\n", 403) if scope["type"] == "http" else WebSocketClose()
-        await answer(scope, receive, framed_by_nobody)
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        try:
+            found = await super().get_response(path, scope)
+        except HTTPException as error:
+            return PlainTextResponse("There is no such page: `medcalc pages` writes them.\n", error.status_code)
+        found.headers["Cache-Control"] = "no-cache"  # a run writes them anew
+        return found
 
 
 def refusal(request: HTTPConnection) -> str | None:
     """Why a request is refused, None if it is not.
 
-    A host that is not this machine is a foreign name that was made to point to it. What may change something (all but
-    plain reading) must come from a page of the same address, or from no page at all, and no page can send it unasked.
+    What may change something (all but plain reading) must come from a page of the same address, or from no page at all, and
+    no page can send it unasked.
     """
     headers, path, method = request.headers, request.url.path, request.scope.get("method", "WEBSOCKET")
-    host = headers.get("host", "")
     reads = method in ("GET", "HEAD")
-    if len(headers.getlist("host")) != 1 or not HOSTS.fullmatch(host):
-        return "Use http://127.0.0.1 or http://localhost: no other host is served."
+    if why := of_another_host(request):
+        return why
     if path.startswith("/report_asset_"):
         return "What was materialized is reported by runs only."
-    if not reads or path.startswith("/graphql"):
-        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
-            return "This comes from another site."
-        if headers.get("origin", f"http://{host}") != f"http://{host}":
-            return "This comes from a page of another address."
+    if (not reads or path.startswith("/graphql")) and (why := of_another_page(request)):
+        return why
     if reads and path.startswith("/graphql") and "text/html" not in headers.get("accept", ""):
         return "Queries and mutations are sent with POST."
     if method == "POST" and headers.get("content-type", "").partition(";")[0].strip().lower() not in BODIES:
@@ -131,8 +125,13 @@ def _serve(instance: dg.DagsterInstance, door: socket.socket) -> None:
                 WorkspaceProcessContext(instance, target) as context,
             ):
                 app = create_app_from_workspace_process_context(context, live_data_poll_rate=2000)
-                app.add_middleware(Guard)
-                console.print(f"The Dagster UI is on [bold]http://{ADDRESS}:{door.getsockname()[1]}[/]; Ctrl-C ends it.")
+                app.add_middleware(Guard, refusal=refusal)
+                pages = Pages(directory=home_folder() / FOLDER, check_dir=False)
+                app.routes.insert(0, Mount(SERVED, pages))
+                here = f"http://{ADDRESS}:{door.getsockname()[1]}"
+                console.print(
+                    f"The Dagster UI is on [bold]{here}[/], the report on {here}{SERVED}/report.html; Ctrl-C ends it."
+                )
                 # An open page keeps its connection: it is not waited for.
                 config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
                 uvicorn.Server(config).run(sockets=[door])

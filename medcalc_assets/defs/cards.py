@@ -15,7 +15,7 @@ from medcalc_assets.labels.cards import Card, Hanging, in_order
 from medcalc_assets.labels.evidence import on_cards, ruled_on
 from medcalc_assets.labels.limits import accepts
 from medcalc_assets.labels.value import Label
-from medcalc_assets.physicians.packet import calculator_of
+from medcalc_assets.physicians.returned import calculator_of
 from medcalc_assets.storage.tables import INSTANCE_KEYS, RULE_CARDS, RULINGS
 
 

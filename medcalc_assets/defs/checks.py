@@ -8,7 +8,7 @@ import duckdb
 
 from medcalc_assets.auditors.casting import GIVEN_UP, OF_NO_USE
 from medcalc_assets.benchmarks import demo
-from medcalc_assets.benchmarks.spec import INSTANCES
+from medcalc_assets.benchmarks.versions import VERSIONS
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.labels.families import PANEL
@@ -19,7 +19,7 @@ from medcalc_assets.storage.tables import INSTANCE_KEYS, PARTITION_COLUMN, SCHEM
 from medcalc_assets.storage.warehouse import WRITTEN
 
 EXAMPLES = 5
-VOTES = ("audit_votes", "relabel_votes")
+VOTES = ("audit_votes", "relabel_votes", "input_votes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ CHAIN_CHECKS = [
         "row_count_of_the_release",
         "All partitions together have as many instances as a split of the release: a file may be cut off between two rows.",
         f"""SELECT count(*) AS instances FROM raw_medcalc WHERE source != 'demo'
-        HAVING count(*) NOT IN (0, {", ".join(map(str, INSTANCES.values()))})
+        HAVING count(*) NOT IN (0, {", ".join(str(n) for version in VERSIONS.values() for n in version.splits.values())})
            AND (SELECT count(*) FROM {WRITTEN} WHERE table_name = 'raw_medcalc') = {len(KEYS)}""",
         warns=True,
     ),
@@ -202,6 +202,7 @@ CHAIN_CHECKS = [
     ),
     every_vote_accounted_for(TABLES["audit_votes"], "verdict"),
     every_vote_accounted_for(TABLES["relabel_votes"], "answer_kind"),
+    every_vote_accounted_for(TABLES["input_votes"], "inputs"),
     *(check(TABLES[votes]) for check in VOTES_CHECKS for votes in VOTES),
     tally(
         "audit_flags",

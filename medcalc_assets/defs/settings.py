@@ -15,7 +15,7 @@ from medcalc_assets.auditors.protocol import Auditor, Vote, as_seen, sample
 from medcalc_assets.auditors.registry import is_model
 from medcalc_assets.auditors.simulated import SimulatedAuditor
 from medcalc_assets.auditors.tasks import Task
-from medcalc_assets.benchmarks.demo import truth
+from medcalc_assets.benchmarks.demo import stated, truth
 from medcalc_assets.benchmarks.reader import Source
 from medcalc_assets.labels import simulated
 from medcalc_assets.physicians.authors import AuthorsFiles
@@ -117,7 +117,7 @@ class Settings(ProjectSettings, dg.ConfigurableResource):  # type: ignore[type-a
         return instances, votes
 
     def simulated_auditor(self) -> SimulatedAuditor:
-        return SimulatedAuditor(truth())
+        return SimulatedAuditor(truth(), stated())
 
     def model(self, name: str, run: str = "none", max_usd: float | None = None) -> ModelAuditor:
         """The auditor of this model, asked as the settings say."""

@@ -97,9 +97,9 @@ def grade(outputs: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def clustered(right: Sequence[int], n: Sequence[int]) -> tuple[float, float]:
-    """The 95% interval of a proportion with one entry per cluster: `right` of `n`. NaN where no cluster differs from the
-    others, which says nothing of how far they might.
+def clustered(values: Sequence[float], n: Sequence[int]) -> tuple[float, float]:
+    """The 95% interval of a mean with one entry per cluster: the sum of its values, and how many they are. NaN where no
+    cluster differs from the others, which says nothing of how far they might.
 
     The ratio estimator's variance between clusters, C/(C-1) Σ (x - p n)² / N², with Student's t of C - 1 degrees (Cochran,
     Sampling Techniques, 3rd ed. 1977, 9A).
@@ -107,10 +107,6 @@ def clustered(right: Sequence[int], n: Sequence[int]) -> tuple[float, float]:
     >>> [round(each, 3) for each in clustered([9, 5, 1], [10, 10, 10])]
     [-0.494, 1.494]
     """
-    return _interval(right, n)
-
-
-def _interval(values: Sequence[float], n: Sequence[int]) -> tuple[float, float]:
     clusters, total = len(n), sum(n)
     if clusters < 2 or not total:
         return math.nan, math.nan
@@ -222,7 +218,7 @@ def key_effects(grades: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
     for (key, run, model, family), own in both.group_by("key", "run", "model", "family", maintain_order=True):
         of = own.group_by("calculator_id").agg(pl.col("gained", "lost").sum(), n=pl.len())
         differences = (of["gained"].cast(pl.Int64) - of["lost"].cast(pl.Int64)).to_list()
-        low, high = _interval(differences, of["n"].to_list())
+        low, high = clustered(differences, of["n"].to_list())
         gained, lost, n = int(own["gained"].sum()), int(own["lost"].sum()), own.height
         rows.append(
             {

@@ -28,7 +28,7 @@ MANIFEST = "backup.json"
 LEDGER = "ledger.sqlite"
 MADE_AGAIN = ("report", "export")
 """Folders of a home that a command makes of the rest."""
-REMAINS = ("releases", "answers", "packets", PLANS, OUTPUTS, LEDGER)
+REMAINS = ("releases", "answers", "packets", "desk", PLANS, OUTPUTS, LEDGER)
 """What a home without a warehouse is made of, whichever of them there are."""
 EXCHANGE, HERE = 2, -100  # RENAME_EXCHANGE and AT_FDCWD of renameat2(2)
 

@@ -20,7 +20,7 @@ from medcalc_assets.physicians.sample import last_plan
 from medcalc_assets.release import use
 from medcalc_assets.release.formats import IN_CSV, evaluation_set, maintained_benchmark
 from medcalc_assets.release.rates import rates
-from medcalc_assets.release.releases import MANIFEST, ReleaseError, Releases, code_of, sha256
+from medcalc_assets.release.releases import MANIFEST, ReleaseError, Releases, code_of, manifest_of, sha256
 from medcalc_assets.release.versions import (
     FIRST,
     LEVELS,
@@ -122,7 +122,14 @@ def build(
     (folder / "README.md").write_text(card, encoding="utf-8")
     listed = {name: changed.to_dicts() for name, changed in comparisons.items()}
     (folder / standalone.FILE).write_text(f"# {name} {title}\n{standalone.source()}", encoding="utf-8")
-    changelog = render("CHANGELOG.md.j2").render(version=title, mark=mark, because=because, comparisons=listed)
+    changelog = render("CHANGELOG.md.j2").render(
+        version=title,
+        mark=mark,
+        because=because,
+        comparisons=listed,
+        previous=previous,
+        said=_said_since(releases, previous, history).to_dicts(),
+    )
     (folder / "CHANGELOG.md").write_text(changelog, encoding="utf-8")
     manifest = {
         "name": name,
@@ -215,6 +222,16 @@ def code_sha256(*folders: Path) -> str:
         if path.is_file() and _is_source(path.relative_to(folder)) and (folder == PROMPTS or PROMPTS not in path.parents)
     }
     return hashlib.sha256(b"".join(name.encode() + b"\0" + files[name] + b"\0" for name in sorted(files))).hexdigest()
+
+
+def _said_since(releases: Releases, previous: Version | None, history: pl.DataFrame) -> pl.DataFrame:
+    """The events of physicians' answers and rulings, and of their withdrawal, that a release before has not."""
+    said = history.filter(pl.col("event").is_in(["adjudicated", "ruled"])).sort("uid", "event", "actor", "sequence")
+    if not previous:
+        return said
+    folder = releases.of(previous)
+    known = pl.read_parquet(folder / manifest_of(folder)["history"]["file"], columns=(key := ["uid", "sha256"]))
+    return said.join(known, on=key, how="anti", maintain_order="left")
 
 
 def _is_source(path: Path) -> bool:

@@ -15,7 +15,8 @@ import polars as pl
 from medcalc_assets.auditors.calls import SEEN, calls_of
 from medcalc_assets.auditors.ledger import Ledger
 from medcalc_assets.errors import MedcalcError
-from medcalc_assets.physicians.packet import Answer, Packets, Ruling
+from medcalc_assets.physicians.packet import Packets
+from medcalc_assets.physicians.returned import Said
 from medcalc_assets.release.released import ANSWER, behind, is_untold, otherwise, rows_of_releases
 from medcalc_assets.release.releases import MANIFEST, Releases, harms, manifest_of, read_labels, sha256
 from medcalc_assets.release.versions import ORIGINAL
@@ -141,7 +142,8 @@ def _files(
 def _answers(warehouse: Warehouse, packets: Packets) -> Iterator[Difference]:
     """The files of answers against the rows of `physician_labels` that came with packets.
 
-    An answer that came since the table was written, or that a later one has replaced, is not expected there.
+    An answer that came since the table was written, that a later one has replaced or that was withdrawn is not expected
+    there.
     """
     table, key = tables.PHYSICIAN_LABELS, ["uid", "reviewer", "answered_at"]
     raw = warehouse.read(tables.RAW_MEDCALC, columns=[*INSTANCE_KEYS, "output_type"])
@@ -149,15 +151,18 @@ def _answers(warehouse: Warehouse, packets: Packets) -> Iterator[Difference]:
     on_disk = [pl.DataFrame(schema=table.polars_schema)]
     for path in sorted(packets.answers.glob("*.json")):
         name = f"{packets.answers.name}/{path.name}"
-        received = list(packets.answers.glob(f"{path.stem}*.received"))
-        if [sha256(each)[: len(path.stem)] for each in received] != [path.stem]:
+        received = list(packets.answers.glob(f"{path.stem}.*received"))
+        digest = path.stem.partition("-")[0]  # of several annotators each has a record
+        if [sha256(each)[: len(digest)] for each in received] != [digest]:
             yield Difference(name, f"the file that came back, {path.stem}.*.received, is not there as it came")
         record, answers = next(iter(packets.records([path])), (None, []))
         if record is None:
             yield Difference(name, "it is damaged: its answers do not count")
             continue
         if received:
-            yield from _as_it_came(name, answers, packets, received[0], dict(raw.select("uid", "output_type").iter_rows()))
+            yield from _as_it_came(
+                name, record, answers, packets, received[0], dict(raw.select("uid", "output_type").iter_rows())
+            )
         rows = packets.taken_over(raw, [path])
         on_disk.append(rows.filter(~pl.col("uid").is_in(record.get("superseded", []))))
         both = stored.join(rows, on=key, how="semi"), rows.join(stored, on=key, how="semi")
@@ -171,7 +176,10 @@ def _answers(warehouse: Warehouse, packets: Packets) -> Iterator[Difference]:
         pl.col("answered_at") < _written(warehouse, table),
         pl.col("last").is_null() | (pl.col("last") < pl.col("answered_at")),
     )
+    withdrawn = packets.withdrawn()
     for uid, reviewer, at in expected.select(key).iter_rows():
+        if withdrawn.get((uid, reviewer), at) > at:
+            continue
         yield Difference(table.name, f"the answer of {reviewer} of {at.isoformat()} is not there", uid)
 
 
@@ -191,11 +199,16 @@ def _rulings(warehouse: Warehouse, packets: Packets) -> Iterator[Difference]:
 
 
 def _as_it_came(
-    name: str, answers: list[Answer | Ruling], packets: Packets, received: Path, output_types: dict[int, str]
+    name: str,
+    record: dict[str, Any],
+    answers: list[Said],
+    packets: Packets,
+    received: Path,
+    output_types: dict[int, str],
 ) -> Iterator[Difference]:
     """A record of answers against the file that they were read from."""
     try:
-        came = {answer.uid: asdict(answer) for answer in packets.read_again(received, output_types)}
+        came = {answer.uid: asdict(answer) for answer in packets.read_again(received, record, output_types)}
     except MedcalcError as error:
         yield Difference(name, f"the file that came back cannot be read again: {error}")
         return

@@ -22,7 +22,7 @@ SOURCES = {
     "maintained": "maintained_labels",
 }
 """Which table an event is read from. `released`, the last, is read from the releases."""
-BESIDES = ("rationale", "assumptions", "time_point", "guideline", "confidence")
+BESIDES = ("rationale", "assumptions", "time_point", "guideline", "confidence", "missing_input")
 """What a physician says beside the answer."""
 ASKED = ["model_version", "prompt_sha256"]
 NEEDED = {

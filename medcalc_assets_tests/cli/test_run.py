@@ -55,9 +55,31 @@ def test_the_demo_is_simulated_without_an_auditor_too(tmp_path, dagster_in_memor
     assert not (labels["Evaluation"] | labels["Reward"]).any()
     marked = {path.name for path in (tmp_path / "files").iterdir() if path.name.startswith("DEMO_medcalc_bench_")}
     assert len(marked) == 5, "all labels and the history, too"
-    assert medcalc("pages", **home).exit_code == 0
+    wrote = medcalc("pages", **home).output.splitlines()
+    report = tmp_path / "home" / "report"
+    assert wrote[0] == f"wrote {report / 'report.html'}"
+    assert len(wrote) == 1, "without votes nothing is relabelled, and no label is named as worth reading"
     for page in ("report.html", "index.html"):
         assert "DEMO: simulated votes and physicians" in (tmp_path / "home" / "report" / page).read_text()
+
+
+def test_open_shows_the_report_or_a_label_and_says_what_writes_them(tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda address: opened.append(address) or len(opened) == 1)
+    home = {"MEDCALC_HOME": str(tmp_path)}
+    missing = medcalc("open", **home)
+    assert (missing.exit_code, missing.output) == (
+        1,
+        f"MedcalcError There is no {tmp_path / 'report' / 'report.html'}: `medcalc pages` writes the report and a page for "
+        "each label.\n",
+    )
+    (tmp_path / "report" / "labels").mkdir(parents=True)
+    for name in ("report.html", "labels/868.html"):
+        (tmp_path / "report" / name).touch()
+    assert medcalc("open", **home).output == ""
+    label = (tmp_path / "report" / "labels" / "868.html").as_uri()
+    assert medcalc("open", "868", **home).output == f"{label}\n", "without a browser"
+    assert opened == [(tmp_path / "report" / "report.html").as_uri(), label]
 
 
 def test_a_forgotten_setting_changes_no_label_and_another_is_refused(tmp_path, dagster_in_memory):

@@ -13,7 +13,9 @@ import pytest
 
 from medcalc_assets.labels.value import NA, day, number
 from medcalc_assets.physicians.authors import FILE, REQUIRED, AuthorsFileError, AuthorsFiles
-from medcalc_assets.physicians.packet import ASKED, GIVEN, PACKET, PacketError, Packets
+from medcalc_assets.physicians.forms import ASKED, GIVEN, PACKET
+from medcalc_assets.physicians.packet import Packets
+from medcalc_assets.physicians.returned import PacketError
 from medcalc_assets_tests.physicians.test_authors import DUE_DATE, GCS, KEYS, ROWS, instances
 from medcalc_assets_tests.physicians.test_packet import types
 

@@ -1,13 +1,20 @@
+import datetime as dt
 import json
 import random
 
 import openpyxl
+import polars as pl
 import pytest
 from click.testing import CliRunner
 from openpyxl.worksheet.formula import ArrayFormula
 
+from medcalc_assets.calculators import BY_SLUG
 from medcalc_assets.cli import main
-from medcalc_assets.physicians.packet import ASKED, GIVEN, Case, PacketError, Packets, form_of, read_json, workbook_of
+from medcalc_assets.cli.packets import SPECIALTIES as OFFERED
+from medcalc_assets.physicians.choosing import SPECIALTIES, of_specialty
+from medcalc_assets.physicians.forms import ASKED, GIVEN, Case, form_of, workbook_of
+from medcalc_assets.physicians.packet import DAYS, Packets
+from medcalc_assets.physicians.returned import PacketError, read_json
 from medcalc_assets.storage.tables import RAW_MEDCALC
 
 A = {"packet": "a-1", "reviewer": "A", "secret": "s"}
@@ -38,8 +45,8 @@ def filled(path, types, change=lambda sheet: None):
     return path
 
 
-def issued(packets, demo, reviewer="Dr Lee", n=6):
-    folder = packets.issue(demo.settings.warehouse, reviewer, n)
+def issued(packets, demo, reviewer="Dr Lee", n=6, **how):
+    folder = packets.issue(demo.settings.warehouse, reviewer, n, **how)
     return folder / f"{folder.name}.xlsx"
 
 
@@ -62,28 +69,67 @@ def test_a_packet_is_blind(demo, packets):
     assert not {"label", "relabel", "limit", "entities", "tier", "queue"} & set(about.casefold().split())
 
 
+def uids_of(path):
+    return [row[0].value for row in openpyxl.load_workbook(path)["cases"].iter_rows(min_row=2)]
+
+
 def test_the_order_of_a_packet_tells_nothing_of_the_queue(demo, packets):
-    queue = demo.read("adjudication_queue").sort("tier", "severity", "uid", descending=[False, True, False])["uid"].to_list()
-    path = issued(packets, demo, n=40)
-    order = [row[0].value for row in openpyxl.load_workbook(path)["cases"].iter_rows(min_row=2)]
+    order = uids_of(issued(packets, demo, n=40))
     assert order != sorted(order)
-    ranks = [queue.index(uid) for uid in order]
-    assert ranks != sorted(ranks)
     random.Random("dr-lee-1").shuffle(expected := sorted(order))
     assert order == expected
 
 
-def test_a_packet_is_the_head_of_the_queue_and_the_next_one_goes_on(demo, packets):
-    settled = set(demo.read("physician_consensus")["uid"])
-    queue = demo.read("adjudication_queue").sort("tier", "severity", "uid", descending=[False, True, False], nulls_last=True)
-    waiting = [uid for uid in queue["uid"] if uid not in settled]
-    first, second, other = (issued(packets, demo, who) for who in ("Dr Lee", "Dr Lee", "Dr Ray"))
+def test_no_packet_has_cases_of_one_kind_and_one_in_five_is_a_control(demo, packets):
+    """Tiers and calculators take turns, so that neither an answer nor why a case is there can be guessed."""
+    asked = uids_of(issued(packets, demo, n=10, orders=["paper"]))
+    queue = demo.read("adjudication_queue")
+    of_queue = queue.filter(queue["uid"].is_in(asked))
+    waits = queue.join(demo.read("physician_labels"), on="uid", how="anti")
+    assert set(of_queue["tier"]) == set(waits["tier"])
+    assert of_queue["calculator"].n_unique() == of_queue.height
+    controls = demo.read("label_evidence").filter(~pl.col("uid").is_in(queue["uid"].implode()), pl.col("uid").is_in(asked))
+    assert controls.height == 2
+    assert set(controls["likely_error"]) == {False}
 
-    def uids(path):
-        return {row[0].value for row in openpyxl.load_workbook(path)["cases"].iter_rows(min_row=2)}
 
-    assert uids(first) == uids(other) == set(waiting[:6])
-    assert uids(second) == set(waiting[6:12])
+def test_whoever_has_a_case_keeps_it_from_others_until_it_is_overdue(demo, packets):
+    three = [set(uids_of(issued(packets, demo, who, 8))) for who in ("Dr Lee", "Dr Ray", "Dr Kim")]
+    assert len(set.union(*three)) == 24
+    record = packets.folder / "dr-lee-1" / "packet.json"
+    about = json.loads(record.read_text())
+    long_ago = dt.datetime.fromisoformat(about["issued_at"]) - dt.timedelta(days=DAYS, seconds=1)
+    record.write_text(json.dumps(about | {"issued_at": long_ago.isoformat()}))
+    assert three[0] & set(uids_of(issued(packets, demo, "Dr Roe", 8)))
+    assert not three[0] & set(uids_of(issued(packets, demo, "Dr Lee", 8))), "who had a case is not asked again"
+
+
+def test_a_case_that_was_answered_goes_to_nobody_before_the_next_run_and_a_withdrawn_one_does(demo, packets, types):
+    path = filled(issued(packets, demo, n=2, orders=["paper"]), types)
+    packets.ingest(path, types)
+    record = packets.folder / "dr-lee-1" / "packet.json"
+    about = json.loads(record.read_text())
+    record.write_text(json.dumps(about | {"issued_at": "2020-01-01T00:00:00+00:00"}))  # overdue: it reserves nothing
+    first = set(uids_of(path))
+    assert not first & set(uids_of(issued(packets, demo, "Dr Ray", 500)))
+    assert packets.withdraw("dr-lee-1", types) == 2
+    assert set(uids_of(issued(packets, demo, "Dr Kim", 500))) == first
+
+
+def test_a_packet_is_of_the_calculators_that_a_reviewer_knows(demo, packets):
+    asked = uids_of(issued(packets, demo, n=500, calculators=of_specialty("nephrology")))
+    of = dict(demo.read("raw_medcalc").select("uid", "calculator").iter_rows())
+    known = {"creatinine_clearance", "ckd_epi_gfr", "mdrd_gfr", "fractional_excretion_of_sodium", "free_water_deficit"}
+    assert known <= {of[uid] for uid in asked} <= {BY_SLUG[slug].slug for slug in SPECIALTIES["nephrology"].split()}
+    assert set(SPECIALTIES) == set(OFFERED)
+    assert {slug for slugs in SPECIALTIES.values() for slug in slugs.split()} == set(BY_SLUG)
+    with pytest.raises(PacketError, match="The cases of a plan go out as they were drawn"):
+        issued(packets, demo, "Dr Ray", orders=["measure"], calculators={2})
+
+
+def test_a_packet_goes_on_where_the_last_one_ended_until_nothing_is_left(demo, packets):
+    first, second = (set(uids_of(issued(packets, demo, orders=["paper"]))) for _ in range(2))
+    assert not first & second
     packets.issue(demo.settings.warehouse, "Dr Lee", 500)
     with pytest.raises(PacketError, match="no case left"):
         packets.issue(demo.settings.warehouse, "Dr Lee", 500)
@@ -106,15 +152,14 @@ def test_answers_stay_as_typed_and_rows_without_one_count_as_not_answered(demo, 
 
 
 def test_a_case_goes_to_as_many_reviewers_as_are_asked_for(demo, packets):
-    waits = set(demo.read("maintained_labels").filter(reason="physician_unexplained")["uid"])
+    alone = set(demo.read("maintained_labels").filter(reason="physician_unexplained")["uid"])
     settled = set(demo.read("physician_consensus")["uid"])
-
-    def uids(reviewer, per_case):
-        folder = packets.issue(demo.settings.warehouse, reviewer, 500, per_case)
-        return set(map(int, json.loads((folder / "packet.json").read_text())["cases"]))
-
-    assert uids("Dr Lee", 1) & settled == waits, "a single answer that nothing else gives takes a second opinion"
-    assert settled & set(demo.read("adjudication_queue")["uid"]) <= uids("Dr Ray", 2)
+    queued = set(demo.read("adjudication_queue")["uid"])
+    first = set(uids_of(issued(packets, demo, n=500)))
+    assert first & settled == alone, "a single answer that nothing else gives takes a second opinion"
+    assert settled & queued <= set(uids_of(issued(packets, demo, "Dr Ray", 500, per_case=2))) | alone
+    again = set(uids_of(issued(packets, demo, "Dr Kim", 500, per_case=3, orders=["again"])))
+    assert alone <= again
 
 
 def test_answers_come_back_once_and_the_file_is_kept(demo, packets, types):
@@ -256,7 +301,7 @@ def test_label_studio_comes_back_as_well(demo, packets, types, text):
         ]
     export = path.with_name("export.json")
     export.write_text(json.dumps(tasks))
-    assert read_json(export, export.read_bytes())[:2] == ("dr-lee-1", "Dr Lee")
+    assert [said[:2] for said in read_json(export, export.read_bytes())] == [("dr-lee-1", "Dr Lee")]
     assert packets.ingest(export, types) == 6
     rows = packets.taken_over(demo.read("raw_medcalc"))
     assert set(rows["answer_text"]) <= {"7", "03/04/2024"}
@@ -267,7 +312,7 @@ def test_label_studio_comes_back_as_well(demo, packets, types, text):
 def test_answers_move_their_labels_to_physician(demo_again, types):
     chain = demo_again()
     packets = chain.settings.packets
-    path = filled(issued(packets, chain), types)
+    path = filled(issued(packets, chain, orders=["paper"]), types)
     ran = CliRunner(env={"COLUMNS": "200"}).invoke(main, ["ingest", str(path), "--home", chain.settings.home])
     assert ran.exit_code == 0, ran.output
     assert "took over 6 answers" in ran.output
@@ -277,6 +322,9 @@ def test_answers_move_their_labels_to_physician(demo_again, types):
     uids = packets.taken_over(chain.read("raw_medcalc"))["uid"].to_list()
     moved = chain.read("maintained_labels")
     moved = moved.filter(moved["uid"].is_in(uids))
-    assert set(moved["reason"]) <= {"physician", "physician_confirms", "physician_unexplained"}
+    others = chain.read("physician_labels").filter(pl.col("reviewer") != "Dr Lee").select("uid")
+    alone, second = (moved.join(others, on="uid", how=how) for how in ("anti", "semi"))
+    assert set(alone["reason"]) <= {"physician", "physician_confirms", "physician_unexplained"}
+    assert set(second["reason"]) <= {"unresolved"}, "it differs from the first opinion"
     events = chain.read("label_events").filter(event="adjudicated", actor="Dr Lee")
     assert sorted(events["uid"]) == sorted(uids)

@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from medcalc_assets.cli import main
-from medcalc_assets.physicians.packet import PacketError, Packets
+from medcalc_assets.physicians.packet import Packets
+from medcalc_assets.physicians.returned import PacketError
 from medcalc_assets_tests.physicians.test_packet import filled, issued, packets, put, types
 
 __all__ = ["packets", "types"]
@@ -299,8 +300,8 @@ def test_three_at_once_work_one_after_the_other_and_a_holder_that_died_stops_nob
 
 
 def test_a_word_outside_the_columns_and_a_time_of_day_are_refused(demo, packets, types):
-    path = filled(issued(packets, demo), types, put("K3", "see me"))
-    with pytest.raises(PacketError, match=r"K3: 'see me' is in no column of the packet. Move it to rationale"):
+    path = filled(issued(packets, demo), types, put("L3", "see me"))
+    with pytest.raises(PacketError, match=r"L3: 'see me' is in no column of the packet. Move it to rationale"):
         packets.ingest(path, types)
     path = filled(path, types, lambda sheet: (put("K3", None)(sheet), put("D2", dt.datetime(2024, 5, 1, 13, 30))(sheet)))  # noqa: DTZ001
     with pytest.raises(PacketError, match="row 2: value is 2024-05-01 13:30:00, a date with a time"):
