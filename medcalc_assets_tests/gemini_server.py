@@ -95,8 +95,8 @@ def nothing_stated(ask: Ask) -> dict[str, Any]:
 
 @dataclass
 class GeminiServer:
-    """`answer` says what the model answers, `reads` what it finds of inputs (a value, or value and unit), and `fault` how the
-    server misbehaves this time (None: not at all)."""
+    """`answer` says what the model answers, `reads` what it finds of inputs (a value, or value and unit), and `fault` how
+    the server misbehaves this time (None: not at all)."""
 
     answer: Callable[[Ask], Json] = plain_answer
     reads: Callable[[Ask], dict[str, Any]] = nothing_stated
