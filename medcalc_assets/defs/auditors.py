@@ -31,7 +31,7 @@ MODELS = dg.AssetKey("models")
 @stage(
     "auditors",
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *SEEN)},
-    deps=["audit_votes", "relabel_votes"],
+    deps=["audit_votes", "relabel_votes", "input_votes"],
 )
 def llm_calls(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
     """Of all auditors and runs, from the ledger; calls on an instance that has changed since are left out."""
