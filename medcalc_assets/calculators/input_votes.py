@@ -124,7 +124,8 @@ def consensus(calculator: Calculator, entities: Mapping[str, object], votes: Seq
 
 def together(voters: Mapping[str, InputConsensus], output_type: OutputType) -> InputConsensus:
     """What several auditors' readers come to together: a value where at least two do and none comes to another."""
-    told = "; ".join(f"{name}: {each.explanation}" for name, each in voters.items())
+    said = {each.explanation for each in voters.values()}
+    told = said.pop() if len(said) == 1 else "; ".join(f"{name}: {each.explanation}" for name, each in voters.items())
     having = [each for each in voters.values() if each.value is not None]
     first = having[0] if having else None
     if first is None or len(having) < 2 or not all(_same(first.value, each.value, output_type) for each in having):

@@ -134,7 +134,9 @@ class _Story:
         return f"{self.original} follows from {_quoted(ours)}, {self.relabel} from {_quoted(other)}"
 
     def _inputs(self) -> str:
-        """The inputs that are missing, that the note has otherwise, or whose number it has nowhere."""
+        """The inputs that blind readers read otherwise, that are missing, that the note has otherwise, or nowhere."""
+        if told := self._read_otherwise():
+            return told
         missing = [self.calculator.reader.name(key) for key in json.loads(self.evidence["missing"])]
         other = [
             f"{self._given(each)} stands as {each['found']} in the note"

@@ -28,6 +28,8 @@ CHAIN = [
     "audit_flags",
     "relabel_votes",
     "relabels",
+    "input_votes",
+    "input_consensus",
     "llm_calls",
     "auditor_drift",
     "auditor_versions",
@@ -91,12 +93,14 @@ def test_what_a_label_is_made_of_is_carried_along_so_that_few_assets_read_the_so
             "note_checks",
             "audit_votes",
             "relabel_votes",
+            "input_votes",
+            "input_consensus",
             "physician_labels",
         ),  # which judge it, each in its way
         *("rule_cards", "model_outputs"),  # a case of each; whose answers they are
         *("llm_calls", "release_candidate"),  # the notes that were sent; the rows that leave
     }
-    assert sum(map(len, read.values())) == 80
+    assert sum(map(len, read.values())) == 89
 
 
 def test_every_job_schedule_and_sensor_says_what_it_does():
@@ -117,7 +121,7 @@ def test_an_asset_leads_to_the_function_that_makes_it(specs):
 
 def test_only_votes_are_in_the_pool_of_model_calls():
     ops = {asset.op.name: asset.op.pool for asset in definitions.resolve_asset_graph().assets_defs}
-    assert {name for name, pool in ops.items() if pool} == {"audit_votes", "relabel_votes"}
+    assert {name for name, pool in ops.items() if pool} == {"audit_votes", "relabel_votes", "input_votes"}
 
 
 def test_a_run_outside_of_the_ui_does_not_wait_for_the_pool(tmp_path):
