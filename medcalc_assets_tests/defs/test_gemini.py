@@ -414,6 +414,18 @@ def test_the_launchpad_explains_what_a_run_may_choose(job):
         assert not getattr(config.config_type, "fields", None), "what holds for all runs is not offered for one"
 
 
+def test_the_launchpad_of_a_re_audit_shows_model_budget_and_sample_as_they_are_set():
+    settings = Settings(auditor="gemini-2.5-pro", reaudit_max_usd=25.0, reaudit_sample=2)
+    shown = assemble(settings).resolve_job_def("re_audit").get_run_config_for_partition_key(KEYS[0])
+    assert shown["resources"]["votes"]["config"] == {
+        "auditor": "gemini-2.5-pro",
+        "max_usd": 25.0,
+        "sample": 2,
+        "seed": 0,
+        "budget": "",
+    }
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
