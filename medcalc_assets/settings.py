@@ -84,6 +84,8 @@ class ProjectSettings(Checked):
     label is contested or whose relabel is deferred, all, or none."""
     mode: Literal["online", "batch"] = "online"
     """`batch` takes half the price, and up to a day."""
+    thinking: Literal["default", "low", "medium", "high"] = "default"
+    """How much a model thinks: another level is another way to ask, and asks for every vote anew."""
     max_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """What the calls of a run may cost, in US dollars; no limit without it."""
     max_usd_per_day: float | None = Field(default=None, gt=0, allow_inf_nan=False)

@@ -102,6 +102,12 @@ class Setup:
         return served
 
     @property
+    def thinking(self) -> str | None:
+        """How much the model was told to think; None if it was not."""
+        thinking: str | None = json.loads(self.sampling).get("thinking")
+        return thinking
+
+    @property
     def name(self) -> str:
         """The auditor's. One version of a model is an auditor of its own: its votes stand beside those of others."""
         return self.auditor + (f"{OF_VERSION}{self.served}" if self.served else "")

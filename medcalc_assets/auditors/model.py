@@ -16,7 +16,7 @@ from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.ledger import OF_VERSION, Attempt, Ledger, Setup
 from medcalc_assets.auditors.prices import cost, known_price
 from medcalc_assets.auditors.protocol import AuditVote, Derivation, Inputs, InputVote, Instance, Question, RelabelVote
-from medcalc_assets.auditors.provider import AuditorError
+from medcalc_assets.auditors.provider import AuditorError, Provider
 from medcalc_assets.auditors.registry import provider_of, read
 from medcalc_assets.auditors.tasks import AUDIT, INPUTS, RELABEL, Task
 
@@ -36,6 +36,7 @@ class ModelAuditor:
     tools: tuple[str, ...] = ("search", "code")
     voting: Voting = "adaptive"
     mode: Literal["online", "batch"] = "online"
+    thinking: str | None = None
     max_usd: float | None = None
     max_usd_per_day: float | None = None
     limits: Limits = field(default_factory=Limits)
@@ -57,22 +58,28 @@ class ModelAuditor:
 
     def cast(self, task: Task, instances: Sequence[Instance]) -> Casting:
         """Ask until every instance is settled. Raises what stops the run, once the calls under way have ended."""
-        casting = self.casting(task, instances)
-        if casting.open:
+        return self.cast_all([(task, instances)])[0]
+
+    def cast_all(self, asked: Sequence[tuple[Task, Sequence[Instance]]]) -> list[Casting]:
+        """The same of several tasks, side by side and within one budget."""
+        castings = [self.casting(task, instances) for task, instances in asked]
+        if any(casting.open for casting in castings):
             with Drained() as drained:
-                asyncio.run(self._ask(casting, drained))
-        return casting
+                asyncio.run(self._ask(castings, drained))
+        return castings
 
     def casting(self, task: Task, instances: Sequence[Instance]) -> Casting:
         return Casting(self.ledger, self.setup(task), instances, read, self.voting, self.limits.answers)
 
     def setup(self, task: Task) -> Setup:
-        served = self.name.partition(OF_VERSION)[2]
+        # What is not set is not in it: the answers of before it could be set are still answers.
+        chosen = {"served": self.name.partition(OF_VERSION)[2], "thinking": self.thinking}
+        sampling = {"max_output_tokens": MAX_OUTPUT_TOKENS} | {name: value for name, value in chosen.items() if value}
         return Setup(
             task=task.name,
             auditor=self.model,
             prompt_sha256=task.prompt_sha256,
-            sampling=json.dumps({"max_output_tokens": MAX_OUTPUT_TOKENS} | ({"served": served} if served else {})),
+            sampling=json.dumps(sampling),
             tools=",".join(tool for tool in task.tools if tool in self.tools and tool in provider_of(self.model).TOOLS),
         )
 
@@ -101,10 +108,14 @@ class ModelAuditor:
             day=None if self.max_usd_per_day is None else Day(self.max_usd_per_day, self.ledger, spent),
         )
 
-    async def _ask(self, casting: Casting, drained: Drained) -> None:
+    async def _ask(self, castings: Sequence[Casting], drained: Drained) -> None:
         provider = provider_of(self.model)
         provider.require_key(self.model)
-        asking = Asking(casting, self.ledger, self.run, self.limits, self.budget(), self.heartbeat_seconds)
+        budget = self.budget()
+        await asyncio.gather(*(self._complete(casting, provider, budget, drained) for casting in castings))
+
+    async def _complete(self, casting: Casting, provider: Provider, budget: Budget | None, drained: Drained) -> None:
+        asking = Asking(casting, self.ledger, self.run, self.limits, budget, self.heartbeat_seconds)
         async with asking.alive(), drained.by(asking.flow):
             if self.mode == "online":
                 await online.complete(asking, provider)

@@ -130,9 +130,13 @@ def sample(instances: pl.DataFrame, of_each_calculator: int, seed: int = 0) -> p
 
 
 def cost() -> pl.Expr:
-    """What the votes of a frame cost in US dollars; null where that of any call is unknown."""
-    asked = pl.col("cost_usd").filter(pl.col("calls") > 0)
-    return pl.when(~asked.is_null().any()).then(asked.sum())
+    """What the votes of a frame cost in US dollars, as far as it is known."""
+    return pl.col("cost_usd").sum()
+
+
+def of_unknown_cost() -> pl.Expr:
+    """How many calls the votes took whose cost is unknown."""
+    return pl.col("calls").filter(pl.col("cost_usd").is_null()).sum()
 
 
 def votes_frame(table: Table, votes: Mapping[str, Iterable[Vote]], instances: pl.DataFrame) -> pl.DataFrame:

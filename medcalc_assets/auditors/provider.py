@@ -31,6 +31,8 @@ class Request:
     message: str
     tools: tuple[str, ...]
     max_output_tokens: int
+    thinking: str | None = None
+    """How much the model is to think: `low`, `medium` or `high`; as much as it does by itself without it."""
 
     @property
     def tokens(self) -> int:

@@ -44,6 +44,8 @@ class Reply:
     response_id: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_tokens: int | None = None
+    """Of the input, what the service had from an earlier request."""
     grounded: bool = False
     queries: list[str] = field(default_factory=list)
     pages: list[str] = field(default_factory=list)

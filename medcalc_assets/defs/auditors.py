@@ -174,7 +174,9 @@ def new_models(context: dg.SensorEvaluationContext, settings: Settings) -> dg.Se
         model: {f"{model}{OF_VERSION}{version}" for version in versions}
         for model, versions in (_observed(context.instance, "served") or {}).items()
     }
-    audited |= {name for names in served.values() if not names & audited for name in names}
+    for model, names in served.items():
+        if not any(name.startswith(f"{model}{OF_VERSION}") for name in audited):
+            audited |= names
     versions = {name for names in served.values() for name in names}
     labelled = settings.warehouse.written(MAINTAINED_LABELS)
     new = sorted((set(models) | versions) - audited)

@@ -99,12 +99,15 @@ class Settings(ProjectSettings, dg.ConfigurableResource):  # type: ignore[type-a
         ]
 
     def votes(
-        self, task: Task, raw_medcalc: pl.LazyFrame, asked_for: Votes, run: str
+        self, task: Task, raw_medcalc: pl.LazyFrame, asked_for: Votes, run: str, beside: Sequence[Task] = ()
     ) -> tuple[pl.DataFrame, dict[str, Iterable[Vote]]]:
         """The instances, and by auditor the votes on them. An auditor's method has the name of the task.
 
         The votes of earlier auditors stay: they are read from the ledger, which asks for nothing. Of the auditors who are
         asked they are on all instances, or on the sample that is asked for. Where nobody votes no note is read.
+
+        Batch jobs, which take up to a day, are of this task and those `beside` it at once: the steps of those then find
+        their votes in the ledger.
         """
         self.require_unchanged()
         asked, earlier = self.casters_of_votes(task.name, asked_for, run)
@@ -113,6 +116,8 @@ class Settings(ProjectSettings, dg.ConfigurableResource):  # type: ignore[type-a
         votes = {auditor.name: getattr(auditor, task.name)(seen) for auditor in earlier}
         chosen = sample(instances, asked_for.sample, asked_for.seed) if asked_for.sample else instances
         for auditor in asked:
+            if beside and isinstance(auditor, ModelAuditor) and auditor.mode == "batch":
+                auditor.cast_all([(each, as_seen(each.sees, chosen)) for each in (task, *beside)])
             votes[auditor.name] = getattr(auditor, task.name)(as_seen(task.sees, chosen))
         return instances, votes
 
@@ -128,6 +133,7 @@ class Settings(ProjectSettings, dg.ConfigurableResource):  # type: ignore[type-a
             tools=() if self.tools == "none" else tuple(self.tools.split(",")),
             voting=self.voting,
             mode=self.mode,
+            thinking=None if self.thinking == "default" else self.thinking,
             max_usd=max_usd,
             max_usd_per_day=self.max_usd_per_day,
             limits=Limits(

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
-from medcalc_assets.auditors.protocol import cost
+from medcalc_assets.auditors.protocol import cost, of_unknown_cost
 from medcalc_assets.calculators import CALCULATORS
 from medcalc_assets.calculators.inputs import numeral
 from medcalc_assets.grading.scores import caveats, sentences
@@ -331,7 +331,7 @@ def _costs(stored: Mapping[str, pl.DataFrame]) -> Iterable[tuple[Any, ...]]:
         [
             stored[name]
             .select("auditor", "status", "calls", "cost_usd", "input_tokens", "output_tokens")
-            .filter(pl.col("status") != "not_cast")
+            .filter((pl.col("status") != "not_cast") | (pl.col("calls") > 0))
             .with_columns(phase=pl.lit(phase))
             for phase, name in (("1", "audit_votes"), ("2", "relabel_votes"))
         ]
@@ -341,10 +341,11 @@ def _costs(stored: Mapping[str, pl.DataFrame]) -> Iterable[tuple[Any, ...]]:
         (pl.col("status") == "failed").sum().alias("failed"),
         pl.sum("input_tokens", "output_tokens"),
         cost().alias("dollars"),
+        of_unknown_cost().alias("unknown"),
     )
-    for phase, auditor, votes_cast, failed, into, out, dollars in spent.sort("phase", "auditor").iter_rows():
+    for phase, auditor, votes_cast, failed, into, out, dollars, unknown in spent.sort("phase", "auditor").iter_rows():
         counts = (f"{each:,}" for each in (votes_cast, failed, into, out))
-        yield phase, auditor, *counts, "unknown" if dollars is None else f"{dollars:.2f}"
+        yield phase, auditor, *counts, f"{dollars:.2f}" + (f" and {unknown:,} calls of unknown cost" if unknown else "")
 
 
 def _link(href: str, text: object) -> Markup:

@@ -388,6 +388,9 @@ LLM_CALLS = Table(
         Column("response_id", "VARCHAR", "As reported.", nullable=True),
         Column("input_tokens", "BIGINT", "Tokens sent, those of tools included; null where not reported.", nullable=True),
         Column("output_tokens", "BIGINT", "Tokens received, thoughts included; null where not reported.", nullable=True),
+        Column(
+            "cached_tokens", "BIGINT", "Of those sent, what the service had cached; null where not reported.", nullable=True
+        ),
         Column("searches", "VARCHAR", "JSON list of the searches made."),
         Column("code_runs", "INTEGER", "Pieces of code that the model ran."),
         Column("code_failures", "INTEGER", "Those of them that failed."),

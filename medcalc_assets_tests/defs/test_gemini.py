@@ -1,5 +1,6 @@
 import re
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -8,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from medcalc_assets.auditors.budget import BudgetError
+from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.openai import client
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets.benchmarks.demo import original_rows, truth
@@ -93,7 +95,7 @@ def test_the_chain_with_a_gemini_auditor(chain, gemini):
         assert shown["calls saved"] == of_key.filter(status="not_cast").height > 0
         assert shown["cost in USD"] == pytest.approx(of_key["cost_usd"].sum())
         assert shown["output tokens"] == of_key["output_tokens"].sum() > 0
-    calls = chain.read("llm_calls")
+    calls, votes = chain.read("llm_calls"), votes | {"input_votes": chain.read("input_votes")}
     assert calls.height == len(gemini.asked) == sum(frame["calls"].sum() for frame in votes.values())
     assert calls["cost_usd"].sum() == pytest.approx(sum(frame["cost_usd"].sum() for frame in votes.values()))
     assert calls["fault"].drop_nulls().unique().to_list() == ["HTTP 503 UNAVAILABLE: The model is overloaded."]
@@ -104,6 +106,23 @@ def test_the_chain_with_a_gemini_auditor(chain, gemini):
     chain.run(KEYS[:3])
     assert len(gemini.asked) == asked
     assert all(chain.read(name).equals(table) for name, table in tables.items())
+
+
+def test_batch_jobs_of_both_phases_are_under_way_at_once_unless_one_phase_is_asked_for(chain, gemini, monkeypatch):
+    monkeypatch.setattr("medcalc_assets.defs.settings.Limits", partial(Limits, batch_poll_seconds=0.02))
+    change(chain, mode="batch")
+    job, keys = assemble(chain.settings).resolve_job_def("chain"), [dg.AssetKey("raw_medcalc"), dg.AssetKey("audit_votes")]
+    job.execute_in_process(instance=chain.instance, partition_key=KEYS[0], asset_selection=keys)
+    assert {ask.task for ask in gemini.asked} == {"audit"}
+    jobs = len(gemini.jobs)
+    chain.run(KEYS[1:2])
+    inputs = [gemini.files[job["input"]] for job in gemini.jobs.values()][jobs:]
+    assert {b"label_text" in lines for lines in inputs[:2]} == {True, False}, "before any has ended"
+    assert sum(b"<inputs " not in lines for lines in inputs) <= 4
+    assert not gemini.answered
+    calls = chain.read("llm_calls").filter(calculator=KEYS[1])
+    votes = [chain.read(name).filter(calculator=KEYS[1])["calls"].sum() for name in ("audit_votes", "relabel_votes")]
+    assert sum(votes) == calls.filter(pl.col("task") != "inputs").height
 
 
 def test_a_run_whose_votes_failed_fails_a_check_and_exits_with_it_and_the_next_one_asks_for_them(
@@ -280,7 +299,9 @@ def test_a_model_that_is_served_by_another_version_is_an_event(chain, gemini):
     assert versions[0] != versions[1]
 
 
-def test_a_version_served_under_the_same_name_is_an_auditor_of_its_own_and_re_audited_once_on_a_sample(chain, gemini):
+def test_a_version_served_under_the_same_name_is_an_auditor_of_its_own_and_re_audited_once_on_a_sample(
+    chain, gemini, monkeypatch
+):
     change(chain, reaudit_max_usd="5")
     chain.run(KEYS[:1])
     observe(chain)
@@ -289,7 +310,8 @@ def test_a_version_served_under_the_same_name_is_an_auditor_of_its_own_and_re_au
 
     gemini.fault = lambda ask: "other_model"
     chain.run(KEYS[1:2])
-    assert observe(chain)["served"].value == {"gemini-2.5-pro": ["gemini-2.5-pro", "gemini-other"]}
+    monkeypatch.setattr("medcalc_assets.auditors.calls.LATELY", 20)
+    assert observe(chain)["served"].value == {"gemini-2.5-pro": ["gemini-other"]}, "the first one is long ago"
     asked, flags = len(gemini.asked), chain.read("audit_flags")
     data, cursor = tick(chain, cursor)
     (request,) = data.run_requests
@@ -393,6 +415,18 @@ def test_the_launchpad_explains_what_a_run_may_choose(job):
     for name in ("settings", "io_manager"):
         config = resources.config_type.fields[name].config_type.fields["config"]
         assert not getattr(config.config_type, "fields", None), "what holds for all runs is not offered for one"
+
+
+def test_the_launchpad_of_a_re_audit_shows_model_budget_and_sample_as_they_are_set():
+    settings = Settings(auditor="gemini-2.5-pro", reaudit_max_usd=25.0, reaudit_sample=2)
+    shown = assemble(settings).resolve_job_def("re_audit").get_run_config_for_partition_key(KEYS[0])
+    assert shown["resources"]["votes"]["config"] == {
+        "auditor": "gemini-2.5-pro",
+        "max_usd": 25.0,
+        "sample": 2,
+        "seed": 0,
+        "budget": "",
+    }
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,8 @@ def parameters(request: Request) -> dict[str, Any]:
     # OpenAI refuses the old name for models that think, and other servers may not know the new one.
     most = "max_completion_tokens" if address == OF_OPENAI else "max_tokens"
     told = [{"role": "system", "content": request.prompt}, {"role": "user", "content": request.message}]
-    return {"model": model, "messages": told, most: request.max_output_tokens}
+    thinking = {"reasoning_effort": request.thinking} if request.thinking else {}
+    return {"model": model, "messages": told, most: request.max_output_tokens, **thinking}
 
 
 def _client(address: str, key: str) -> openai.AsyncOpenAI:
