@@ -14,7 +14,7 @@ from medcalc_assets.storage.io_manager import DuckDBIOManager
 
 FIGURES = dg.AssetSelection.assets(
     *("physician_agreement", "track_record", "review_orders", "error_rates", "benchmark_summary", "auditor_drift"),
-    *("effective_votes", "model_outputs", "grades", "leaderboard", "key_effects"),
+    *("auditor_versions", "effective_votes", "model_outputs", "grades", "leaderboard", "key_effects"),
 )
 PAGES = dg.AssetSelection.assets("label_pages")
 MODELS = dg.AssetSelection.assets(auditors.MODELS)

@@ -53,7 +53,7 @@ class Asking:
         self.unanswered: set[int] = set()
         """The instances of calls that got no answer since the last one that was answered."""
         unable = "" if "search" in setup.tools else " without search"
-        self.progress = Progress(f"{setup.task} by {setup.auditor}{unable}", instances, instances - len(self.casting.open))
+        self.progress = Progress(f"{setup.task} by {setup.name}{unable}", instances, instances - len(self.casting.open))
 
     @contextlib.asynccontextmanager
     async def alive(self) -> AsyncIterator[None]:
@@ -148,7 +148,7 @@ class Asking:
             said = reply.excerpt if reply.excerpt is not None else (attempt.body or "")[:EXCERPT]
             self.flow.stop(
                 AuditorError(
-                    f"The first {FIRST_ANSWERS} answers of {self.casting.setup.auditor} have the same fault, of the last: "
+                    f"The first {FIRST_ANSWERS} answers of {self.casting.setup.name} have the same fault, of the last: "
                     f"{reply.fault}. It ends with {said!r}. No more is asked for: see whether the model can follow "
                     "the prompt, and whether MEDCALC_TOOLS gives it tools that it has."
                 )

@@ -48,7 +48,7 @@ COMMANDS = {
     "calculators": ("calc", "List the 55 calculators with their references."),
     "reaudit": ("reaudit", "Ask one more model for votes, on a sample if you like."),
     "estimate": ("estimate", "Estimate what a model's votes would still cost."),
-    "models": ("estimate", "List the Gemini models that your key may use, with prices."),
+    "models": ("estimate", "List the models that your keys may use, with prices."),
     "pages": ("release", "Write the report, the index and a page for each label."),
     "open": ("release", "Open the report, or the page of a label, in a browser."),
     "export": ("release", "Write a working copy of the next release."),

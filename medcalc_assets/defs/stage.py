@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from medcalc_assets.auditors.protocol import cost
+from medcalc_assets.auditors.protocol import cost, of_unknown_cost
 from medcalc_assets.calculators import BY_SLUG, KEYS
 from medcalc_assets.defs.code_version import Sources
 from medcalc_assets.defs.partitions import BY_CALCULATOR
@@ -59,6 +59,7 @@ CALLS = {
     "input tokens": pl.col("input_tokens").sum(),
     "output tokens": pl.col("output_tokens").sum(),
     "cost in USD": cost(),
+    "calls of unknown cost": of_unknown_cost(),
 }
 """What votes took, by partition: figures for `describe`."""
 

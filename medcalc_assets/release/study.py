@@ -36,7 +36,8 @@ WAYS = {
 ARMS: tuple[Arm, Arm] = ("original", "maintained")
 LIMITS = (
     "No language model: the policy has a vocabulary of calculators and four ways of computing. The benchmark's entities are "
-    "given to it. It is trained and held out on one split, and physicians chose what they answered. This shows the mechanism, not the effect that the paper reports."
+    "given to it. It is trained and held out on one split, and physicians chose what they answered. This shows the "
+    "mechanism, not the effect that the paper reports."
 )
 
 
@@ -229,8 +230,8 @@ def table(found: Mapping[str, Any]) -> str:
     lines = [
         LIMITS,
         "",
-        f"{found['training_rows']:,} rows train each arm, {found['steps']} steps, {found['seeds']} seeds; intervals are 95%, "
-        "by calculator, of the mean over seeds.",
+        f"{found['training_rows']:,} rows train each arm, {found['steps']} steps, {found['seeds']} seeds; intervals are "
+        "95%, by calculator, of the mean over seeds.",
         "",
         "| judged by | rows (calculators) | trained by v1.0 | trained by ours | gain in points "
         "| v1.0's rule alone | published alone | checked alone | no answer |",

@@ -134,7 +134,9 @@ class _Story:
         return f"{self.original} follows from {_quoted(ours)}, {self.relabel} from {_quoted(other)}"
 
     def _inputs(self) -> str:
-        """The inputs that are missing, that the note has otherwise, or whose number it has nowhere."""
+        """The inputs that blind readers read otherwise, that are missing, that the note has otherwise, or nowhere."""
+        if read := self._read_otherwise():
+            return read
         missing = [self.calculator.reader.name(key) for key in json.loads(self.evidence["missing"])]
         other = [
             f"{self._given(each)} stands as {each['found']} in the note"
@@ -149,6 +151,12 @@ class _Story:
         if absent:
             told.append(f"{listed(absent)} {'is' if len(absent) == 1 else 'are'} nowhere in {'it' if other else 'the note'}")
         return ", and ".join(told[:2])
+
+    def _read_otherwise(self) -> str:
+        """What blind readers of the note find otherwise than the benchmark has it."""
+        told = str(self.evidence["inputs_told"] or "")
+        found = self.evidence["inputs_status"] in ("computed", "not_computable") and "the benchmark has" in told
+        return told.partition("; ")[0] if found else ""
 
     def _suspects(self) -> str:
         return next((_clause(each) for each in self._findings() if each["kind"] in SUSPECT), "")

@@ -147,7 +147,7 @@ def scatter(labels: pl.DataFrame) -> Scatter:
     """
     numbers = [labels[name].to_list() for name in ("label_number", "relabel_number")]
     ends = [_log(each) for each in (min(map(min, numbers)), max(map(max, numbers)))]
-    low, high = math.floor(min(ends[0], 0)), math.ceil(ends[1])
+    low, high = math.floor(min(ends[0], 0)), max(math.ceil(ends[1]), 1)
     step = 363 / (high - low)
 
     def at(value: float) -> float:
@@ -162,13 +162,13 @@ def scatter(labels: pl.DataFrame) -> Scatter:
     apart = labels.filter("likely_error").sort("discrepancy", "uid", descending=[True, False])
     linked = apart.head(LINKED).to_dicts()
     quiet = {point(row, False) for row in [*labels.filter(~pl.col("likely_error")).to_dicts(), *apart[LINKED:].to_dicts()]}
-    powers = sorted({0, *range(1, high + 1), *(-power for power in range(1, -low + 1))})
-    ticks = []
-    for power in powers:
-        value = math.copysign(10 ** abs(power), power) if power else 0
-        along = at(value)
-        if 0 <= along <= 363:
-            ticks.append((SIDE + along, FOOT - along * (FOOT - HEAD) / 363, f"{value:,.0f}"))
+    values = (math.copysign(10 ** abs(power), power) if power else 0 for power in range(low, high + 1))
+    places = {value: at(value) for value in values}
+    ticks = [
+        (SIDE + along, FOOT - along * (FOOT - HEAD) / 363, f"{value:,.0f}")
+        for value, along in places.items()
+        if 0 <= along <= 363
+    ]
     loud = [point(row, True) for row in reversed(linked)]
     return Scatter(
         ticks, sorted(quiet, key=lambda each: (each.color, each.x, each.y)), loud, linked, apart.height, labels.height

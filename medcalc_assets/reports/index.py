@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from medcalc_assets.labels.decision import REASONS
+from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.labels.value import from_row
 from medcalc_assets.release.use import use_of
+from medcalc_assets.release.versions import Version
 from medcalc_assets.reports.cause import Rows, cause
 from medcalc_assets.reports.label import STATES, wrong
 from medcalc_assets.templates import templates
@@ -33,17 +35,18 @@ RELABEL = {False: "Agrees", True: "Differs", None: "No agreement"}
 NO_VOTES = "No votes"
 SHORT = {(True, True): "Grades and trains", (True, False): "Grades", (False, True): "Trains", (False, False): "Neither"}
 """By whether a label may grade and may train."""
-LISTED = ("uid", "calc", "was", "now", "state", "reason", "cause", "by", "relabel", "use", "p", "review", "why")
+LISTED = ("uid", "calc", "was", "now", "state", "reason", "cause", "by", "relabel", "use", "p", "review", "since", "why")
 """What the index has of each label, in the order in which `pages.js` names it. `p`: how likely the original is wrong, in
-percent; 101 if it is shown wrong, -1 if it is shown right, -2 if nothing is known."""
+percent; 101 if it is shown wrong, -1 if it is shown right, -2 if nothing is known. `since`: it differs from the last release
+that has it."""
 FIRST = 25
 """How many rows are there without a script."""
 
 
-def index_page(labels: Sequence[Mapping[str, Any]], invented: bool) -> str:
+def index_page(labels: Sequence[Mapping[str, Any]], invented: bool, last: str = "") -> str:
     """All labels as data, of which a script shows those that are asked for; and those most likely wrong for who runs none.
 
-    `labels` are those of `listed`. Texts that many share are sent once.
+    `labels` are those of `listed`; `last` is the version of the last release. Texts that many share are sent once.
     """
     rows = sorted(labels, key=lambda row: (-row["p"], row["uid"]))
     names = {name: sorted({row[name] for row in rows}) for name in ("calc", "cause", "why")}
@@ -52,7 +55,7 @@ def index_page(labels: Sequence[Mapping[str, Any]], invented: bool) -> str:
     names["reason"] = list(map(words, REASONS))
     place = {name: {text: n for n, text in enumerate(texts)} for name, texts in names.items()}
     coded = [[place[name][row[name]] if name in place else row[name] for name in LISTED] for row in rows]
-    data = {**names, "chips": [chip for chip, _ in STATES.values()], "rows": coded}
+    data = {**names, "last": last, "chips": [chip for chip, _ in STATES.values()], "rows": coded}
     return (
         templates()
         .get_template("index.html.j2")
@@ -82,8 +85,18 @@ def listed(rows: Rows) -> dict[str, Any]:
         "p": {"Yes": 101, "No": -1}.get(told, -2) if percent is None else percent,
         "wrong": told if percent is None else f"{percent}%",
         "review": int(waits or maintained["reason"] == "physician_unexplained"),
+        "since": int(_differs_from_release(rows)),
         "why": cause(rows),
     }
+
+
+def _differs_from_release(rows: Rows) -> bool:
+    """Whether the maintained label has another value than in the last release that has it."""
+    released = [event for event in rows["label_events"] if event["event"] == "released" and event["value"] is not None]
+    if not released:
+        return False
+    last = max(released, key=lambda event: Version.parse(event["actor"]))
+    return parse_label(last["value"]) != from_row(rows["maintained_labels"][0], "final")
 
 
 def words(name: str) -> str:

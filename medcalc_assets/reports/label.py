@@ -18,7 +18,7 @@ from medcalc_assets.labels.limits import accepts
 from medcalc_assets.labels.value import Label, from_row
 from medcalc_assets.release.use import use_of
 from medcalc_assets.reports.cause import Rows, cause, listed
-from medcalc_assets.reports.trace import changed, details, events, shown, source_of
+from medcalc_assets.reports.trace import changed, details, events, readings, shown, source_of
 from medcalc_assets.templates import markdown, templates
 
 STATES = {
@@ -114,6 +114,7 @@ def label_page(rows: Rows, out: Sequence[str], before: int | None = None, after:
                     ],
                 ),
             ],
+            readings=as_html(readings(rows, instance)),
             details=as_html(details(rows)),
             history=[(event, changed(event), event["event"] in TURNS) for event in events(rows)],
             out=out,

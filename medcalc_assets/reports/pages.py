@@ -66,9 +66,10 @@ def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
             page = label_page(rows, out.get(uid, []), before.get(uid), after.get(uid))
             (unfinished / "labels" / f"{uid}.html").write_text(page, encoding="utf-8")
             rows_of_index.append(listed(rows))
-    invented = stored["maintained_labels"]["simulated"].any()
-    (unfinished / "index.html").write_text(index_page(rows_of_index, invented), encoding="utf-8")
     stored |= {table.name: _read(warehouse, table) for table in OF_ALL}
+    versions = stored[tables.LABEL_RELEASES.name].sort("released_at")["version"].to_list()
+    index = index_page(rows_of_index, stored["maintained_labels"]["simulated"].any(), *versions[-1:])
+    (unfinished / "index.html").write_text(index, encoding="utf-8")
     report = report_page(stored, rows_of_index, rates(warehouse, stored["label_evidence"]))
     (unfinished / "report.html").write_text(report, encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)

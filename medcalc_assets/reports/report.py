@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
-from medcalc_assets.auditors.protocol import cost
+from medcalc_assets.auditors.protocol import cost, of_unknown_cost
 from medcalc_assets.calculators import CALCULATORS
 from medcalc_assets.calculators.inputs import numeral
 from medcalc_assets.grading.scores import caveats, sentences
@@ -57,6 +57,7 @@ def report_page(
     labels = labels.with_columns(all=pl.lit("Labels"), physicians=_physicians())
     flowing = flow(labels, list(_stages(labels)))
     wrong = headline(rates, "original", "paper")
+    rates_head = [*RATES, *(["#In truth"] if any(row["truth"] is not None for row in rates) else [])]
     marks = list(_rates_of(rates))
     compared = compare_with_physicians(
         stored["derivation_audit"], stored["relabels"], stored["physician_consensus"], auditor
@@ -81,8 +82,8 @@ def report_page(
             marks=marks,
             top=_round_top(max((each.high for each in marks), default=100.0)),
             findings=findings(rates),
-            rates_head=[*RATES, *(["#In truth"] if any(row["truth"] is not None for row in rates) else [])],
-            rates_rows=[_rate(row) for row in rates],
+            rates_head=rates_head,
+            rates_rows=[_rate(row)[: len(rates_head)] for row in rates],
             certificate=list(_certificate(stored, labels, rates, cards)),
             of_confident=share(total["likely_errors"], total["high_confidence"]),
             of_all=share(total["likely_errors"], total["instances"]),
@@ -175,7 +176,7 @@ def _rates_of(rates: Sequence[Mapping[str, Any]]) -> Iterator[Mark]:
     if row := headline(rates, "original", "paper"):
         yield _share_of(row, row["n"] + row["not_covered"], "v1.0", "bad")
     if row := headline(rates, "key", "limits"):
-        yield _share_of(row, row["n"], "What may grade", "good")
+        yield _share_of(row, row["n"], f"What may grade{', of kinds seen' if row['not_covered'] else ''}", "good")
 
 
 def _share_of(rate: Mapping[str, Any], of: int, name: str, color: str) -> Mark:
@@ -200,7 +201,7 @@ def _rate(row: Mapping[str, Any]) -> tuple[str, ...]:
         f"{row['low']:,.0f} to {row['high']:,.0f}",
         *(f"{row[name]:,}" for name in ("n", "seen", "not_covered")),
         row["basis"],
-        *([f"{row['truth']:,}"] if row["truth"] is not None else []),
+        "" if row["truth"] is None else f"{row['truth']:,}",
     )
 
 
@@ -218,7 +219,8 @@ def _certificate(
     yield "May do neither", f"{uses[SHORT[False, False]]:,}"
     for mark in _rates_of(rates):
         if mark.color == "good":
-            yield "Likely wrong in what grades", f"{mark.value:.0f}% ({mark.low:.0f} to {mark.high:.0f})"
+            told = f"{mark.value:.0f}% ({mark.low:.0f} to {mark.high:.0f})"
+            yield f"Likely wrong: {mark.name[:1].lower()}{mark.name[1:]}", told
     proofs = [row for row in rates if row["basis"] == "certificate" and row["terms"] == "limits"]
     for row in proofs:
         proven = "proven" if row["high"] <= row["claim"] else "not proven"
@@ -231,6 +233,8 @@ def _certificate(
     if releases.height:
         last = releases.row(-1, named=True)
         yield "Last release", f"{last['version']}, {last['released_at']:%Y-%m-%d}"
+        changed = labels["since"].sum()
+        yield f"Changed since {last['version']}", _link("index.html#since=1", f"{changed:,}") if changed else "none"
         yield "SHA-256", Markup("<code>{} … {}</code>").format(last["manifest_sha256"][:12], last["manifest_sha256"][-4:])
     else:
         yield "Last release", "none yet"
@@ -327,7 +331,7 @@ def _costs(stored: Mapping[str, pl.DataFrame]) -> Iterable[tuple[Any, ...]]:
         [
             stored[name]
             .select("auditor", "status", "calls", "cost_usd", "input_tokens", "output_tokens")
-            .filter(pl.col("status") != "not_cast")
+            .filter((pl.col("status") != "not_cast") | (pl.col("calls") > 0))
             .with_columns(phase=pl.lit(phase))
             for phase, name in (("1", "audit_votes"), ("2", "relabel_votes"))
         ]
@@ -337,10 +341,11 @@ def _costs(stored: Mapping[str, pl.DataFrame]) -> Iterable[tuple[Any, ...]]:
         (pl.col("status") == "failed").sum().alias("failed"),
         pl.sum("input_tokens", "output_tokens"),
         cost().alias("dollars"),
+        of_unknown_cost().alias("unknown"),
     )
-    for phase, auditor, votes_cast, failed, into, out, dollars in spent.sort("phase", "auditor").iter_rows():
+    for phase, auditor, votes_cast, failed, into, out, dollars, unknown in spent.sort("phase", "auditor").iter_rows():
         counts = (f"{each:,}" for each in (votes_cast, failed, into, out))
-        yield phase, auditor, *counts, "unknown" if dollars is None else f"{dollars:.2f}"
+        yield phase, auditor, *counts, f"{dollars:.2f}" + (f" and {unknown:,} calls of unknown cost" if unknown else "")
 
 
 def _link(href: str, text: object) -> Markup:

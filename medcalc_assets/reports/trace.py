@@ -80,6 +80,7 @@ def trace(rows: Rows, out: Iterable[str]) -> str:
         "Recomputed from the benchmark's entities, without a model": _working(instance, rows["derivation_audit"][0]),
         "Phase 1: is the label wrong?": _audits(rows),
         "Phase 2: blind answers": _relabels(rows, instance),
+        "Phase 2, by inputs: what blind readers find in the note, and the rule computes": readings(rows, instance),
         "Disagreement and its cause": _disagreement(rows, instance),
         "Phase 3: physicians": _adjudications(rows, instance),
         "The maintained label": _maintained(rows),
@@ -205,6 +206,29 @@ def _relabels(rows: Rows, instance: Mapping[str, Any]) -> str:
     ]
     votes = _votes(rows["relabel_votes"], lambda vote: shown(from_row(vote, "answer"), instance))
     return "\n\n".join([*agreed, *votes]) or "Nobody has relabelled it."
+
+
+def readings(rows: Rows, instance: Mapping[str, Any]) -> str:
+    """What the readers agree on, input by input, beside what the benchmark has, and every reading."""
+    told = []
+    for row in rows["input_consensus"]:
+        value = shown(from_row(row, "computed"), instance)
+        told.append(
+            f"{escaped(row['auditor'])}: **{value}**, {row['status'].replace('_', ' ')}. {escaped(row['explanation'])}."
+        )
+        found = (
+            (
+                each["input"] + (" (differs)" if each["differs"] else ""),
+                "they differ" if each["read"] is None else each["read"],
+                f"{each['n_agree']} of {each['n_votes']}",
+                each["quote"],
+                each["given"],
+            )
+            for each in json.loads(row["inputs"])
+        )
+        told.append(table(("Input", "Read", "Readers", "Words of the note", "Benchmark"), found))
+    votes = _votes(rows["input_votes"], lambda vote: f"{len(json.loads(vote['inputs']))} inputs read")
+    return "\n\n".join([*told, *votes]) or "Nobody was asked: it is for contested and deferred labels."
 
 
 def _votes(votes: Iterable[Mapping[str, Any]], answer: Any) -> Iterator[str]:

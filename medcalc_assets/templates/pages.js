@@ -24,10 +24,10 @@ if (page === "label") {
 /* All labels: the hash is the only state, so that Back, reload and a sent link show the same list. */
 if (page === "index") {
   const { rows, ...names } = JSON.parse($("data").textContent);
-  const [UID, CALC, WAS, NOW, STATE, REASON, CAUSE, BY, RELABEL, USE, P, REVIEW, WHY] = rows.length ? rows[0].keys() : [];
+  const [UID, CALC, WAS, NOW, STATE, REASON, CAUSE, BY, RELABEL, USE, P, REVIEW, SINCE, WHY] = rows.length ? rows[0].keys() : [];
   const SIZE = 50, MORE = 6;
   const FACETS = { state: [STATE, "State"], cause: [CAUSE, "Cause"], calc: [CALC, "Calculator"], reason: [REASON, "Decided by"], by: [BY, "Its own entities"], relabel: [RELABEL, "Blind relabel"], use: [USE, "May be used"] };
-  const TESTS = { changed: ["Changed only", r => r[WAS] !== r[NOW]], review: ["Needs review", r => r[REVIEW] === 1] };
+  const TESTS = { changed: ["Changed only", r => r[WAS] !== r[NOW] && r[NOW] !== "no answer"], review: ["Needs review", r => r[REVIEW] === 1], ...(names.last && { since: [`Changed since ${names.last}`, r => r[SINCE] === 1] }) };
   const SORTS = { uid: r => r[UID], calc: r => names.calc[r[CALC]], mv: r => parseFloat(r[NOW]), state: r => names.state[r[STATE]], why: r => names.why[r[WHY]], use: r => names.use[r[USE]], p: r => r[P] };
   const KEYS = [...Object.keys(FACETS), ...Object.keys(TESTS)];
   const el = (tag, attrs = {}, ...kids) => { const node = document.createElement(tag); for (const [k, v] of Object.entries(attrs)) node.setAttribute(k, v); node.append(...kids); return node; };
@@ -66,13 +66,13 @@ if (page === "index") {
     const s = read(), found = matcher(plain(s.q).split(/\s+/).filter(Boolean));
     const wanted = Object.fromEntries(Object.entries(FACETS).map(([k]) => [k, s.on[k].size ? new Set(names[k].flatMap((v, i) => s.on[k].has(v) ? [i] : [])) : null]));
     const counts = Object.fromEntries(KEYS.map(k => [k, new Map()]));
-    const view = [];
+    const view = [], active = KEYS.filter(k => k in FACETS ? wanted[k] : s.tests.includes(k));
     rows.forEach((r, i) => {
       if (!found(hay[i])) return;
       /* One that a single filter keeps out counts for that filter: a count is what would be there. */
-      const out = KEYS.filter(k => k in FACETS ? wanted[k] && !wanted[k].has(r[FACETS[k][0]]) : s.tests.includes(k) && !TESTS[k][1](r));
+      const out = active.filter(k => k in FACETS ? !wanted[k].has(r[FACETS[k][0]]) : !TESTS[k][1](r));
       if (!out.length) view.push(r);
-      for (const k of out.length ? out.slice(0, out.length === 1 ? 1 : 0) : KEYS) { const v = k in FACETS ? r[FACETS[k][0]] : TESTS[k][1](r); counts[k].set(v, (counts[k].get(v) ?? 0) + 1); }
+      if (out.length < 2) for (const k of out.length ? out : KEYS) { const v = k in FACETS ? r[FACETS[k][0]] : TESTS[k][1](r); counts[k].set(v, (counts[k].get(v) ?? 0) + 1); }
     });
     const key = SORTS[s.sort.replace("-", "")], sign = s.sort[0] === "-" ? -1 : 1, order = new Intl.Collator("en", { numeric: true });
     view.sort((a, b) => { const x = key(a), y = key(b); return (typeof x === "string" ? sign * order.compare(x, y) : Number.isNaN(x) || Number.isNaN(y) ? Number.isNaN(x) - Number.isNaN(y) : sign * (x - y)) || a[UID] - b[UID]; });
@@ -149,7 +149,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
   }
 }
 
-/* What a link within a fold points to is shown, and all folds are in print. */
+/* What a link within a fold points to is shown, and all folds are in print but the tables behind charts. */
 const unfold = () => { for (let each = location.hash && document.querySelector(`[id="${CSS.escape(location.hash.slice(1))}"]`); each; each = each.parentElement) if (each.tagName === "DETAILS") each.open = true; };
 if (page !== "index") { addEventListener("hashchange", unfold); unfold(); }
-addEventListener("beforeprint", () => { for (const each of document.querySelectorAll("main details")) each.open = true; });
+addEventListener("beforeprint", () => { for (const each of document.querySelectorAll("main details:not(.alt)")) each.open = true; });

@@ -219,6 +219,71 @@ def test_what_cannot_be_used_is_refused_whole(demo, packets, types, change, mess
     assert packets.taken_over(demo.read("raw_medcalc")).is_empty()
 
 
+def test_all_faults_of_a_file_are_told_at_once(demo, packets, types):
+    def change(sheet):
+        for cell, value in (("D2", "about 7"), ("J3", "very"), ("E4", "yes"), ("A5", 99999), ("L6", "aside")):
+            sheet[cell].value = value
+
+    path = filled(issued(packets, demo), types, change)
+    with pytest.raises(PacketError) as refused:
+        packets.ingest(path, types)
+    told = str(refused.value)
+    assert told.startswith(f"{path} has 5 faults; nothing was taken over. ")
+    assert "row 2: value is 'about 7'" in told
+    assert "row 3: confidence is 'very'. Choose high, medium, low, or nothing." in told
+    assert "row 4: has both a value and 'cannot be computed'. Give one of them." in told
+    assert "row 5: uid 99999 is not in the packet, or no longer in the benchmark. Restore the uid." in told
+    assert "L6: 'aside' is in no column of the packet. Move it to rationale." in told
+    assert packets.taken_over(demo.read("raw_medcalc")).is_empty()
+
+
+def annotated(packets, path, types, kind):
+    """An export of Label Studio: annotator 1 answers all, annotator 2 the first case otherwise, as JSON or JSON_MIN."""
+    tasks = json.loads((path.parent / f"{path.stem}_label_studio.json").read_text())
+    export = []
+    for number, task in enumerate(tasks, 1):
+        answers = [(1, str(answer_for(types[task["data"]["uid"]])))] + [(2, None)] * (number == 1)
+        if kind == "JSON":
+            results = [
+                {"from_name": "value", "type": "textarea", "value": {"text": [value]}}
+                if value
+                else {"from_name": "cannot_be_computed", "type": "choices", "value": {"choices": ["yes"]}}
+                for _, value in answers
+            ]
+            export.append(
+                {
+                    **task,
+                    "annotations": [
+                        {"completed_by": who, "result": [result], "updated_at": "2026-01-01T00:00:00Z"}
+                        for (who, _), result in zip(answers, results, strict=True)
+                    ],
+                }
+            )
+        else:
+            export += [
+                {**task["data"], "id": number, "annotator": who, "updated_at": "2026-01-01T00:00:00Z"}
+                | ({"value": value} if value else {"cannot_be_computed": "yes"})
+                for who, value in answers
+            ]
+    (file := path.with_name(f"{kind}.json")).write_text(json.dumps(export))
+    return file, tasks[0]["data"]["uid"]
+
+
+@pytest.mark.parametrize("kind", ["JSON", "JSON_MIN"])
+def test_of_two_annotators_each_answer_is_its_own_annotators(demo, packets, types, kind):
+    file, first = annotated(packets, issued(packets, demo), types, kind)
+    with pytest.raises(PacketError) as refused:
+        packets.ingest(file, types)
+    assert "has answers of annotators 1, 2. Say who they are: --annotator 1=NAME --annotator 2=NAME." in str(refused.value)
+    with pytest.raises(PacketError, match="has no answer of annotator 3, but of 1, 2"):
+        packets.ingest(file, types, {"1": "Dr Lee", "2": "Dr Ray", "3": "Dr Kim"})
+    assert packets.ingest(file, types, {"1": "Dr Lee", "2": "Dr Ray"}) == 7
+    rows = packets.taken_over(demo.read("raw_medcalc"))
+    assert rows.group_by("reviewer").len().sort("reviewer").rows() == [("Dr Lee", 6), ("Dr Ray", 1)]
+    assert rows.filter(state="not_computable").select("uid", "reviewer").rows() == [(first, "Dr Ray")]
+    assert packets.ingest(file, types, {"1": "Dr Lee", "2": "Dr Ray"}) is None, "it was taken over before"
+
+
 def test_a_case_that_is_not_in_the_packet_or_no_longer_in_the_benchmark_is_refused(demo, packets, types):
     path = filled(issued(packets, demo), types)
     workbook = openpyxl.load_workbook(path)

@@ -1,3 +1,4 @@
+import datetime as dt
 import json
 import re
 import shutil
@@ -12,7 +13,7 @@ from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.packet import Packets
 from medcalc_assets.reports import pages
 from medcalc_assets.reports.cause import cause
-from medcalc_assets.reports.index import NO_VOTES
+from medcalc_assets.reports.index import NO_VOTES, index_page, listed
 from medcalc_assets.reports.label import label_page, lines, marked
 from medcalc_assets.reports.pages import write_pages
 from medcalc_assets.reports.report import report_page
@@ -85,14 +86,13 @@ def test_the_index_finds_names_uids_values_reasons_and_causes(demo, folder, page
     apache = labels.filter(pl.col("calculator_name").str.contains("APACHE"))["uid"]
     page.fill("#text", "apache")
     assert sorted(shown(page)) == sorted(apache)
-    for text, expected in (
-        ("n/a", labels.filter((pl.col("final_kind") == "na") | (pl.col("label_kind") == "na"))["uid"]),
-        ("unresolved", labels.filter(reason="unresolved")["uid"]),
-        ("nobody has relabelled", []),
-    ):
-        page.fill("#text", text)
-        assert counted(page) >= len(expected)
-        assert {*expected[:1]} <= {*shown(page)}
+    row = labels.filter(reason="relabelled").row(0, named=True)
+    told = cause(rows_of(demo.settings.warehouse, row["uid"]))
+    for text in (row["uid"], from_row(row, "label"), from_row(row, "final"), row["reason"], told, told.split()[-1]):
+        page.fill("#text", f"{text} {row['calculator_name']}")
+        assert row["uid"] in shown(page), text
+    page.fill("#text", "nowhere to be found")
+    assert page.locator("#empty").is_visible()
     page.fill("#text", "7")
     numbers = page.locator(".rows tbody tr").all_inner_texts()
     assert all(re.search(r"(?<![\d.])7", row) for row in numbers), "a number is found from its first digit on"
@@ -128,7 +128,7 @@ def test_the_address_holds_the_list_so_that_back_restores_it_and_labels_walk_thr
 def test_changed_labels_and_those_that_need_review_have_a_filter(demo, folder, page):
     page.set_viewport_size({"width": 1400, "height": 900})
     page.goto((folder / "index.html").as_uri() + "#changed=1")
-    assert counted(page) == facet(page, "Show", "Changed only")[1]
+    assert counted(page) == facet(page, "Show", "Changed only")[1] == demo.read("benchmark_summary")["changed"].sum()
     rows = page.locator(".rows .mv").all_inner_texts()
     assert all(len({*row.split(" → ")}) == 2 for row in rows)
     page.goto((folder / "index.html").as_uri() + "#review=1")
@@ -137,6 +137,39 @@ def test_changed_labels_and_those_that_need_review_have_a_filter(demo, folder, p
     waiting = {*demo.read("adjudication_queue")["uid"]} - seen
     waiting |= {*demo.read("maintained_labels").filter(reason="physician_unexplained")["uid"]}
     assert counted(page) == len(waiting)
+
+
+def test_what_changed_since_the_last_release_has_a_filter_to_which_the_report_leads(demo, written, page, tmp_path):
+    stored, _, rates = written[1]
+    rows = {uid: rows_of(demo.settings.warehouse, uid) for uid in (1, 2, 3)}
+    for uid, values in ((1, {"1.1.0": "9", "1.10.0": "N/A", "1.2.0": "9"}), (2, {"1.1.0": None}), (3, {})):
+        now = from_row(rows[uid]["maintained_labels"][0], "final")
+        said = values or {"1.10.0": str(now)}
+        rows[uid]["label_events"] += [{"event": "released", "actor": name, "value": value} for name, value in said.items()]
+    rows[1]["maintained_labels"][0] |= {"final_kind": "number", "final_number": 9.0, "final_date": None}
+    told = [listed(each) for each in rows.values()]
+    assert [each["since"] for each in told] == [1, 0, 0], "1.10.0 is the last, and says N/A"
+    for name in pages.STATIC:
+        shutil.copy(written[0] / name, tmp_path)
+    (tmp_path / "index.html").write_text(index_page(told, True, "1.10.0"))
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.goto((tmp_path / "index.html").as_uri() + "#since=1")
+    assert shown(page) == [1]
+    assert facet(page, "Show", "Changed since 1.10.0")[1] == 1
+    release = {
+        "version": "1.10.0",
+        "demo": True,
+        "instances": 3,
+        "changed": 1,
+        "manifest": "{}",
+        "manifest_sha256": "0" * 64,
+    }
+    release |= {"previous": None, "run_id": "1", "released_at": dt.datetime(2026, 11, 25, tzinfo=dt.UTC)}
+    releases = pl.DataFrame([release], schema=tables.LABEL_RELEASES.polars_schema)
+    report = report_page({**stored, "label_releases": releases}, [row | {"since": 1} for row in written[1][1]], rates)
+    assert "<dt>Last release</dt><dd>1.10.0, 2026-11-25</dd>" in report
+    n = len(written[1][1])
+    assert f'<dt>Changed since 1.10.0</dt><dd><a href="index.html#since=1">{n:,}</a></dd>' in report
 
 
 def test_the_labels_most_likely_wrong_are_there_without_a_script(folder, browser):
@@ -234,25 +267,31 @@ def test_a_phase_without_data_has_no_bar(written):
 def test_scores_between_keys_are_a_line_per_run_in_the_colour_of_what_is_known(written):
     stored, listed, rates = written[1]
     names = tables.KEY_EFFECTS.polars_schema
-    row = {"key": "candidate", "n": 100, "gained": 20, "lost": 5, "effect": 0.15, "p": 0.01, "right_before": 40, "right": 55}
+    row = {"key": "candidate", "n": 100, "gained": 20, "lost": 5, "effect": 0.15, "p": 0.01, "right_before": 41, "right": 56}
     row |= {"model": "m", "family": "f", "by_calculator": "{}", "by_reason": "{}", "by_stratum": "{}"}
     effects = pl.DataFrame(
         [row | {"run": "surely better", "low": 0.05, "high": 0.2}, row | {"run": "as good", "low": -0.1, "high": 0.3}],
         schema=names,
     )
     report = report_page({**stored, "key_effects": effects}, listed, rates)
-    assert "Right by v1.0 and by candidate: as good 40.0% to 55.0%; surely better 40.0% to 55.0%" in report
+    assert "Right by v1.0 and by candidate: as good 41.0% to 56.0%; surely better 41.0% to 56.0%" in report
     slope = report.split("Right by v1.0 and by candidate:")[1].split("</svg>")[0]
     assert slope.count('<line class="s-good"') == slope.count('<line class="s-q"') == 1
     places = [float(y) for y in re.findall(r'<text x="188" y="([\d.]+)"', slope)]
     assert abs(places[0] - places[1]) >= 17, "names do not lie on each other"
 
 
-def test_the_report_prints_all_that_is_folded(folder, page):
+def test_a_page_prints_dark_on_light_with_all_that_is_folded(folder, browser):
+    page = browser.new_page(color_scheme="dark")
     page.goto((folder / "report.html").as_uri())
-    assert page.locator("main details:not([open])").count() > 5
+    assert page.locator("main .fold:not([open])").count() > 5
     assert page.pdf()[:4] == b"%PDF"
-    assert page.locator("main details:not([open])").count() == 0
+    assert page.locator("main .fold:not([open])").count() == 0
+    page.emulate_media(media="print")
+    ink, paper = (page.evaluate(f"getComputedStyle(document.body).{each}") for each in ("color", "backgroundColor"))
+    assert sum(map(int, re.findall(r"\d+", ink)[:3])) < 200, (ink, paper)
+    assert page.locator(".alt").first.is_hidden()
+    page.close()
 
 
 def test_the_report_tells_how_many_independent_votes_the_votes_amount_to(demo, folder):
@@ -338,3 +377,21 @@ def test_the_first_screen_answers_what_it_is_why_who_says_so_and_what_for(demo, 
     assert page.inner_text(".facts div:nth-child(2) strong") == "For neither"
     assert "Simulated evidence: it says nothing of any real label." in page.inner_text(".facts")
     assert page.locator(".strip").bounding_box()["y"] < 900
+
+
+def test_a_label_shows_what_blind_readers_found_of_each_input(demo, folder, page):
+    row = demo.read("input_consensus").filter(pl.col("inputs").str.len_chars() > 2).sort("uid").row(0, named=True)
+    page.goto((folder / "labels" / f"{row['uid']}.html").as_uri())
+    fold = page.locator(".fold", has_text="blind readers find the inputs")
+    fold.locator("summary").click()
+    told = fold.inner_text()
+    assert row["explanation"] in told
+    for each in json.loads(row["inputs"]):
+        assert f"{each['n_agree']} of {each['n_votes']}" in told
+        assert each["input"] in told
+
+
+def test_numbers_that_are_all_the_same_have_a_chart(written):
+    stored, rows, rates = written[1]
+    nought = stored["label_evidence"].with_columns(label_number=pl.lit(0.0), relabel_number=pl.lit(0.0))
+    assert "Original against relabel, numbers:" in report_page({**stored, "label_evidence": nought}, rows, rates)
