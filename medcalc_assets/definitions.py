@@ -14,7 +14,7 @@ from medcalc_assets.storage.io_manager import DuckDBIOManager
 
 FIGURES = dg.AssetSelection.assets(
     *("physician_agreement", "track_record", "review_orders", "error_rates", "benchmark_summary", "auditor_drift"),
-    *("effective_votes", "model_outputs", "grades", "leaderboard", "key_effects"),
+    *("auditor_versions", "effective_votes", "model_outputs", "grades", "leaderboard", "key_effects"),
 )
 PAGES = dg.AssetSelection.assets("label_pages")
 MODELS = dg.AssetSelection.assets(auditors.MODELS)
@@ -44,7 +44,7 @@ def assemble(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=dg.with_source_code_references(dg.load_assets_from_package_module(defs)),
         asset_checks=checks_of(settings),
-        jobs=[*JOBS, trace_label, auditors.observe_models, auditors.re_audit, housekeeping],
+        jobs=[*JOBS, trace_label, auditors.observe_models, auditors.re_audit(settings), housekeeping],
         schedules=[auditors.watch_models, housekeeping_schedule],
         sensors=[auditors.new_models, history_of_releases, figures_after_labels],
         resources={

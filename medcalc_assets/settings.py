@@ -79,8 +79,13 @@ class ProjectSettings(Checked):
     """What a model may use. Mind the terms of grounding with Google Search."""
     voting: Literal["adaptive", "full"] = "adaptive"
     """`adaptive` asks for votes until the outcome is settled, `full` always for five."""
+    input_votes: Literal["contested", "all", "none"] = "contested"
+    """Of which instances models are asked to find the inputs in the note, for the published rule to compute: those whose
+    label is contested or whose relabel is deferred, all, or none."""
     mode: Literal["online", "batch"] = "online"
     """`batch` takes half the price, and up to a day."""
+    thinking: Literal["default", "low", "medium", "high"] = "default"
+    """How much a model thinks: another level is another way to ask, and asks for every vote anew."""
     max_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """What the calls of a run may cost, in US dollars; no limit without it."""
     max_usd_per_day: float | None = Field(default=None, gt=0, allow_inf_nan=False)

@@ -59,9 +59,9 @@ def chain_without_dagster() -> None:
         return store.read(tables.RAW_MEDCALC, KEYS, [*INSTANCE_KEYS, *names])
 
     store.write(tables.RAW_MEDCALC, [settings.benchmark.read().instances], KEYS)
-    instances = raw("output_type", "row_sha256", "source", "entities", *LABEL).partition_by("calculator")
+    instances = raw("benchmark", "output_type", "row_sha256", "source", "entities", *LABEL).partition_by("calculator")
     store.write(tables.DERIVATION_AUDIT, map(audited, instances), KEYS)
-    notes = raw("note", "entities", *LABEL).partition_by("calculator")
+    notes = raw("benchmark", "note", "entities", *LABEL).partition_by("calculator")
     store.write(tables.NOTE_CHECKS, map(checked, notes), KEYS)
     for table in (tables.AUDIT_VOTES, tables.RELABEL_VOTES):
         write(table, votes_frame(table, {}, raw()))
@@ -80,7 +80,9 @@ def chain_without_dagster() -> None:
     answers = write(tables.PHYSICIAN_LABELS, settings.authors_files.physician_labels(raw("output_type", *LABEL), KEYS))
     physicians = write(tables.PHYSICIAN_CONSENSUS, agreed(answers))
     rulings = write(tables.RULINGS, pl.DataFrame(schema=tables.RULINGS.polars_schema))
-    known = (audits, checks, flags, store.read(tables.RELABELS), scores, physicians, rulings)
+    write(tables.INPUT_VOTES, votes_frame(tables.INPUT_VOTES, {}, raw()))
+    inputs = write(tables.INPUT_CONSENSUS, pl.DataFrame(schema=tables.INPUT_CONSENSUS.polars_schema))
+    known = (audits, checks, flags, store.read(tables.RELABELS), inputs, scores, physicians, rulings)
     evidence = write(tables.LABEL_EVIDENCE, gather(*known, "authors").with_columns(stratum=stratum()))
     write(tables.RULE_CARDS, cards_of(evidence, raw("question", "note", "entities"), rulings))
     write(tables.ADJUDICATION_QUEUE, review_order(evidence))

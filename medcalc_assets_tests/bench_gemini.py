@@ -34,11 +34,16 @@ FINISHED = 55_500
 
 
 @contextlib.contextmanager
-def server(seconds: float) -> Iterator[None]:
-    """A server in another process, which the environment points to."""
+def server(seconds: float, storm: str | None = None) -> Iterator[None]:
+    """A server in another process, which the environment points to. From the second to the fifth second after its first call
+    it answers nothing but the `storm`."""
     code = (
         "import time; from medcalc_assets_tests.gemini_server import GeminiServer\n"
-        f"with GeminiServer(seconds={seconds}) as s: print(s.url, flush=True); time.sleep(1e6)"
+        "began = []\n"
+        "def fault(_):\n"
+        "    began[:] = began or [time.monotonic()]\n"
+        f"    return {storm!r} if 2 < time.monotonic() - began[0] < 5 else None\n"
+        f"with GeminiServer(seconds={seconds}, fault=fault) as s: print(s.url, flush=True); time.sleep(1e6)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout
@@ -174,8 +179,23 @@ def resuming() -> None:
         print(f"(d) resuming with {FINISHED:,} finished calls ({size / 1e6:.0f} MB): {shown}")
 
 
+def storms() -> None:
+    """(e) 1,000 calls of 0.5 s, of which a storm of three seconds refuses all: 8 s without it, and 11 s at best with it."""
+    for storm in (None, "429", "503"):
+        with server(0.5, storm), tempfile.TemporaryDirectory() as folder:
+            ours = auditor(folder, at_first=AT_ONCE)
+            client.client()
+            began = time.perf_counter()
+            votes = list(ours.relabel(questions(CALLS)))
+            seconds = time.perf_counter() - began
+            refused = sum(attempt.status != 200 for attempt in ours.ledger.attempts_of_run("none"))
+        lost = sum(vote.status != "ok" for vote in votes)
+        print(f"(e) {storm or 'no storm'}: {seconds:.1f} s, {refused} calls refused, {lost} votes lost")
+
+
 if __name__ == "__main__":
     wall_time_over_the_ideal()
     cpu_beside_the_bare_client()
     calls_of_adaptive_voting()
     resuming()
+    storms()

@@ -2,7 +2,10 @@
 
 import os
 import shutil
+import socket
 import sqlite3
+import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
@@ -191,10 +194,31 @@ def settings_from_nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
     """No test reads the settings of whoever runs it or of another test, or writes to a warehouse that is in use."""
     before = dict(os.environ)
     for name in os.environ.keys() - {"MEDCALC_REAL_DATA", "MEDCALC_REAL_OUTPUTS", "MEDCALC_SCREENSHOTS"}:
-        if name.startswith(("MEDCALC_", "GEMINI_", "GOOGLE_", "DAGSTER_HOME")):
+        if name.startswith(("MEDCALC_", "GEMINI_", "GOOGLE_", "OPENAI_", "DAGSTER_HOME")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("MEDCALC_HOME", str(tmp_path / "home"))
     yield
     for name in os.environ.keys() - before.keys():  # an option of the command line sets its variable
         del os.environ[name]
     os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of a PostgreSQL on 127.0.0.1, of Debian's package, in a folder of its own: pytest closes its folders."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    assert found, "`make test` installs PostgreSQL"
+    folder = Path(tempfile.mkdtemp(prefix="medcalc-postgres-"))
+    as_user = {"user": "postgres", "cwd": folder} if os.getuid() == 0 else {"cwd": folder}  # it does not run as root
+    if os.getuid() == 0:
+        shutil.chown(folder, "postgres")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    subprocess.run([found[-1] / "initdb", "-D", folder / "data", "-A", "trust", "-U", "tests"], check=True, **as_user)
+    options = f"-c listen_addresses=127.0.0.1 -c unix_socket_directories='' -p {port}"
+    control = [found[-1] / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log"]
+    subprocess.run([*control, "-o", options, "start"], check=True, **as_user)
+    yield f"postgresql+psycopg://tests@127.0.0.1:{port}/postgres"
+    subprocess.run([*control, "-m", "immediate", "stop"], check=True, **as_user)
+    shutil.rmtree(folder)

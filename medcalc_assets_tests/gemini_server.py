@@ -70,7 +70,12 @@ class Ask:
 
     @property
     def task(self) -> str:
-        return "audit" if "label_text" in self.fields else "relabel"
+        return "audit" if "label_text" in self.fields else "inputs" if "inputs" in self.fields else "relabel"
+
+    @property
+    def inputs(self) -> list[str]:
+        """The names of the inputs that are asked for."""
+        return [json.loads(line[2 : line.rindex('": ') + 1]) for line in self.fields["inputs"].splitlines()]
 
     def chance(self, salt: str = "") -> random.Random:
         """Randomness that depends on the request alone, so that a repeated run sees the same answers."""
@@ -83,11 +88,18 @@ def plain_answer(ask: Ask) -> Json:
     return {"answer": "42"}
 
 
+def nothing_stated(ask: Ask) -> dict[str, Any]:
+    """By input its value and unit."""
+    return {}
+
+
 @dataclass
 class GeminiServer:
-    """`answer` says what the model answers, `fault` how the server misbehaves this time (None: not at all)."""
+    """`answer` says what the model answers, `reads` what it finds of inputs (a value, or value and unit), and `fault` how
+    the server misbehaves this time (None: not at all)."""
 
     answer: Callable[[Ask], Json] = plain_answer
+    reads: Callable[[Ask], dict[str, Any]] = nothing_stated
     fault: Callable[[Ask], str | None] = lambda ask: None
     seconds: float = 0.0
     models: list[str] = field(default_factory=lambda: ["gemini-2.5-pro"])
@@ -262,7 +274,7 @@ class GeminiServer:
     def response(self, ask: Ask, fault: str | None) -> Json:
         answer = {"id": ask.request_id, "rationale": "worked out by the test server", "sources": ["a guideline"]}
         answer |= {"time_point": None, "guideline": "2024", "assumptions": []} if ask.task == "relabel" else {}
-        answer |= self.answer(ask)
+        answer |= self.answer(ask) if ask.task != "inputs" else {"inputs": self._read_inputs(ask)}
         usage = {"promptTokenCount": 1500, "candidatesTokenCount": 300, "thoughtsTokenCount": 1200, "totalTokenCount": 3000}
         response: Json = {
             "usageMetadata": usage | {"billedToolCalls": 1},
@@ -302,6 +314,15 @@ class GeminiServer:
             chunks = [{"web": {"uri": "https://example.org/rule", "title": "rule"}}]
             candidate["groundingMetadata"] = {"webSearchQueries": ["the rule", ""], "groundingChunks": chunks}
         return response | {"candidates": [candidate]}
+
+    def _read_inputs(self, ask: Ask) -> list[Json]:
+        found = self.reads(ask)
+        given = {name: found[name] if isinstance(found[name], tuple) else (found[name], None) for name in found}
+        values = {name: given.get(name, (None, None)) for name in ask.inputs}
+        return [
+            {"input": name, "value": value, "unit": unit, "quote": "" if value is None else str(value)}
+            for name, (value, unit) in values.items()
+        ]
 
     # -- batch
 

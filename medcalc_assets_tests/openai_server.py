@@ -40,6 +40,9 @@ class OpenAIServer(GeminiServer):
         if target == "/v1/chat/completions":
             asked = json.loads(body)
             return await self._generate(asked["model"], asked, writer)
+        if target == "/v1/models":
+            listed = [{"id": name, "object": "model", "created": 1_760_000_000, "owned_by": "x"} for name in self.models]
+            return await self._send(writer, 200, {"object": "list", "data": listed})
         return await self._send(writer, 404, {"error": {"code": 404, "message": f"{method} {target}"}})
 
     def refusal(self, fault: str) -> tuple[int, Json, dict[str, str]]:

@@ -118,6 +118,21 @@ def test_the_server_stands_behind_the_guard(ui):
         assert page.headers["X-Frame-Options"] == "DENY"
 
 
+def test_the_report_is_served_behind_the_guard_as_it_is_now_and_nothing_beside_it(ui):
+    home = ui.folder / "home"
+    assert status(Request(f"{ui.url}/report/report.html")) == 404
+    (home / "report" / "labels").mkdir(parents=True)
+    (home / "settings.json").write_text("not for pages")
+    page = home / "report" / "labels" / "1.html"
+    for text in ("as it was", "as it is"):
+        page.write_text(text)
+        with urlopen(f"{ui.url}/report/labels/1.html") as answer:
+            assert answer.read() == text.encode()
+            assert (answer.headers["X-Frame-Options"], answer.headers["Cache-Control"]) == ("DENY", "no-cache")
+    assert status(Request(f"{ui.url}/report/labels/1.html", headers={"Host": "attacker.example"})) == 403
+    assert status(Request(f"{ui.url}/report/%2e%2e/settings.json")) == 404
+
+
 @pytest.fixture
 def hostile() -> Iterator[str]:
     """A page on another port of this machine, to which a browser refuses less than to one from elsewhere."""

@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 MAKE_UI = ("medcalc", "ui", "--source", "demo")
 PATIENCE = 240  # seconds for a slow machine; nothing here is timed
 EMPTY = (
-    *("quarantine", "llm_calls", "auditor_drift", "sampling_plan", "label_releases"),
+    *("quarantine", "llm_calls", "auditor_drift", "auditor_versions", "sampling_plan", "label_releases"),
     *("model_outputs", "grades", "leaderboard", "key_effects"),
 )
 """Tables to which the demo adds nothing: nobody is called, one auditor votes, and no release is asked for."""
@@ -180,6 +180,13 @@ def test_a_person_materializes_all_calculators_in_the_browser_and_sees_the_plots
     page.goto(f"{ui.url}/assets/maintained_labels?view=partitions&partition=child_pugh")
     page.get_by_text("dagster/partition_row_count").wait_for()
     picture(page, "06 partition")
+    with page.expect_popup() as opened:
+        page.locator("a[href*='/report/index.html#calc=Child-Pugh']").first.click()
+    of_child_pugh = warehouse.read(TABLES["raw_medcalc"]).filter(calculator="child_pugh").height
+    opened.value.locator("#count", has_text=f"{of_child_pugh} of ").wait_for()
+    opened.value.locator(".rows a").first.click()
+    opened.value.get_by_role("heading", level=1).get_by_text("Label ").wait_for()
+    opened.value.close()
 
     page.goto(f"{ui.url}/assets/maintained_labels")
     page.get_by_role("link", name="Trace it by its uid").click()

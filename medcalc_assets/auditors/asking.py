@@ -15,7 +15,7 @@ from medcalc_assets.auditors.budget import Budget
 from medcalc_assets.auditors.casting import GIVEN_UP, Casting
 from medcalc_assets.auditors.flow import Flow, Limits, Stopped
 from medcalc_assets.auditors.ledger import Attempt, Claim, Ledger, Writer
-from medcalc_assets.auditors.prices import cost, total
+from medcalc_assets.auditors.prices import cost, spelled
 from medcalc_assets.auditors.provider import AuditorError, Request, RequestError
 from medcalc_assets.auditors.replies import ANOTHER, EXCERPT, Reply
 
@@ -53,7 +53,7 @@ class Asking:
         self.unanswered: set[int] = set()
         """The instances of calls that got no answer since the last one that was answered."""
         unable = "" if "search" in setup.tools else " without search"
-        self.progress = Progress(f"{setup.task} by {setup.auditor}{unable}", instances, instances - len(self.casting.open))
+        self.progress = Progress(f"{setup.task} by {setup.name}{unable}", instances, instances - len(self.casting.open))
 
     @contextlib.asynccontextmanager
     async def alive(self) -> AsyncIterator[None]:
@@ -148,7 +148,7 @@ class Asking:
             said = reply.excerpt if reply.excerpt is not None else (attempt.body or "")[:EXCERPT]
             self.flow.stop(
                 AuditorError(
-                    f"The first {FIRST_ANSWERS} answers of {self.casting.setup.auditor} have the same fault, of the last: "
+                    f"The first {FIRST_ANSWERS} answers of {self.casting.setup.name} have the same fault, of the last: "
                     f"{reply.fault}. It ends with {said!r}. No more is asked for: see whether the model can follow "
                     "the prompt, and whether MEDCALC_TOOLS gives it tools that it has."
                 )
@@ -172,12 +172,11 @@ class Progress:
 
     def __str__(self) -> str:
         seconds = max(time.monotonic() - self.began, 1e-3)
-        known = total(self.costs)
         parts = [
             f"{self.what}: {self.done:,} of {self.instances:,} instances",
             f"{self.calls:,} calls",
             f"{60 * self.calls / seconds:,.0f} a minute",
-            "cost unknown" if known is None else f"${known:,.2f}",
+            spelled(self.costs),
         ]
         if 0 < self.done < self.instances:
             parts.append(f"{dt.timedelta(seconds=round(seconds * (self.instances - self.done) / self.done))} left")

@@ -23,14 +23,15 @@ log = logging.getLogger(__name__)
 
 
 async def complete(asking: Asking, jobs: Jobs) -> None:
-    """Ask in jobs until every instance is settled: each wave is what is missing then, whatever became of the last one.
+    """Ask in jobs until every instance is settled: first for what cannot be in vain, then for all that is missing, as a wave
+    may take a day.
 
     Raises AuditorError and LedgerError.
     """
     casting, tries = asking.casting, asking.limits.tries
     submitted: Counter[str] = Counter()
     while not asking.flow.reason and (
-        requests := [request for instance in casting.open for request in casting.requests(instance)]
+        requests := [casting.request(instance, index) for instance in casting.open for index in casting.next_wave(instance)]
     ):
         granted = await asyncio.gather(*map(asking.claim_now, requests))
         held = [request for request, is_ours in zip(requests, granted, strict=True) if is_ours]
@@ -39,7 +40,7 @@ async def complete(asking: Asking, jobs: Jobs) -> None:
         in_jobs = {vote for job in under_way for vote in job.votes}
         new = [request for request in held if request.vote.sha256 not in in_jobs and casting.outcome(request.vote) is None]
         if asking.budget and new:
-            new = asking.budget.affordable(new)
+            new = await asking.budget.affordable(new)
         for start in range(0, len(new), MOST_REQUESTS):
             under_way.append(await _submit(asking, jobs, new[start : start + MOST_REQUESTS]))
         await asyncio.gather(*(_collect(asking, jobs, job) for job in under_way))

@@ -71,11 +71,13 @@ class Budget:
         finally:
             self.settle([request.vote.sha256], costs)
 
-    def affordable(self, requests: Sequence[Request]) -> list[Request]:
-        """As many of the requests as one batch job can be made of within the limit. Raises BudgetError if that is none."""
-        chosen = [request for request in requests if self._admits(request, batch=True)]
-        if not chosen:
-            raise self._exhausted(requests[0])
+    async def affordable(self, requests: Sequence[Request]) -> list[Request]:
+        """As many of the requests as one batch job can be made of within the limit, as soon as that is one. Raises
+        BudgetError if it never is."""
+        while not (chosen := [request for request in requests if self._admits(request, batch=True)]):
+            if not self.reserved:
+                raise self._exhausted(requests[0])
+            await asyncio.sleep(SECONDS)
         return chosen
 
     def settle(self, votes: Sequence[str], costs: Sequence[float | None]) -> None:

@@ -5,23 +5,27 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 import polars as pl
 
+from medcalc_assets.auditors.budget import MOST_QUERIES
+from medcalc_assets.auditors.casting import MAX_OUTPUT_TOKENS
 from medcalc_assets.auditors.ledger import Ledger
 from medcalc_assets.auditors.model import ModelAuditor
-from medcalc_assets.auditors.prices import cost, known_price
-from medcalc_assets.auditors.protocol import Derivation, Question, as_seen, columns_of
+from medcalc_assets.auditors.prices import cost, known_price, searches_of
+from medcalc_assets.auditors.protocol import Derivation, Inputs, Instance, Question, as_seen, columns_of
 from medcalc_assets.auditors.registry import read
 from medcalc_assets.auditors.replies import Reply
-from medcalc_assets.auditors.tasks import AUDIT, RELABEL, Task, instance_sha256
+from medcalc_assets.auditors.tasks import AUDIT, RELABEL, TASKS, Task, instance_sha256
+from medcalc_assets.calculators.input_votes import all_asked
 from medcalc_assets.labels.voting import RUNS
 from medcalc_assets.storage.tables import LLM_CALLS
 
 SEEN = columns_of(Derivation)[1:]
 """The columns of an instance, besides its keys, that a call may have been about."""
-ASSUMED_OUTPUT_TOKENS = 4_000
+ASSUMED_OUTPUT_TOKENS, ASSUMED_SEARCHES = 4_000, 1
 LATELY = 200
 ENOUGH = 20
 """So many replies in the ledger replace the assumption."""
@@ -30,16 +34,20 @@ ENOUGH = 20
 def calls_of(ledger: Ledger | None, raw: pl.DataFrame) -> pl.DataFrame:
     """Rows of `llm_calls`: one per attempt, whoever made it and whatever became of it, on instances that are still as they
     were then. `raw` has their INSTANCE_KEYS and SEEN."""
-    instances: list[Derivation | Question] = [*as_seen(Derivation, raw), *as_seen(Question, raw)]
+    instances: list[Instance] = [
+        *as_seen(Derivation, raw),
+        *as_seen(Question, raw),
+        *as_seen(Inputs, raw.with_columns(all_asked())),
+    ]
     rows = list(_rows(ledger, instances)) if ledger else []
     names = rows[0] if rows else ["uid"]
     return LLM_CALLS.of_instances(raw, {name: [row[name] for row in rows] for name in names})
 
 
-def _rows(ledger: Ledger, instances: Sequence[Derivation | Question]) -> Iterator[dict[str, Any]]:
+def _rows(ledger: Ledger, instances: Sequence[Instance]) -> Iterator[dict[str, Any]]:
     present = {instance_sha256(instance) for instance in instances}
     nth: Counter[str] = Counter()
-    for task in (AUDIT, RELABEL):
+    for task in TASKS.values():
         for setup in ledger.setups(task.name):
             for attempt in ledger.attempts(setup):
                 if attempt.vote.instance in present:
@@ -55,7 +63,7 @@ def _row(reply: Reply, nth: int) -> dict[str, Any]:
         "request_id": vote.request_id,
         "attempt": nth,
         "task": vote.setup.task,
-        "auditor": vote.setup.auditor,
+        "auditor": vote.setup.name,
         "run_index": vote.index,
         "prompt_sha256": vote.setup.prompt_sha256,
         "sampling": vote.setup.sampling,
@@ -71,6 +79,7 @@ def _row(reply: Reply, nth: int) -> dict[str, Any]:
         "response_id": reply.response_id,
         "input_tokens": reply.input_tokens,
         "output_tokens": reply.output_tokens,
+        "cached_tokens": reply.cached_tokens,
         "searches": json.dumps(reply.queries, ensure_ascii=False),
         "code_runs": reply.code_runs,
         "code_failures": reply.code_failures,
@@ -87,38 +96,54 @@ def served_lately(ledger: Ledger) -> dict[str, list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What the votes still missing would take, from the luckiest to the unluckiest course of the voting.
-
-    Costs are None if the price is unknown. Failed attempts are not foreseen.
-    """
+    """What the votes still missing would take. Costs are None if the price is unknown. Failed attempts are not foreseen."""
 
     instances: int
     settled: int
     calls_least: int
     calls_most: int
-    usd_least: float | None
+    """In the luckiest and the unluckiest course of the voting."""
+    calls_expected: float
+    usd_expected: float | None
     usd_most: float | None
+    """If all votes are asked for, and each costs the most that it can: all output that it may have, and ten searches."""
     output_tokens: float
+    searches: float
     """Of a call: the mean in the ledger, or an assumption."""
     is_assumed: bool
 
 
+def estimates_of(auditor: ModelAuditor, instances: pl.DataFrame) -> dict[str, Estimate]:
+    """By task, of these rows of `raw_medcalc`."""
+    return {task.name: estimate(auditor, task, as_seen(task.sees, instances)) for task in (AUDIT, RELABEL)}
+
+
 def estimate(auditor: ModelAuditor, task: Task, instances: Sequence[Any]) -> Estimate:
-    """Estimated from the length of the requests, the output so far, and one search a call where it is asked for."""
+    """Estimated from the length of the requests, and from what calls took so far: their output, their searches, and how many
+    settled an instance."""
     casting = auditor.casting(task, instances)
-    outputs = [reply.output_tokens for reply in casting.replies() if reply.output_tokens is not None]
-    output = sum(outputs) / len(outputs) if len(outputs) >= ENOUGH else ASSUMED_OUTPUT_TOKENS
-    of_model = known_price(auditor.name)
+    answered = [reply for reply in casting.replies() if reply.output_tokens is not None]
+    known = len(answered) >= ENOUGH
+    output = fmean(reply.output_tokens or 0 for reply in answered) if known else ASSUMED_OUTPUT_TOKENS
+    searches = fmean(searches_of(reply) for reply in answered) if known else ASSUMED_SEARCHES
     open_ = casting.open
+    took = [casting.asked(instance) for instance in set(instances) - set(open_)]
     least = [len(casting.wanted(instance)) for instance in open_]
     most = [RUNS - len(casting.outcomes(instance)) for instance in open_]
+    expected = [
+        min(max(fmean(took) - (RUNS - high), low), high) if len(took) >= ENOUGH else (low + high) / 2
+        for low, high in zip(least, most, strict=True)
+    ]
+    of_model, batch = known_price(auditor.model), auditor.mode == "batch"
 
-    def usd(calls: list[int]) -> float | None:
+    def usd(calls: Sequence[float], output_tokens: int, queries: float) -> float | None:
         if of_model is None:
             return None
         requests = [casting.request(instance, 0) for instance in open_]
-        batch = auditor.mode == "batch"
-        each = [of_model.of(request.tokens, round(output), "search" in request.tools, batch) for request in requests]
+        each = [
+            of_model.of(request.tokens, output_tokens, queries if "search" in request.tools else 0, batch)
+            for request in requests
+        ]
         return sum(number * usd_each for number, usd_each in zip(calls, each, strict=True))
 
     return Estimate(
@@ -126,8 +151,10 @@ def estimate(auditor: ModelAuditor, task: Task, instances: Sequence[Any]) -> Est
         settled=len(instances) - len(open_),
         calls_least=sum(least),
         calls_most=sum(most),
-        usd_least=usd(least),
-        usd_most=usd(most),
+        calls_expected=sum(expected),
+        usd_expected=usd(expected, round(output), searches),
+        usd_most=usd(most, MAX_OUTPUT_TOKENS, MOST_QUERIES),
         output_tokens=output,
-        is_assumed=len(outputs) < ENOUGH,
+        searches=searches,
+        is_assumed=not known,
     )

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from medcalc_assets.auditors.ledger import Attempt, Ledger, Setup, VoteKey
 from medcalc_assets.auditors.prices import cost, total
-from medcalc_assets.auditors.protocol import AuditVote, RelabelVote
+from medcalc_assets.auditors.protocol import AuditVote, InputVote, Instance, RelabelVote
 from medcalc_assets.auditors.provider import Request
 from medcalc_assets.auditors.replies import Reply
-from medcalc_assets.auditors.tasks import TASKS, Instance, RelabelAnswer, instance_sha256, message, version
+from medcalc_assets.auditors.tasks import TASKS, RelabelAnswer, instance_sha256, message, version
 from medcalc_assets.labels.voting import RUNS, fewest_to_settle
 
 MAX_OUTPUT_TOKENS = 32_768
@@ -113,6 +113,15 @@ class Casting:
         """Why no further vote is needed. All five are in `full` voting."""
         return self.task.settled([outcome.ballot for outcome in outcomes]) if self._voting == "adaptive" else None
 
+    def asked(self, instance: Instance) -> int:
+        """How many votes on it were asked for."""
+        return sum(self.vote(instance, index).sha256 in self._known for index in range(RUNS))
+
+    def spent(self, instance: Instance, index: int) -> Outcome | None:
+        """What became of a vote that was asked for and turned out not to be needed; None if it was not asked for."""
+        replies = self._known.get(self.vote(instance, index).sha256)
+        return Outcome(replies, "not needed") if replies else None
+
     def replies(self) -> Iterator[Reply]:
         return chain.from_iterable(self._known.values())
 
@@ -143,10 +152,19 @@ class Casting:
             few = fewest_to_settle(self.task.settled, ballots, self.task.ballots or {*ballots, *NEW_ANSWERS} - {None})
         return [index for index in range(cast, cast + few) if self.outcome(self.vote(instance, index)) is None]
 
+    def next_wave(self, instance: Instance) -> list[int]:
+        """The votes to ask for next where that takes long: those that are wanted, and once there are any, all others."""
+        if not (outcomes := self.outcomes(instance)):
+            return self.wanted(instance)
+        left = () if self.settled(outcomes) else range(len(outcomes), RUNS)
+        return [index for index in left if self.outcome(self.vote(instance, index)) is None]
+
     def request(self, instance: Instance, index: int) -> Request:
         vote = self.vote(instance, index)
         tools = tuple(self.setup.tools.split(",")) if self.setup.tools else ()
-        return Request(vote, self.task.prompt, message(instance, vote.request_id), tools, MAX_OUTPUT_TOKENS)
+        return Request(
+            vote, self.task.prompt, message(instance, vote.request_id), tools, MAX_OUTPUT_TOKENS, self.setup.thinking
+        )
 
     def requests(self, instance: Instance) -> list[Request]:
         """Those of the votes to ask for next."""
@@ -165,6 +183,14 @@ def relabel_votes(casting: Casting) -> Iterator[RelabelVote]:
         yield RelabelVote(answer=answer and answer.label, assumptions=answer and _assumptions(answer), **facts)
 
 
+def input_votes(casting: Casting) -> Iterator[InputVote]:
+    """All five votes of each instance, those that failed or were not needed included."""
+    for facts, answer in _votes(casting):
+        yield InputVote(
+            inputs=answer and json.dumps([each.model_dump() for each in answer.inputs], ensure_ascii=False), **facts
+        )
+
+
 def _votes(casting: Casting) -> Iterator[tuple[dict[str, Any], Any]]:
     searches = "search" in casting.setup.tools
     for instance in casting.instances:
@@ -174,7 +200,9 @@ def _votes(casting: Casting) -> Iterator[tuple[dict[str, Any], Any]]:
             if index < len(outcomes):
                 yield facts | outcomes[index].facts(searches), outcomes[index].answer
             else:
-                yield facts | {"status": "not_cast", "rationale": f"settled by {casting.settled(outcomes)}"}, None
+                paid_for = spent.facts(searches) if (spent := casting.spent(instance, index)) else {}
+                not_cast = {"status": "not_cast", "rationale": f"settled by {casting.settled(outcomes)}"}
+                yield facts | paid_for | not_cast, None
 
 
 def _assumptions(answer: RelabelAnswer) -> str:

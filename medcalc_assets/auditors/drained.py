@@ -27,7 +27,7 @@ class Drained:
         self._before: dict[int, Any] = {}
         self._received: int | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._flow: Flow | None = None
+        self._flows: list[Flow] = []
 
     def __enter__(self) -> "Drained":
         if threading.current_thread() is threading.main_thread():
@@ -44,7 +44,8 @@ class Drained:
     @contextlib.asynccontextmanager
     async def by(self, flow: Flow) -> AsyncIterator[None]:
         """While calls of this flow are made."""
-        self._loop, self._flow = asyncio.get_running_loop(), flow
+        self._loop = asyncio.get_running_loop()
+        self._flows.append(flow)
         if self._received is not None:
             flow.stop(Stopped())
         yield
@@ -52,9 +53,11 @@ class Drained:
     def _receive(self, number: int, _frame: FrameType | None) -> None:
         self._received = number
         self._restore()
-        if self._loop and self._flow:
-            log.info("%d calls under way are waited for. Once more to stop at once.", self._flow.in_flight)
-            self._loop.call_soon_threadsafe(self._flow.stop, Stopped())
+        if self._loop:
+            under_way = sum(flow.in_flight for flow in self._flows)
+            log.info("%d calls under way are waited for. Once more to stop at once.", under_way)
+            for flow in self._flows:
+                self._loop.call_soon_threadsafe(flow.stop, Stopped())
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

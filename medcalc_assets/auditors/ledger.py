@@ -6,6 +6,7 @@ An attempt is written before it is read. Whatever is known of it (tokens, cost, 
 import asyncio
 import datetime as dt
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from medcalc_assets.errors import MedcalcError
 from medcalc_assets.storage.files import LONGEST
 
 VERSION = 1
+OF_VERSION = "#"
+"""Parts, in an auditor's name, a model from the one served version of it that may answer."""
 REQUEST_ID_LENGTH = 16
 MANY = 500
 """How many keys are looked up at once: all databases take that many parameters."""
@@ -91,6 +94,23 @@ class Setup:
     @property
     def sha256(self) -> str:
         return _sha256(*astuple(self))
+
+    @property
+    def served(self) -> str | None:
+        """The one version of the model that may answer, as it calls itself; None if any may."""
+        served: str | None = json.loads(self.sampling).get("served")
+        return served
+
+    @property
+    def thinking(self) -> str | None:
+        """How much the model was told to think; None if it was not."""
+        thinking: str | None = json.loads(self.sampling).get("thinking")
+        return thinking
+
+    @property
+    def name(self) -> str:
+        """The auditor's. One version of a model is an auditor of its own: its votes stand beside those of others."""
+        return self.auditor + (f"{OF_VERSION}{self.served}" if self.served else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from medcalc_assets.auditors.asking import Asking
 from medcalc_assets.auditors.casting import GIVEN_UP
 from medcalc_assets.auditors.flow import Stopped
 from medcalc_assets.auditors.prices import cost
+from medcalc_assets.auditors.protocol import Instance
 from medcalc_assets.auditors.provider import AuditorError, Provider, Request, RequestError
 from medcalc_assets.auditors.replies import Reply
-from medcalc_assets.auditors.tasks import Instance
 
 
 async def complete(asking: Asking, provider: Provider) -> None:

@@ -20,7 +20,7 @@ from medcalc_assets.auditors.replies import Reply
 from medcalc_assets.errors import MedcalcError
 
 MILLION = 1_000_000
-OF_ENTRY = {"input", "output", "long_input", "long_output", "search_prompt", "search_query"}
+OF_ENTRY = {"input", "output", "long_input", "long_output", "cached_input", "search_prompt", "search_query"}
 
 
 class PriceError(MedcalcError):
@@ -33,6 +33,7 @@ class Price:
 
     input: float
     output: float
+    cached_input: float
     long_input: float
     long_output: float
     search_prompt: float
@@ -40,9 +41,13 @@ class Price:
     long_prompt_tokens: int
     batch_discount: float
 
-    def of(self, input_tokens: int, output_tokens: int, searches: int, batch: bool = False) -> float:
+    def of(
+        self, input_tokens: int, output_tokens: int, searches: float, batch: bool = False, cached_tokens: int = 0
+    ) -> float:
+        """What a request costs. In a batch what was cached is taken for as dear as the rest, which is an upper bound."""
         long = input_tokens > self.long_prompt_tokens
-        tokens = input_tokens * (self.long_input if long else self.input)
+        saved = 0 if batch or not self.input else min(cached_tokens, input_tokens) * (1 - self.cached_input / self.input)
+        tokens = (input_tokens - saved) * (self.long_input if long else self.input)
         tokens += output_tokens * (self.long_output if long else self.output)
         search = self.search_prompt * bool(searches) + self.search_query * searches
         return tokens / MILLION * (self.batch_discount if batch else 1.0) + search
@@ -64,6 +69,7 @@ def price(model: str, day: dt.date) -> Price | None:
     return Price(
         input=entry["input"],
         output=entry["output"],
+        cached_input=entry.get("cached_input", entry["input"]),
         long_input=entry.get("long_input", entry["input"]),
         long_output=entry.get("long_output", entry["output"]),
         search_prompt=entry.get("search_prompt", 0.0),
@@ -86,14 +92,30 @@ def cost(reply: Reply) -> float | None:
     of_model = price(attempt.vote.setup.auditor, attempt.requested_at.date())
     if of_model is None or reply.input_tokens is None or reply.output_tokens is None:
         return None
-    searches = len(reply.queries) or int(reply.grounded)
-    return of_model.of(reply.input_tokens, reply.output_tokens, searches, batch=attempt.mode == "batch")
+    searches = searches_of(reply)
+    return of_model.of(reply.input_tokens, reply.output_tokens, searches, attempt.mode == "batch", reply.cached_tokens or 0)
+
+
+def searches_of(reply: Reply) -> int:
+    """How many searches are paid for; one, if it is only known that there were any."""
+    return len(reply.queries) or int(reply.grounded)
 
 
 def total(costs: Sequence[float | None]) -> float | None:
     """The sum, None if any of them is unknown."""
     known = [cost for cost in costs if cost is not None]
     return sum(known) if len(known) == len(costs) else None
+
+
+def spelled(costs: Sequence[float | None]) -> str:
+    """The sum of what is known, and of how many calls it is not.
+
+    >>> spelled([1.5, None]), spelled([])
+    ('$1.50 and 1 call of unknown cost', '$0.00')
+    """
+    known = [cost for cost in costs if cost is not None]
+    unknown = len(costs) - len(known)
+    return f"${sum(known):,.2f}" + (f" and {unknown:,} call{'s'[: unknown > 1]} of unknown cost" if unknown else "")
 
 
 def _of_home() -> list[dict[str, Any]]:
@@ -119,8 +141,8 @@ def _read(file: Path, _changed: int) -> list[dict[str, Any]]:
             ):
                 raise PriceError(
                     f"{file}, entry {number} of [[price]]: it takes `model` (a name or pattern), `from` (a date), `input` "
-                    "and `output` in US dollars per million tokens; besides `long_input`, `long_output`, `search_prompt`, "
-                    "`search_query`. Correct it, or take the file away."
+                    "and `output` in US dollars per million tokens; besides `long_input`, `long_output`, `cached_input`, "
+                    "`search_prompt`, `search_query`. Correct it, or take the file away."
                 )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PriceError(

@@ -34,6 +34,20 @@ class Derivation:
     explanation: str
 
 
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that readers of inputs may see of an instance: what Phase 2 sees, and what its calculator asks for. The names,
+    units and permitted values in `inputs` are the calculator's: there is no field for a value of the benchmark."""
+
+    uid: int
+    note: str
+    question: str
+    inputs: str
+
+
+Instance = Question | Derivation | Inputs
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:
     """What is recorded of every run of an auditor on an instance, failed ones included."""
@@ -77,6 +91,13 @@ class RelabelVote(Vote):
         return row | {f"answer_{part}": answer.get(part) for part in ("kind", "number", "date")}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputVote(Vote):
+    """What was found in the note for each input, as JSON; None without a vote."""
+
+    inputs: str | None
+
+
 class Auditor(Protocol):
     """Returns `voting.RUNS` votes on each instance. One that could not be had, or was not needed, says so as its status."""
 
@@ -87,33 +108,39 @@ class Auditor(Protocol):
 
     def relabel(self, questions: Sequence[Question]) -> Iterable[RelabelVote]: ...
 
+    def inputs(self, asked: Sequence[Inputs]) -> Iterable[InputVote]: ...
 
-Instance = TypeVar("Instance", bound=Question | Derivation)
+
+Seen = TypeVar("Seen", bound=Instance)
 
 
-def as_seen(kind: type[Instance], instances: pl.DataFrame) -> list[Instance]:
+def as_seen(kind: type[Seen], instances: pl.DataFrame) -> list[Seen]:
     """Instances as a phase may see them: of a frame with more columns, only those that `kind` has a field for."""
     names = [field.name for field in fields(kind)]
     return [kind(*row) for row in instances.select(names).iter_rows()]
 
 
-def columns_of(kind: type[Question | Derivation]) -> list[str]:
+def columns_of(kind: type[Instance]) -> list[str]:
     return [field.name for field in fields(kind)]
 
 
-def sample(instances: pl.DataFrame, of_each_calculator: int) -> pl.DataFrame:
-    """So many instances of each calculator, always the same."""
-    return instances.filter(pl.col("uid").hash(seed=0).rank("ordinal").over("calculator") <= of_each_calculator)
+def sample(instances: pl.DataFrame, of_each_calculator: int, seed: int = 0) -> pl.DataFrame:
+    """So many instances of each calculator, for a seed always the same."""
+    return instances.filter(pl.col("uid").hash(seed).rank("ordinal").over("calculator") <= of_each_calculator)
 
 
 def cost() -> pl.Expr:
-    """What the votes of a frame cost in US dollars; null where that of any call is unknown."""
-    asked = pl.col("cost_usd").filter(pl.col("calls") > 0)
-    return pl.when(~asked.is_null().any()).then(asked.sum())
+    """What the votes of a frame cost in US dollars, as far as it is known."""
+    return pl.col("cost_usd").sum()
+
+
+def of_unknown_cost() -> pl.Expr:
+    """How many calls the votes took whose cost is unknown."""
+    return pl.col("calls").filter(pl.col("cost_usd").is_null()).sum()
 
 
 def votes_frame(table: Table, votes: Mapping[str, Iterable[Vote]], instances: pl.DataFrame) -> pl.DataFrame:
-    """The votes of each auditor as rows of `table`, which is `audit_votes` or `relabel_votes`."""
+    """The votes of each auditor as rows of `table`, which is one of votes."""
     rows = [vote.row() | {"auditor": auditor} for auditor, cast in votes.items() for vote in cast]
     names = rows[0] if rows else ["uid"]
     return table.of_instances(instances, {name: [row[name] for row in rows] for name in names})

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.ledger import Attempt, VoteKey
@@ -31,6 +31,8 @@ class Request:
     message: str
     tools: tuple[str, ...]
     max_output_tokens: int
+    thinking: str | None = None
+    """How much the model is to think: `low`, `medium` or `high`; as much as it does by itself without it."""
 
     @property
     def tokens(self) -> int:
@@ -90,6 +92,10 @@ class Provider(Protocol):
 
     def read(self, recorded: Attempt) -> Reply:
         """The reply in an attempt, from the ledger's bytes alone. It never raises: what cannot be read is a fault."""
+
+    def models(self) -> dict[str, dict[str, Any]] | None:
+        """The models that the key may use, by the auditor's name, with what tells one version from another; None without a
+        key. Raises AuditorError."""
 
     def jobs(self, model: str, limits: Limits) -> Jobs | None:
         """None where there is no batch API."""

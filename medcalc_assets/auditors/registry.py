@@ -7,13 +7,13 @@ of its models, the value the module.
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import cast
+from typing import Any, cast
 
 from medcalc_assets.auditors.gemini import provider as gemini
 from medcalc_assets.auditors.ledger import Attempt
 from medcalc_assets.auditors.openai import provider as openai
 from medcalc_assets.auditors.provider import AuditorError, Provider
-from medcalc_assets.auditors.replies import Reply
+from medcalc_assets.auditors.replies import OTHER_VERSION, Reply
 
 # Imported, not named: the code version of the votes reaches what reads them. An SDK is imported by whoever asks.
 OURS: dict[str, Provider] = {"gemini-": gemini, "openai:": openai}
@@ -44,11 +44,24 @@ def provider_of(model: str) -> Provider:
     )
 
 
+def available_models() -> dict[str, dict[str, Any]]:
+    """The models of all providers that there is a key for, by the auditor's name. Raises AuditorError, also without any."""
+    listed = [found for prefix in providers() if (found := provider_of(prefix).models()) is not None]
+    if not listed:
+        raise AuditorError("No key is set. Set GEMINI_API_KEY, or OPENAI_API_KEY for models of OpenAI, and run again.")
+    return {name: facts for models in listed for name, facts in models.items()}
+
+
 def read(attempt: Attempt) -> Reply:
-    """The reply in an attempt, as the provider of its model reads it. What it cannot read is a fault, whatever it raises:
+    """The reply in an attempt, as the provider of its model reads it. An answer of another version than the one that may
+    answer is a fault. What it cannot read is a fault, whatever it raises:
     an error here would be one of every run, for ever."""
-    provider = provider_of(attempt.vote.setup.auditor)
+    setup = attempt.vote.setup
+    provider = provider_of(setup.auditor)
     try:
-        return provider.read(attempt)
+        reply = provider.read(attempt)
+        if reply.answer and setup.served not in (None, reply.model_version):
+            return replace(reply, answer=None, fault=f"{OTHER_VERSION}: {reply.model_version}")
+        return reply
     except Exception as error:
         return Reply(attempt=replace(attempt, body=None), fault=f"no response of the expected shape ({error!r:.200})")

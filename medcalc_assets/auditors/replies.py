@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from medcalc_assets.auditors.ledger import Attempt
-from medcalc_assets.auditors.tasks import TASKS, AuditAnswer, RelabelAnswer
+from medcalc_assets.auditors.tasks import TASKS, Answer
 
 OPEN, CLOSE = "<answer>", "</answer>"
 MARKUP = re.compile(r"(?:[\s`*_~]|</[A-Za-z][\w-]{0,40}>)*")
@@ -16,7 +16,16 @@ MARKUP = re.compile(r"(?:[\s`*_~]|</[A-Za-z][\w-]{0,40}>)*")
 LONGEST_BLOCK = 100_000
 TOO_LONG = "the request is longer than the model's window"
 ANOTHER = "the answer is to another request"
-OF_FORM = ("malformed", "empty", "truncated", "HTTP 200 without JSON", "no response of the expected shape", ANOTHER)
+OTHER_VERSION = "another version of the model answered"
+OF_FORM = (
+    "malformed",
+    "empty",
+    "truncated",
+    "HTTP 200 without JSON",
+    "no response of the expected shape",
+    ANOTHER,
+    OTHER_VERSION,
+)
 """How the faults begin that are of an answer's form, and not of what it answers."""
 EXCERPT, LONGEST_MESSAGE = 300, 2_000
 MOST_TOKENS = 1_000_000_000
@@ -28,13 +37,15 @@ class Reply:
     """One attempt, read: a usable `answer`, or the `fault` that there is none. Tokens are None where none were reported."""
 
     attempt: Attempt
-    answer: AuditAnswer | RelabelAnswer | None = None
+    answer: Answer | None = None
     fault: str | None = None
     finish_reason: str | None = None
     model_version: str | None = None
     response_id: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_tokens: int | None = None
+    """Of the input, what the service had from an earlier request."""
     grounded: bool = False
     queries: list[str] = field(default_factory=list)
     pages: list[str] = field(default_factory=list)
@@ -88,7 +99,7 @@ def dictionaries(listed: Any) -> list[dict[str, Any]]:
     return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
 
 
-def parse_answer(text: str, attempt: Attempt) -> tuple[AuditAnswer | RelabelAnswer | None, str | None]:
+def parse_answer(text: str, attempt: Attempt) -> tuple[Answer | None, str | None]:
     """The one block at the end of the text, or what is wrong with it."""
     _, _, rest = text.partition(OPEN)
     block, closed, after = rest.partition(CLOSE)

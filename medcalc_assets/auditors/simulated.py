@@ -1,5 +1,6 @@
 """The auditor of the demo: it knows the planted truth and errs at random. Its votes say nothing about any real label."""
 
+import json
 import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from medcalc_assets.auditors.protocol import AuditVote, Derivation, Question, RelabelVote
+from medcalc_assets.auditors.protocol import AuditVote, Derivation, Inputs, InputVote, Question, RelabelVote
 from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.labels.simulated import NAME
 from medcalc_assets.labels.value import NA, Label, as_columns, number
@@ -25,6 +26,8 @@ class SimulatedAuditor:
     """Votes from the truth of the demo benchmark, seeded by instance and run, so that they are always the same."""
 
     truth: Mapping[int, Label]
+    stated: Mapping[int, Mapping[str, Any]]
+    """The inputs that each note states."""
     name: str = NAME
 
     def audit(self, derivations: Sequence[Derivation]) -> Iterator[AuditVote]:
@@ -54,6 +57,18 @@ class SimulatedAuditor:
                     answer = NA if answer.number is None else number(answer.number + random_.randint(1, 5))
                 yield RelabelVote(answer=answer, **_cast(question.uid, run))
 
+    def inputs(self, asked: Sequence[Inputs]) -> Iterator[InputVote]:
+        """Finds what the note states, but for simulated mistakes (an input overlooked) and failures."""
+        for instance in asked:
+            stated = self.stated[instance.uid]
+            for run in range(RUNS):
+                dice = random.Random(f"inputs {instance.uid} {run}")
+                if dice.random() < FAILS:
+                    yield InputVote(inputs=None, **_failed(instance.uid, run))
+                    continue
+                found = {key: None if dice.random() < ERRS / len(stated) else value for key, value in stated.items()}
+                yield InputVote(inputs=json.dumps([_read(*each) for each in found.items()]), **_cast(instance.uid, run))
+
     def physician_labels(self, instances: pl.DataFrame, planned: Collection[int] = ()) -> pl.DataFrame:
         """Rows of `physician_labels`: a simulated physician, who is never wrong, has answered every other instance, and what
         a plan asks for."""
@@ -69,6 +84,15 @@ class SimulatedAuditor:
             "rationale": ["simulated answer"] * len(answered),
         }
         return PHYSICIAN_LABELS.of_instances(instances, cells)
+
+
+def _read(key: str, value: Any) -> dict[str, Any]:
+    """An input as a model would answer it."""
+    if not isinstance(value, list):
+        return {"input": key, "value": value, "unit": None, "quote": "" if value is None else key}
+    *amount, unit = value
+    shown = amount[0] if len(amount) == 1 else " ".join(map(str, value))
+    return {"input": key, "value": shown, "unit": unit if len(amount) == 1 else None, "quote": f"{key} {shown}"}
 
 
 def _to_cents(label: Label) -> Label:

@@ -1,4 +1,4 @@
-"""The two questions that a model is asked: what it is sent, what it must answer, and when its votes are enough."""
+"""The questions that a model is asked: what it is sent, what it must answer, and when its votes are enough."""
 
 import hashlib
 import json
@@ -11,10 +11,10 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from medcalc_assets.auditors.protocol import Derivation, Question, columns_of
+from medcalc_assets.auditors.protocol import Derivation, Inputs, Instance, Question, columns_of
 from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.value import Label
-from medcalc_assets.labels.voting import audit_settled, ballot, relabel_settled
+from medcalc_assets.labels.voting import audit_settled, ballot, inputs_settled, relabel_settled
 
 PARSER_VERSION = 2
 """Raised when the reading of answers changes: the votes are read anew from the ledger, and no call is made."""
@@ -24,7 +24,6 @@ PROMPTS = next(folder for folder in (PACKAGE / "prompts", PACKAGE.parent / "prom
 """Inside the package where it is installed from a wheel, beside it in a checkout."""
 
 Tool = Literal["search", "code"]
-Instance = Derivation | Question
 
 
 class Answer(BaseModel):
@@ -75,13 +74,39 @@ class RelabelAnswer(Answer):
         return ballot(self.label)
 
 
+class ReadInput(BaseModel):
+    """What was found for one input: no value where the note states none."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    input: str
+    value: str | int | float | bool | None
+    unit: str | None
+    quote: str
+
+
+class InputsAnswer(Answer):
+    inputs: list[ReadInput]
+
+    @model_validator(mode="after")
+    def _an_input_is_there_once(self) -> "InputsAnswer":
+        names = [each.input for each in self.inputs]
+        if len(set(names)) < len(names):
+            raise ValueError("an input is there twice")
+        return self
+
+    @property
+    def ballot(self) -> Hashable:
+        return frozenset((each.input, (each.value, each.unit if each.value is not None else None)) for each in self.inputs)
+
+
 @dataclass(frozen=True)
 class Task:
-    """One of the two phases, as a model sees it. `settled` says why no further vote is needed; see `labels.voting`."""
+    """What a model is asked, as it sees it. `settled` says why no further vote is needed; see `labels.voting`."""
 
-    name: Literal["audit", "relabel"]
-    sees: type[Derivation] | type[Question]
-    answer: type[AuditAnswer] | type[RelabelAnswer]
+    name: Literal["audit", "relabel", "inputs"]
+    sees: type[Derivation] | type[Question] | type[Inputs]
+    answer: type[AuditAnswer] | type[RelabelAnswer] | type[InputsAnswer]
     tools: tuple[Tool, ...]
     settled: Callable[[Sequence[Hashable | None]], str | None]
     ballots: frozenset[Hashable] | None = None
@@ -113,7 +138,8 @@ def version(prompt_sha256: str) -> str:
 
 AUDIT = Task("audit", Derivation, AuditAnswer, ("search",), audit_settled, frozenset({"likely_error", "passed"}))
 RELABEL = Task("relabel", Question, RelabelAnswer, ("search", "code"), relabel_settled)
-TASKS: dict[str, Task] = {task.name: task for task in (AUDIT, RELABEL)}
+INPUTS = Task("inputs", Inputs, InputsAnswer, (), inputs_settled)
+TASKS: dict[str, Task] = {task.name: task for task in (AUDIT, RELABEL, INPUTS)}
 
 
 def instance_sha256(instance: Instance) -> str:

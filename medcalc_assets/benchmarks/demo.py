@@ -85,6 +85,8 @@ class DemoInstance:
     row: dict[str, Any]
     truth: Label
     planted: Planted | None
+    stated: dict[str, Any]
+    """The inputs that the note states, whatever the entities say."""
 
 
 @cache
@@ -96,7 +98,7 @@ def instances() -> tuple[DemoInstance, ...]:
         for variant, planted in enumerate(PLAN)
     )
     return tuple(
-        DemoInstance({"Row Number": uid} | instance.row, instance.truth, instance.planted)
+        DemoInstance({"Row Number": uid} | instance.row, instance.truth, instance.planted, instance.stated)
         for uid, instance in enumerate(made, start=1)
     )
 
@@ -109,6 +111,14 @@ def original_rows() -> list[dict[str, Any]]:
 def truth() -> dict[int, Label]:
     """What each label should be, by uid."""
     return {instance.row["Row Number"]: instance.truth for instance in instances()}
+
+
+def stated() -> dict[int, dict[str, Any]]:
+    """What each note states of the inputs of its calculator, None for what it does not, by uid."""
+    return {
+        each.row["Row Number"]: {of.key: each.stated.get(of.key) for of in CALCULATORS[each.row["Calculator ID"]].inputs}
+        for each in instances()
+    }
 
 
 def _instance(calculator: Calculator, variant: int, planted: Planted | None) -> DemoInstance:
@@ -135,7 +145,7 @@ def _instance(calculator: Calculator, variant: int, planted: Planted | None) -> 
                 truth = NA
         if planted is None or not accepts(original, truth, calculator.output_type):
             note = _note(calculator, stated, variant, dice)
-            return DemoInstance(_row(calculator, variant, note, entities, original), truth, planted)
+            return DemoInstance(_row(calculator, variant, note, entities, original), truth, planted, stated)
     raise AssertionError(f"no patient in a thousand shows a difference for calculator {calculator.id}")
 
 
@@ -145,6 +155,7 @@ def _value(calculator: Calculator, entities: dict[str, Any]) -> Label | None:
 
 def _wrongly_aggregated(calculator: Calculator, facts: dict[str, Any], right: Label, dice: random.Random) -> Label:
     """What the original rule makes of the facts where it has a defect, else a slip of the pen."""
+    assert calculator.original is not None
     original = calculator.original.evaluate(facts).value
     if original is not None and not accepts(right, original, calculator.output_type):
         return original

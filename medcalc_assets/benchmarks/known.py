@@ -16,8 +16,11 @@ UNKNOWN = "unknown"
 MARK = "UNKNOWN SOURCE"
 """What every file says that is made of a benchmark which is not known."""
 V1 = {split: f"MedCalc-Bench v1.0, {split} split" for split in INSTANCES}
+ONE_SHOT = "MedCalc-Bench Verified, one-shot examples of February 2026"
 DIGITS = 8
 """Hexadecimal digits of a row's hash that are kept."""
+NOTE_DIGITS = 12
+"""The same of a note's, of which any may be any other's."""
 EXAMPLES = 5
 
 
@@ -33,8 +36,14 @@ def row_sha256(cells: Iterable[str | None]) -> str:
     return hashlib.sha256(json.dumps(list(cells)).encode()).hexdigest()
 
 
-def is_known_row(uid: str | None, row_hash: str) -> bool:
-    return any(row_hash[:DIGITS] == rows.get(uid or "") for rows in _known().values())
+def note_sha256(note: str) -> str:
+    """The hash by which a note is the same in two benchmarks: of its words, whatever white space is between them."""
+    return hashlib.sha256(" ".join(note.split()).encode()).hexdigest()
+
+
+def known_as(uid: str | None, row_hash: str) -> str | None:
+    """The name of the known benchmark that has this row; None if there is none."""
+    return next((name for name, rows in _known().items() if row_hash[:DIGITS] == rows.get(uid or "")), None)
 
 
 def identify(rows: Sequence[tuple[str | None, str]], source: str, source_version: str) -> Identity:
@@ -67,10 +76,21 @@ def _told(what: str, uids: set[str]) -> str:
 
 
 @cache
+def asked_in_test() -> frozenset[tuple[int, str]]:
+    """Calculator and first digits of the note's hash, of every row of v1.0's test split."""
+    lines = _lines("v1_test_notes.txt")
+    return frozenset((int(number), digits) for number, _, digits in (line.partition(":") for line in lines))
+
+
+def _lines(file: str) -> list[str]:
+    return Path(__file__).with_name(file).read_text(encoding="ascii").split()
+
+
+@cache
 def _known() -> dict[str, Mapping[str, str]]:
     """By benchmark and uid the first digits of each row's hash. Of the training split nobody here has the rows."""
-    of_test = Path(__file__).with_name("v1_test_rows.txt").read_text(encoding="ascii").split()
+    files = {V1["test"]: "v1_test_rows.txt", ONE_SHOT: "verified_one_shot_rows.txt"}
     return {
-        V1["test"]: {str(uid): row_hash for uid, row_hash in enumerate(of_test, start=1)},
+        **{name: {str(uid): each for uid, each in enumerate(_lines(file), start=1)} for name, file in files.items()},
         DEMO: {str(row["Row Number"]): row_sha256(str(row[name]) for name in COLUMNS)[:DIGITS] for row in original_rows()},
     }

@@ -22,8 +22,10 @@ import pyarrow as pa
 from pyarrow.parquet import ParquetFile
 
 from medcalc_assets.benchmarks.demo import original_rows
-from medcalc_assets.benchmarks.known import is_known_row, row_sha256
-from medcalc_assets.benchmarks.spec import COLUMNS, KEY_SPELLINGS, KIND_OF_OUTPUT, REPOSITORY, REVISION
+from medcalc_assets.benchmarks.known import V1, known_as, note_sha256, row_sha256
+from medcalc_assets.benchmarks.spec import COLUMNS, KEY_SPELLINGS, KIND_OF_OUTPUT, REPOSITORY, REVISION, BenchmarkVersion
+from medcalc_assets.benchmarks.v1 import V1_0
+from medcalc_assets.benchmarks.versions import version_of
 from medcalc_assets.calculators import CALCULATORS
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.parsing import LabelError, parse_label
@@ -36,6 +38,8 @@ Cells = Mapping[str, str | None]
 KEY, OTHER_KEY = KEY_SPELLINGS
 ANSWER = "Ground Truth Answer"
 LIMITS = ("Lower Limit", "Upper Limit")
+SIGNS = ("Calculator ID", "Calculator Name", "Relevant Entities")
+"""The cells that tell which version of the benchmark a row is of."""
 ROUNDED = 1e-4
 """How far, relatively, the rounding of v1.0 may put a limit on the wrong side of its label."""
 BATCH = 1_000
@@ -117,6 +121,9 @@ class Source:
             raise self._refused("holds no instance", "Is it the right file?")
         hashes = {number: row_sha256(cells.values()) for number, cells in rows}
         same_uid = _repeated(rows, hashes)
+        known = {known_as(cells[KEY], hashes[number]) for number, cells in rows}
+        signs = (tuple(cells[name] or "" for name in SIGNS) for _, cells in rows)
+        benchmark = V1_0 if known & {V1["test"], DEMO} else version_of(signs)
         frames: list[pl.DataFrame] = []
         quarantined: list[dict[str, Any]] = []
         for start in range(0, len(rows), BATCH):
@@ -126,7 +133,7 @@ class Source:
                 try:
                     if number in same_uid:
                         raise same_uid[number]
-                    instances.append(_instance(cells) | origin)
+                    instances.append(_instance(cells, benchmark) | origin)
                 except RowError as error:
                     uid, name = (" ".join((cells[column] or "").split())[:80] for column in (KEY, "Calculator Name"))
                     if self.strict:
@@ -221,7 +228,7 @@ class Source:
                 f"is no CSV file that can be read to its end: {error} in the row after row {max(number, 1)}",
                 f"It was cut off, a quote is not doubled, or a cell has more than {LONGEST_CELL:,} characters: get it again",
             ) from None
-        if rows and text[-1] not in "\r\n" and not is_known_row(rows[-1][1][KEY], row_sha256(rows[-1][1].values())):
+        if rows and text[-1] not in "\r\n" and not known_as(rows[-1][1][KEY], row_sha256(rows[-1][1].values())):
             raise self._refused(
                 f"has no line break after row {number}, where it may be cut off",
                 "Get it again; if it is whole, put a line break after that row",
@@ -275,7 +282,7 @@ class Source:
             ) from error
 
 
-def _instance(cells: Cells) -> dict[str, Any]:
+def _instance(cells: Cells, benchmark: BenchmarkVersion) -> dict[str, Any]:
     """The row as one of `raw_medcalc`, but for where it is from. Raises RowError."""
     if empty := [name for name, cell in cells.items() if not (cell or "").strip()]:
         raise RowError(f"{', '.join(map(repr, empty))} is empty", "Fill it in or drop the row")
@@ -286,8 +293,9 @@ def _instance(cells: Cells) -> dict[str, Any]:
         if "\0" in cell:
             raise RowError(f"{name!r} holds a NUL character")
     uid = _integer(given, KEY)
-    calculator = CALCULATORS.get(_integer(given, "Calculator ID"))
-    if calculator is None or given["Calculator Name"] != calculator.name:
+    name = given["Calculator Name"]
+    calculator = CALCULATORS.get(benchmark.calculators.get(name, _integer(given, "Calculator ID")))
+    if calculator is None or (name != calculator.name and benchmark.calculators.get(name) != calculator.id):
         known = f", where {calculator.id} is {calculator.name!r}" if calculator else ""
         raise RowError(
             f"its calculator is not one of the 55 of v1.0{known}",
@@ -306,7 +314,9 @@ def _instance(cells: Cells) -> dict[str, Any]:
         "calculator_id": calculator.id,
         "calculator": calculator.slug,
         "output_type": calculator.output_type,
-        "entities": entities_json(given["Relevant Entities"]),
+        "benchmark": benchmark.name,
+        "note_sha256": note_sha256(given["Patient Note"]),
+        "entities": entities_json(given["Relevant Entities"], calculator.id, benchmark),
         **{name: values[0] for name, values in as_columns("label", [label]).items()},
         "lower_number": lower.number,
         "upper_number": upper.number,
@@ -358,8 +368,9 @@ def label_in(cell: object, column: str) -> Label:
         raise RowError.of_cell(column, cell, str(error)) from None
 
 
-def entities_json(text: str) -> str:
-    """The entities as a JSON object. They are spelt as a Python literal, which is parsed, never evaluated.
+def entities_json(text: str, calculator_id: int, benchmark: BenchmarkVersion) -> str:
+    """The entities as a JSON object, under the keys of v1.0. They are spelt as a Python literal, which is parsed, never
+    evaluated.
 
     Raises RowError.
     """
@@ -377,7 +388,7 @@ def entities_json(text: str) -> str:
                     raise RowError.of_cell("Relevant Entities", text, "which names a feature twice, or not by a text")
         entities = ast.literal_eval(literal)
         if isinstance(entities, dict):
-            found = json.dumps(entities, ensure_ascii=False, allow_nan=False)
+            found = json.dumps(benchmark.entities(calculator_id, entities), ensure_ascii=False, allow_nan=False)
             found.encode()  # half a character cannot be
             return found
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from medcalc_assets.benchmarks.reader import RowError, SourceError, entities_json, label_in
-from medcalc_assets.benchmarks.spec import COLUMNS, KEY_SPELLINGS
+from medcalc_assets.benchmarks.spec import COLUMNS, KEY_SPELLINGS, BenchmarkVersion
+from medcalc_assets.benchmarks.versions import VERSIONS, version_of
 from medcalc_assets.calculators import DerivationAudit, audit_derivation
 from medcalc_assets.calculators.calc import find
 
@@ -44,18 +45,22 @@ def audit(row: Mapping[str, object]) -> DerivationAudit:
             f"raw_medcalc {', '.join(COLUMNS[name] for name in NEEDED)}."
         )
     calculator, entities, label = cells.values()
+    name = str(row.get("Calculator Name", row.get("calculator_name", "")))
+    known = VERSIONS.get(str(row.get("benchmark"))) or version_of([(str(calculator), name, str(entities))])
+    number = known.calculators.get(name) or find(str(calculator)).id
     try:
-        return audit_derivation(find(str(calculator)), _mapping(entities), label_in(label, NEEDED[-1]))
+        found = _mapping(entities, number, known)
+        return audit_derivation(known.calculator(number, found), found, label_in(label, NEEDED[-1]))
     except RowError as error:
         raise SourceError(f"{where}: {error}") from None
 
 
-def _mapping(entities: object) -> Mapping[str, Any]:
+def _mapping(entities: object, calculator_id: int, benchmark: BenchmarkVersion) -> Mapping[str, Any]:
     """JSON in `raw_medcalc`, a Python literal in the benchmark."""
     if isinstance(entities, Mapping):
-        return entities
+        return benchmark.entities(calculator_id, entities)
     try:
         found: Any = json.loads(str(entities))
     except (ValueError, RecursionError):
         found = None
-    return found if isinstance(found, dict) else json.loads(entities_json(str(entities)))
+    return found if isinstance(found, dict) else json.loads(entities_json(str(entities), calculator_id, benchmark))

@@ -34,14 +34,15 @@ class DerivationAudit:
     """What the rules make of the entities of an instance, held against its label.
 
     `verdict` and `likely_error` are about the published rule, `original_rule_reproduces` about the original rule;
-    `conventions` are all other published ones. A notebook shows the explanation and the working.
+    `conventions` are all other published ones.
+    Of a version whose own rule is not known, `original` is None. A notebook shows the explanation and the working.
     """
 
     calculator: Calculator
     label: Label
     verdict: Verdict
     published: Result
-    original: Result
+    original: Result | None
     original_rule_reproduces: bool
     conventions: tuple[Outcome, ...]
     implausible: tuple[Problem, ...]
@@ -129,14 +130,14 @@ def audit_derivation(calculator: Calculator, entities: Mapping[str, object], lab
     """Recompute `label` from the entities of its own instance. Never raises, whatever the entities are."""
     reading = calculator.reader.read(entities)
     published = calculator.published.apply(reading)
-    original = calculator.original.apply(reading)
+    original = calculator.original.apply(reading) if calculator.original else None
     return DerivationAudit(
         calculator,
         label,
         _verdict(calculator, label, published.value),
         published,
         original,
-        _same(calculator, label, original.value),
+        original is not None and _same(calculator, label, original.value),
         tuple(_convention(calculator, label, published, rule) for rule in calculator.alternatives),
         reading.implausible + _outside_range(calculator, label),
     )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cache
 from typing import Any
 
 from medcalc_assets.calculators.inputs import Input, Problem, Reader, Reading, quoted
@@ -214,7 +215,8 @@ class Calculator:
     inputs: tuple[Input, ...]
     published: Rule
     alternatives: tuple[Rule, ...]
-    original: Rule
+    original: Rule | None
+    """None for a version of the benchmark of which it is not known."""
     defects: tuple[Rule, ...]
     """What v1.0 does wrong: the published rule with this one change, named by what completes "v1.0"."""
 
@@ -234,6 +236,15 @@ class Calculator:
     def body(self) -> Formula | Score:
         """What it computes, for use inside others."""
         return self.published.body
+
+    @cache  # noqa: B019 - there are 55, which stay
+    def publishing(self, convention: str) -> Calculator:
+        """The same with that convention as the published rule, and the published rule as another convention, by its source.
+
+        Raises KeyError."""
+        others = {rule.name: rule for rule in self.alternatives}
+        declared = others.pop(convention)
+        return replace(self, published=declared, alternatives=(replace(self.published, name=self.source), *others.values()))
 
     def having(self, defects: Collection[str]) -> Rule:
         """The published rule with several of `defects`, by name: with all of them, the original one."""

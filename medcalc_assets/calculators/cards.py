@@ -28,6 +28,13 @@ CONFIRMED = {
 }
 """By calculator, in how many of the labels that their own entities contradict UPSTREAM gives what the published rule gives,
 165 of 194 in all. Source: its code of 2026-02-13, run on v1.0's entities."""
+STANDING = {
+    (15, "gives encephalopathy of grade 0 no point"),
+    (28, "gives chronic insufficiency no point without an operation"),
+    (51, "compares white cells per m³ with limits per mm³"),
+}
+"""Calculator and defect that UPSTREAM still has: it gives neither what the published rule gives on the label of v1.0's row
+203, nor on rows 870, 872, 883 and 886, nor on row 596. Source: the same run."""
 DECLARES = {
     68: "Its rule book declares 14 days after the last period whatever the cycle; its question names no cycle length.",
     23: "Its later rule book takes MELD 3.0, which needs albumin and sex.",

@@ -113,7 +113,7 @@ def opioid(
 
 
 def fentanyl_patch(all_day: bool = False) -> Criterion:
-    return opioid("FentANYL patch", 2.4, "µg/h", miswritten={"mg": "µg/h"}, all_day=all_day)
+    return opioid("FentANYL patch", 2.4, "µg/h", miswritten=dict.fromkeys(("mg", "mcg", "µg"), "µg/h"), all_day=all_day)
 
 
 PATCH_PER_DOSE = "the strength of a fentanyl patch counts per dose"

@@ -29,12 +29,14 @@ from medcalc_assets.calculators.note_words import (
     MEANT,
     NAMES,
     NEAR_THE_BEGINNING,
+    NEWBORN,
     NITROGEN,
     NOT_THIS_RESULT,
     OLD,
     OTHERWISE,
     REFERENCE,
     RESULTS,
+    SIZES,
     SUBSTANCE_OF_RESULT,
     UREA,
     UREA_PER_NITROGEN,
@@ -236,7 +238,12 @@ class _Instance:
 
     def _other_name(self, source: Quantity, amount: Amount) -> int | None:
         """Where the name of another quantity stands that the amount is directly given as."""
-        others = (names for key, names in NAMES.items() if names.pattern != NAMES[source.key].pattern)
+        others = (
+            names
+            for key, names in NAMES.items()
+            if names.pattern != NAMES[source.key].pattern
+            and not (key in SIZES and amount.unit and amount.read_in(SIZES[key], None) is None)
+        )
         return next((at for names in others for at, each in self.note.given_as(names) if each == amount), None)
 
     def _unit_slip(self, source: Quantity, amount: Any, given: str) -> Finding | None:
@@ -423,6 +430,8 @@ class _Instance:
 def _change(text: str, amount: Amount) -> bool:
     before = LOST.search(text, max(0, amount.start - 45), amount.start)
     weighed = before and re.search(r"weigh(?:s|ed|ing)\b|\bto\b|weight (?:is|was|of \d)", before[0], re.IGNORECASE)
+    if before and before[0].lower().startswith("birth") and NEWBORN.search(text, 0, NEAR_THE_BEGINNING):
+        weighed = before
     return bool(before and not weighed) or bool(LOST_AFTER.match(text, amount.end))
 
 

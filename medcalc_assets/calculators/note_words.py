@@ -65,6 +65,8 @@ OTHERWISE = re.compile(
     re.IGNORECASE,
 )
 """What makes another quantity of the words that follow."""
+SIZES = {"age": "years", "weight": "kg", "height": "cm"}
+"""What is given in no other unit than those that convert to this one: of "160 cm tall and 48 kg", kg is no height."""
 
 GFR = r"e?GFR|(?:estimated )?glomerular filtration rate(?: \(e?GFR\))?"
 RESULTS = {
@@ -145,9 +147,11 @@ UREA = _words(r"(?:blood |serum |plasma )?urea")
 NITROGEN = re.compile(r"\s*(?:-\s*)?(?:N\b|nitrogen)", re.IGNORECASE)
 
 LOST = re.compile(
-    r"\b(?:los(?:t|s|ing|es)|gain(?:ed|s)?|decrease[ds]?|drop(?:ped)?|reduction|birth)(?![A-Za-z])[^.;\d]{0,30}$",
+    r"\b(?:los(?:t|s|ing|es)|gain(?:ed|s)?|decrease[ds]?|drop(?:ped)?|reduction|birth)(?![A-Za-z])[^.;:\d]{0,30}$",
     re.IGNORECASE,
 )
+NEWBORN = re.compile(r"\b(?:neonate|newborn|(?:\d|1\d|2[0-8])[- ](?:hours?|days?)[- ]old)\b", re.IGNORECASE)
+"""Of whom the weight at birth is the weight."""
 LOST_AFTER = re.compile(r"[.\s]{1,2}(?:of )?(?:unintentional |unintended )?weight (?:loss|gain)\b", re.IGNORECASE)
 
 ADULTS = dict.fromkeys((2, 3, 4, 8, 9, 16, 17, 18, 19, 25, 27, 28, 29, 32, 36, 43, 45, 48, 49, 51), 18.0)

@@ -31,6 +31,8 @@ def converted(value: float, unit: str, target: str, substance: str | None) -> fl
     (amount, volume), (wanted_amount, wanted_volume) = unit.split("/"), target.split("/")
     if {amount, wanted_amount} == {"mmol", "mEq"}:
         return rounded(value)
+    if amount == "mEq":
+        value, amount = rounded(value / SUBSTANCES[substance].valence), "mmol"
     result = _amount(value, amount, wanted_amount, substance)
     return rounded(result / rounded(_scale(volume, "L") / _scale(wanted_volume, "L")))
 

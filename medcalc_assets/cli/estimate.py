@@ -32,19 +32,13 @@ def show_estimate(as_json: bool) -> None:
 
     ProjectSettings.from_environment().require_model()
 
-    from medcalc_assets.auditors.calls import estimate
-    from medcalc_assets.auditors.protocol import as_seen
+    from medcalc_assets.auditors.calls import estimates_of
     from medcalc_assets.auditors.registry import is_model
-    from medcalc_assets.auditors.tasks import AUDIT, RELABEL
     from medcalc_assets.defs.settings import Settings
 
     settings = Settings.from_environment()
     instances = settings.benchmark.read().instances
-    models = [settings.model(name) for name in settings.voters if is_model(name)]
-    found = {
-        model.name: {task.name: estimate(model, task, as_seen(task.sees, instances)) for task in (AUDIT, RELABEL)}
-        for model in models
-    }
+    found = {name: estimates_of(settings.model(name), instances) for name in settings.voters if is_model(name)}
     if as_json:
         documents = [
             {
@@ -57,33 +51,33 @@ def show_estimate(as_json: bool) -> None:
         print_json(documents[0] if len(documents) == 1 else documents)
         return
     for name, estimates in found.items():
-        _show(name, estimates)
+        show(name, estimates)
 
 
-def _show(model: str, estimates: Mapping[Any, Any]) -> None:
+def show(model: str, estimates: Mapping[Any, Any]) -> None:
     from medcalc_assets.auditors.registry import provider_of
 
     unable = "" if "search" in provider_of(model).TOOLS else ", without search"
-    grid = Grid("phase", "instances", "settled", "calls", "cost in USD", title_justify="left")
+    grid = Grid("phase", "instances", "settled", "calls", "USD expected", "at most", title_justify="left")
     grid.title = f"Votes of {escape(model)}{unable}"
     for name, found in estimates.items():
-        cost = "unknown" if found.usd_least is None else f"{found.usd_least:,.2f} to {found.usd_most:,.2f}"
+        costs = ("unknown" if usd is None else f"{usd:,.2f}" for usd in (found.usd_expected, found.usd_most))
         calls = f"{found.calls_least:,} to {found.calls_most:,}"
-        grid.add_row(name, f"{found.instances:,}", f"{found.settled:,}", calls, cost)
+        grid.add_row(name, f"{found.instances:,}", f"{found.settled:,}", calls, *costs)
     console.print(grid)
     for name, found in estimates.items():
         basis = "assumed" if found.is_assumed else "the mean so far"
-        tokens = f"{found.output_tokens:,.0f} output tokens per call ({basis})"
+        tokens = f"{found.output_tokens:,.0f} output tokens and {found.searches:.1f} searches per call ({basis})"
         console.print(f"{name}: {tokens}; failed attempts are not foreseen.", soft_wrap=True)
-    if any(found.usd_least is None for found in estimates.values()):
+    if any(found.usd_most is None for found in estimates.values()):
         console.print(f"The price of {escape(model)} is unknown: add it to $MEDCALC_HOME/prices.toml.")
 
 
 @click.command("models")
 def list_models() -> None:
-    """List the Gemini models that your key may use, with prices."""
-    from medcalc_assets.auditors.gemini.client import available_models
+    """List the models that your keys may use, with prices."""
     from medcalc_assets.auditors.prices import known_price
+    from medcalc_assets.auditors.registry import available_models
 
     grid = Grid("model", "version", "input", "output", title="US dollars per million tokens", title_justify="left")
     for name, facts in sorted(available_models().items()):

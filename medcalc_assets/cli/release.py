@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from medcalc_assets.cli import CHECK_FAILED, as_json, console, home, print_json
+from medcalc_assets.errors import MedcalcError
 
 
 @click.command()
@@ -14,7 +15,7 @@ from medcalc_assets.cli import CHECK_FAILED, as_json, console, home, print_json
 def pages() -> None:
     """Write the report, the index and a page for each label.
 
-    They are files that need no network.
+    They are files that need no network; `medcalc open` opens them.
 
     \b
     Example:
@@ -23,11 +24,45 @@ def pages() -> None:
     from medcalc_assets.cli.instance import QUIET, instance_of_dagster
     from medcalc_assets.definitions import assemble
     from medcalc_assets.defs.settings import Settings
+    from medcalc_assets.reports.cause import cause
+    from medcalc_assets.reports.pages import FOLDER, worth_reading
+    from medcalc_assets.reports.trace import rows_of
 
     settings = Settings.from_environment()
     with instance_of_dagster() as instance:
         assemble(settings).resolve_job_def("pages").execute_in_process(run_config=QUIET, instance=instance)
-    console.print(f"wrote {Path(settings.home) / 'report' / 'index.html'}", markup=False, soft_wrap=True)
+    folder = Path(settings.home) / FOLDER
+    console.print(f"wrote {folder / 'report.html'}", markup=False, soft_wrap=True)
+    if (uid := worth_reading(settings.warehouse)) is not None:
+        told = cause(rows_of(settings.warehouse, uid))
+        console.print(
+            f"One label worth reading: {folder / 'labels' / f'{uid}.html'}\n  {told}", markup=False, soft_wrap=True
+        )
+
+
+@click.command(name="open")
+@click.argument("uid", type=int, required=False)
+@home
+def open_page(uid: int | None) -> None:
+    """Open the report, or the page of a label, in a browser.
+
+    UID is the `Row Number` of v1.0. Where there is no browser, the address is shown.
+
+    \b
+    Examples:
+      medcalc open
+      medcalc open 868
+    """
+    import webbrowser
+
+    from medcalc_assets.reports.pages import FOLDER
+    from medcalc_assets.storage.warehouse import home_folder
+
+    page = (home_folder() / FOLDER / ("report.html" if uid is None else f"labels/{uid}.html")).resolve()
+    if not page.is_file():
+        raise MedcalcError(f"There is no {page}: `medcalc pages` writes the report and a page for each label.")
+    if not webbrowser.open(page.as_uri()):
+        console.print(page.as_uri(), markup=False, soft_wrap=True)
 
 
 @click.command()
@@ -116,15 +151,20 @@ def release(version: str, because: str | None) -> None:
 @home
 @as_json
 def diff(before: str, after: str, as_json: bool) -> None:
-    """Show every label that differs between two releases.
+    """Show the labels that differ between releases or benchmarks.
 
-    BEFORE and AFTER are versions; v1.0 is the original.
+    BEFORE and AFTER are versions; v1.0 is the original. AFTER may be the file of another benchmark, such as MedCalc-Bench
+    Verified: then the original labels are held against its, by note and question.
 
     \b
     Examples:
       medcalc diff v1.0 1.1.0
       medcalc diff 1.1.0 1.2.0
+      medcalc diff v1.0 verified.csv
     """
+    if Path(after).suffix.lower() in (".csv", ".parquet"):
+        _between(before, after, as_json)
+        return
     from medcalc_assets.release.released import as_released
     from medcalc_assets.release.releases import Releases
     from medcalc_assets.release.versions import LEVELS, ORIGINAL, as_original, changes
@@ -149,7 +189,53 @@ def diff(before: str, after: str, as_json: bool) -> None:
         shown.add_row(*(escape(str(cell)) for cell in cells))
     console.print(shown)
     counts = ", ".join(f"{count:,} {level}" for level, count in levels.items())
-    console.print(f"{changed.height:,} labels differ between {before} and {after}: {counts}.", soft_wrap=True)
+    differ = "label differs" if changed.height == 1 else "labels differ"
+    console.print(f"{changed.height:,} {differ} between {before} and {after}: {counts}.", soft_wrap=True)
+
+
+def _between(before: str, after: str, as_json: bool) -> None:
+    from medcalc_assets.benchmarks.reader import Source
+    from medcalc_assets.defs.derivation import audited
+    from medcalc_assets.release.between import RELATIONS, between, counted
+    from medcalc_assets.release.releases import ReleaseError
+    from medcalc_assets.release.versions import ORIGINAL
+    from medcalc_assets.storage.tables import DERIVATION_AUDIT, RAW_MEDCALC
+    from medcalc_assets.storage.warehouse import Warehouse, home_folder
+
+    if before != ORIGINAL:
+        raise ReleaseError(f"{after} is held against original labels, not {before!r}: `medcalc diff {ORIGINAL} {after}`.")
+    warehouse = Warehouse(home_folder())
+    audits = ["uid", *(name for name in DERIVATION_AUDIT.names if name not in RAW_MEDCALC.names)]
+    here = warehouse.read(RAW_MEDCALC).join(warehouse.read(DERIVATION_AUDIT, columns=audits), on="uid", validate="1:1")
+    other = Source(after).read().instances
+    there = other.join(audited(other).select(audits), on="uid", validate="1:1")
+    pairs = between(here, there)
+    relations, contradicted = counted(pairs), here["likely_error"].sum()
+    if as_json:
+        print_json(
+            {
+                "before": before,
+                "after": after,
+                "contradicted": contradicted,
+                "relations": relations,
+                "cases": pairs.to_dicts(),
+            }
+        )
+        return
+    shown = Grid("uid", "there", "calculator", "relation", "label", "after", "published", "convention", box=None)
+    for row in pairs.iter_rows(named=True):
+        if row["relation"] != "same":
+            names = ("uid", "uid_after", "calculator", "relation", "label", "label_after", "published", "convention")
+            shown.add_row(*(escape(str(row[name] or "")) for name in names))
+    console.print(shown)
+    for relation, count in relations.items():
+        console.print(f"{count:,} {relation}: {RELATIONS[relation]}.", soft_wrap=True)
+    console.print(
+        f"{pairs.height:,} of {here.height:,} cases are in {after}, {pairs['reworded'].sum():,} of them in other words. "
+        f"Of the {contradicted:,} labels that their own entities contradict it corrects {relations['corrected']:,}.",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 @click.command()

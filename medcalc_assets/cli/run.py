@@ -1,7 +1,7 @@
 """Run the chain."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -64,10 +64,8 @@ def run(chosen: tuple[Any, ...]) -> None:
     asked_for = ProjectSettings.from_environment()
     asked_for.require_unchanged()
     asked_for.require_votes()
-    import dagster as dg
-
     from medcalc_assets.calculators import KEYS
-    from medcalc_assets.cli.instance import QUIET, instance_of_dagster
+    from medcalc_assets.cli.instance import QUIET
     from medcalc_assets.cli.summary import figures, show
     from medcalc_assets.definitions import assemble
     from medcalc_assets.defs.settings import Settings
@@ -83,19 +81,29 @@ def run(chosen: tuple[Any, ...]) -> None:
     jobs = {name: definitions.resolve_job_def(name) for name in ("chain", "figures")}
     one_budget = QUIET | {"resources": {"votes": {"config": {"budget": uuid.uuid4().hex}}}}
     of_labels = [(jobs["chain"], tags, one_budget) for tags in tags_of_runs([each.slug for each in chosen] or KEYS)]
-    runs = [*of_labels, (jobs["figures"], {}, QUIET)]
-    failed_checks: list[dg.AssetCheckEvaluation] = []
+    is_well = carried_out([*of_labels, (jobs["figures"], {}, QUIET)])
+    show(figures(settings.warehouse))
+    console.print("\nNext: [bold]medcalc pages[/] writes the report, [bold]medcalc export[/] the labels;", end=" ")
+    console.print("[bold]make ui[/] shows the chain in the Dagster UI.")
+    if not is_well:
+        raise SystemExit(CHECK_FAILED)
+
+
+def carried_out(runs: Sequence[tuple["dg.JobDefinition", Mapping[str, str], Mapping[str, Any]]]) -> bool:
+    """Run these jobs, with tags and config, and show the checks that failed. Whether none did whose severity is ERROR."""
+    import dagster as dg
+
+    from medcalc_assets.cli.instance import instance_of_dagster
+
+    failed: list[dg.AssetCheckEvaluation] = []
     with instance_of_dagster() as instance, _progress(sum(len(job.nodes) for job, *_ in runs)) as hook:
         for job, tags, config in runs:
             result = job.with_hooks({hook}).execute_in_process(instance=instance, tags=tags, run_config=config)
-            failed_checks += [check for check in result.get_asset_check_evaluations() if not check.passed]
-    for check in failed_checks:
+            failed += [check for check in result.get_asset_check_evaluations() if not check.passed]
+    for check in failed:
         found = {name: value.value for name, value in check.metadata.items()}
         console.print(f"[yellow]Check failed:[/] {check.asset_key.path[-1]} {check.check_name} {escape(str(found))}")
-    show(figures(settings.warehouse))
-    console.print("\nNext: [bold]medcalc export[/] writes the labels, [bold]make ui[/] shows the chain in the Dagster UI.")
-    if any(check.severity == dg.AssetCheckSeverity.ERROR for check in failed_checks):
-        raise SystemExit(CHECK_FAILED)
+    return not any(check.severity == dg.AssetCheckSeverity.ERROR for check in failed)
 
 
 @contextmanager

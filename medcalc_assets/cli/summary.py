@@ -32,6 +32,8 @@ LEGEND = (
     "contra: contradicted by their own entities. flags: of Phase 1. conf: high-confidence relabels. errors: likely errors. "
     "new: changed labels. ambig: ambiguous. open: unresolved."
 )
+RARE = 0.1
+"""Below this share of contradicted labels: in v1.0's test split it is 0.185 (194 of 1,047)."""
 VERDICTS = {
     "reproduced": "reproduced by the published rule",
     "contradicted": "[bold]contradicted by the published rule[/]",
@@ -72,6 +74,7 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
     from medcalc_assets.labels.decision import REASONS
     from medcalc_assets.physicians.sample import last_plan, progress
     from medcalc_assets.release.build import in_quarantine
+    from medcalc_assets.release.leaks import leaks_into_test
     from medcalc_assets.release.rates import rates
     from medcalc_assets.statistics.agreement import compare_with_physicians
     from medcalc_assets.statistics.strata import counted
@@ -92,7 +95,7 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
             f"Maintained labels were made with {' and '.join(auditors)}: run all partitions with one of them."
         )
     auditor = auditors[0] if auditors else "none"
-    by_calculator = summarise(found)
+    by_calculator, leaks = summarise(found), leaks_into_test(raw)
     total = totals(by_calculator)
     kinds = _counts(evidence["relabel_kind"].drop_nulls())
     verdicts, reasons = _counts(evidence["verdict"]), _counts(maintained["reason"])
@@ -100,6 +103,8 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
     return {
         "simulated": bool(maintained["simulated"].any()),
         "sources": raw["source"].unique().sort().to_list(),
+        "benchmark": raw["benchmark"].unique().sort().to_list(),
+        "leaks": leaks and leaks._asdict(),
         "auditor": auditor,
         "instances": total["instances"],
         "quarantined": in_quarantine(warehouse).height,
@@ -315,6 +320,16 @@ def _show_finding(found: dict[str, Any]) -> None:
         f"[bold]{_counted(contradicted, 'label')}[/] contradicted by the instance's own entities: "
         f"{share(contradicted, everything)}."
     )
+    if leaks := found["leaks"]:
+        if found["benchmark"] == ["v1.0"] and contradicted < RARE * everything:
+            console.print(
+                "Contradictions are rare here: the calculators with the most defects, which have 194 of the 1,047 labels of "
+                "v1.0's test split contradicted, hardly occur. Rules have little more to show; votes or physicians have to."
+            )
+        console.print(
+            f"Shared with v1.0's test split: note and calculator of {_counted(len(leaks['cases']), 'label')}, and the note "
+            f"alone of {len(leaks['notes']):,} more. `medcalc reward export` leaves the first out, by its key."
+        )
     for said in findings(found["error_rates"]):
         console.print(said)
     console.print(

@@ -17,13 +17,20 @@ import uvicorn
 from dagster._core.workspace.context import WorkspaceProcessContext  # the only way to the app before it is served
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_webserver.app import create_app_from_workspace_process_context
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from medcalc_assets.cli import auditor, authors, change, console, home, source
 from medcalc_assets.cli.guard import ADDRESS, Guard, of_another_host, of_another_page
 from medcalc_assets.cli.instance import instance_of_dagster
 from medcalc_assets.errors import MedcalcError
+from medcalc_assets.reports.pages import FOLDER, SERVED
 from medcalc_assets.settings import ProjectSettings
+from medcalc_assets.storage.warehouse import home_folder
 
 BODIES = ("application/json", "application/graphql", "multipart/form-data")
 SECONDS_TO_STOP = 20
@@ -34,6 +41,21 @@ WORKSPACE = """load_from:
 
 class UIError(MedcalcError):
     """The UI cannot be served. The message names the cause and the remedy."""
+
+
+class Pages(StaticFiles):
+    """The report and what belongs to it, as they are now."""
+
+    async def check_config(self) -> None:
+        """Before the first run there is no folder, and there may be one later."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        try:
+            found = await super().get_response(path, scope)
+        except HTTPException as error:
+            return PlainTextResponse("There is no such page: `medcalc pages` writes them.\n", error.status_code)
+        found.headers["Cache-Control"] = "no-cache"  # a run writes them anew
+        return found
 
 
 def refusal(request: HTTPConnection) -> str | None:
@@ -104,7 +126,12 @@ def _serve(instance: dg.DagsterInstance, door: socket.socket) -> None:
             ):
                 app = create_app_from_workspace_process_context(context, live_data_poll_rate=2000)
                 app.add_middleware(Guard, refusal=refusal)
-                console.print(f"The Dagster UI is on [bold]http://{ADDRESS}:{door.getsockname()[1]}[/]; Ctrl-C ends it.")
+                pages = Pages(directory=home_folder() / FOLDER, check_dir=False)
+                app.routes.insert(0, Mount(SERVED, pages))
+                here = f"http://{ADDRESS}:{door.getsockname()[1]}"
+                console.print(
+                    f"The Dagster UI is on [bold]{here}[/], the report on {here}{SERVED}/report.html; Ctrl-C ends it."
+                )
                 # An open page keeps its connection: it is not waited for.
                 config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
                 uvicorn.Server(config).run(sockets=[door])

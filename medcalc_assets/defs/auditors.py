@@ -3,29 +3,35 @@
 import hashlib
 import json
 from fnmatch import fnmatch
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import polars as pl
 
 from medcalc_assets.auditors.calls import SEEN, calls_of, served_lately
+from medcalc_assets.auditors.ledger import OF_VERSION
 from medcalc_assets.auditors.prices import known_price
-from medcalc_assets.calculators import KEYS
+from medcalc_assets.auditors.registry import available_models
+from medcalc_assets.auditors.versions import versions_of
 from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.defs.stage import AFTER_LABELS, WAITS_FOR_LABELS, columns, describe, so_far, stage, tags_of_runs
 from medcalc_assets.labels import value
 from medcalc_assets.statistics.drift import drift_of_all, with_kappa
 from medcalc_assets.statistics.effective_votes import effective_votes as count_effective
-from medcalc_assets.storage.tables import AUDITOR_DRIFT, EFFECTIVE_VOTES, INSTANCE_KEYS
+from medcalc_assets.storage.tables import AUDITOR_DRIFT, AUDITOR_VERSIONS, EFFECTIVE_VOTES, INSTANCE_KEYS, MAINTAINED_LABELS
 
-DAILY = 24 * 3600
-MODELS = dg.AssetKey("gemini_models")
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+OF_A_VERSION = 1
+"""Of so many instances a calculator is a re-audit with another version of a model, if nothing else is said."""
+MODELS = dg.AssetKey("models")
 
 
 @stage(
     "auditors",
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *SEEN)},
-    deps=["audit_votes", "relabel_votes"],
+    deps=["audit_votes", "relabel_votes", "input_votes"],
 )
 def llm_calls(context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, settings: Settings) -> pl.DataFrame:
     """Of all auditors and runs, from the ledger; calls on an instance that has changed since are left out."""
@@ -63,6 +69,17 @@ def auditor_drift(
 
 @stage(
     "auditors",
+    ins={"llm_calls": so_far("uid", "task", "auditor", "requested_at", "fault", "model_version")},
+    deps=WAITS_FOR_LABELS,
+    automation_condition=AFTER_LABELS,
+)
+def auditor_versions(llm_calls: pl.DataFrame) -> pl.DataFrame:
+    found = versions_of(llm_calls)
+    return found.select(pl.col(name).cast(dtype) for name, dtype in AUDITOR_VERSIONS.polars_schema.items())
+
+
+@stage(
+    "auditors",
     ins={
         "audit_votes": so_far("uid", "auditor", "run_index", "status", "verdict"),
         "relabel_votes": so_far("uid", "auditor", "run_index", "status", *value.columns("answer")),
@@ -96,14 +113,12 @@ def effective_votes(
 @dg.observable_source_asset(
     name=MODELS.path[-1],
     group_name="auditors",
-    description="The Gemini models of the watched families (MEDCALC_WATCH) as the API lists them, and as served of late.",
+    description="The models of the watched families (MEDCALC_WATCH) as the APIs list them, and the versions served of late.",
 )
-def gemini_models(context: dg.OpExecutionContext, settings: Settings) -> dg.ObserveResult:
-    from medcalc_assets.auditors.gemini.client import available_models  # the SDK takes a second to import
-
+def models(context: dg.OpExecutionContext, settings: Settings) -> dg.ObserveResult:
     watched = {name: facts for name, facts in available_models().items() if fnmatch(name, settings.watch)}
     metadata: dict[str, Any] = {"models": sorted(watched), "listed": dg.MetadataValue.json(watched)}
-    before = _observed(context.instance)
+    before = _observed(context.instance, "listed")
     if before is not None:
         metadata["new"] = sorted(set(watched) - set(before))
         metadata["changed"] = sorted(name for name in watched if name in before and watched[name] != before[name])
@@ -113,71 +128,95 @@ def gemini_models(context: dg.OpExecutionContext, settings: Settings) -> dg.Obse
 
 
 observe_models = dg.define_asset_job(
-    "observe_models", dg.AssetSelection.assets(MODELS), description="Which models there are now, as the API lists them."
+    "observe_models", dg.AssetSelection.assets(MODELS), description="Which models there are now, as the APIs list them."
 )
 watch_models = dg.ScheduleDefinition(
     name="watch_models",
     job=observe_models,
     cron_schedule="@daily",
-    description="Looks daily which models there are. Off until you switch it on; it needs a key.",
+    description="Looks daily which models there are, and by which versions they are served. Off until you switch it on; it "
+    "needs a key.",
 )
-re_audit = dg.define_asset_job(
-    "re_audit",
-    dg.AssetSelection.assets(
-        "audit_votes", "audit_flags", "relabel_votes", "relabels", "llm_calls", "disagreement_scores", "label_events"
-    ),
-    description="The votes of one more model beside those that count. Which one, and what it may cost, is said in the "
-    "launchpad: `resources: votes: config:`.",
-)
+RE_AUDIT = "re_audit"
+
+
+def re_audit(settings: Settings) -> "UnresolvedAssetJobDefinition":
+    """The job, whose config in the launchpad is what the settings say of a re-audit."""
+    told = Votes(auditor=settings.voters[0], max_usd=settings.reaudit_max_usd, sample=settings.reaudit_sample)
+    return dg.define_asset_job(
+        RE_AUDIT,
+        dg.AssetSelection.assets(
+            "audit_votes", "audit_flags", "relabel_votes", "relabels", "llm_calls", "disagreement_scores", "label_events"
+        ),
+        config=dg.RunConfig(resources={"votes": told}),
+        description="The votes of one more model beside those that count. Which one, what it may cost, and of how many "
+        "instances, is said in the launchpad: `resources: votes: config:`.",
+    )
 
 
 @dg.sensor(
-    job=re_audit,
+    job_name=RE_AUDIT,
     minimum_interval_seconds=3600,
     default_status=dg.DefaultSensorStatus.STOPPED,
-    description="Re-audits all calculators once with every model that is new among the watched. Off until you switch it on.",
+    description="Re-audits all calculators once with every model that is new among the watched, and a sample with every "
+    "version that a model is newly served by. Off until you switch it on.",
 )
 def new_models(context: dg.SensorEvaluationContext, settings: Settings) -> dg.SensorResult:
-    """Models that were there when it was switched on are not new. A model waits until its price is known and
-    MEDCALC_REAUDIT_MAX_USD says what a re-audit may cost; MEDCALC_REAUDIT_SAMPLE makes it one of so many instances a
-    calculator.
+    """Models that were there when it was switched on are not new, nor are the first versions that one is served by. A model
+    waits until its price is known and MEDCALC_REAUDIT_MAX_USD says what a re-audit may cost; MEDCALC_REAUDIT_SAMPLE makes
+    it one of so many instances a calculator. A version is an auditor of its own, so that its votes mix with no other's.
     """
-    models = _observed(context.instance)
+    models = _observed(context.instance, "listed")
     if models is None:
-        return dg.SensorResult(
-            skip_reason="gemini_models was never observed: switch on the schedule watch_models, or observe it."
-        )
+        return dg.SensorResult(skip_reason="models was never observed: switch on the schedule watch_models, or observe it.")
     audited = set(models) if context.cursor is None else set(json.loads(context.cursor))
-    new = sorted(set(models) - audited)
-    waiting = [model for model in new if not known_price(model)]
+    served = {
+        model: {f"{model}{OF_VERSION}{version}" for version in versions}
+        for model, versions in (_observed(context.instance, "served") or {}).items()
+    }
+    for model, names in served.items():
+        if not any(name.startswith(f"{model}{OF_VERSION}") for name in audited):
+            audited |= names
+    versions = {name for names in served.values() for name in names}
+    labelled = settings.warehouse.written(MAINTAINED_LABELS)
+    new = sorted((set(models) | versions) - audited)
+    waiting = [name for name in new if not known_price(name.partition(OF_VERSION)[0])]
     budget = settings.reaudit_max_usd
     why = None
     if new and not budget:
         why = f"{', '.join(new)}: set MEDCALC_REAUDIT_MAX_USD to what a re-audit may cost."
     elif waiting:
         why = f"The price of {', '.join(waiting)} is unknown: add it to $MEDCALC_HOME/prices.toml."
-    chosen = [model for model in new if model not in waiting] if budget else []
+    elif new and not labelled:
+        why = f"{', '.join(new)}: there are no labels yet. Run the chain first."
+    chosen = [model for model in new if model not in waiting] if budget and labelled else []
     if why and chosen:  # a tick asks for runs or says why there is none: the rest is in its log
         context.log.warning(why)
-    requests = [
-        dg.RunRequest(
-            run_key=f"re-audit with {model}",
-            run_config=dg.RunConfig(
-                resources={"votes": Votes(auditor=model, max_usd=budget, sample=settings.reaudit_sample)}
-            ),
-            tags=next(tags_of_runs(KEYS)),
+    requests = []
+    for name in chosen:
+        votes = Votes(
+            auditor=name,
+            max_usd=budget,
+            sample=settings.reaudit_sample or (OF_A_VERSION if name in versions else None),
+            budget=f"re-audit with {name}",  # of all its runs, also of one that a restart has cut short
         )
-        for model in chosen
-    ]
+        requests += [
+            dg.RunRequest(
+                run_key=votes.budget + (f", {number}" if number else ""),
+                run_config=dg.RunConfig(resources={"votes": votes}),
+                tags=tags,
+            )
+            for number, tags in enumerate(tags_of_runs(labelled))
+        ]
     cursor = json.dumps(sorted(audited | set(chosen)))
     return dg.SensorResult(run_requests=requests, skip_reason=None if requests else why, cursor=cursor)
 
 
-def _observed(instance: dg.DagsterInstance) -> dict[str, Any] | None:
-    """The watched models at the last observation, None if there was none."""
+def _observed(instance: dg.DagsterInstance, what: str) -> dict[str, Any] | None:
+    """The watched models, as `listed` or as `served`, at the last observation; None if there was none."""
     records = instance.fetch_observations(MODELS, limit=1).records
     observation = records[0].asset_observation if records else None
-    listed = observation.metadata["listed"].value if observation else None
+    listed = observation.metadata[what].value if observation else None
     return dict(listed) if isinstance(listed, dict) else None
 
 

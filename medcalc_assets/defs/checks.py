@@ -8,7 +8,7 @@ import duckdb
 
 from medcalc_assets.auditors.casting import GIVEN_UP, OF_NO_USE
 from medcalc_assets.benchmarks import demo
-from medcalc_assets.benchmarks.spec import INSTANCES
+from medcalc_assets.benchmarks.versions import VERSIONS
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.labels.families import PANEL
@@ -19,7 +19,7 @@ from medcalc_assets.storage.tables import INSTANCE_KEYS, PARTITION_COLUMN, SCHEM
 from medcalc_assets.storage.warehouse import WRITTEN
 
 EXAMPLES = 5
-VOTES = ("audit_votes", "relabel_votes")
+VOTES = ("audit_votes", "relabel_votes", "input_votes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,18 @@ def served_as_asked(table: Table) -> Check:
         "The model that answered is the one that was asked, or a version of it.",
         f"""SELECT uid, auditor, model_version FROM {table.name}
         WHERE model_version IS NOT NULL
-          AND NOT starts_with(model_version, regexp_replace(auditor, '^openai:|@.*$', '', 'g'))""",
+          AND NOT starts_with(model_version, regexp_replace(auditor, '^openai:|[@#].*$', '', 'g'))""",
+        warns=True,
+    )
+
+
+def of_one_version(table: Table) -> Check:
+    return Check(
+        table.name,
+        "votes_are_of_one_version",
+        "The votes of an auditor on an instance are of one served version of the model. `auditor_versions` has all of them.",
+        f"""SELECT uid, auditor, list(DISTINCT model_version ORDER BY model_version) AS versions FROM {table.name}
+        WHERE status = 'ok' AND model_version IS NOT NULL GROUP BY ALL HAVING len(versions) > 1""",
         warns=True,
     )
 
@@ -140,6 +151,7 @@ def tally(table: str, votes: str, counted: str, expected: str) -> Check:
 DOUBTED = "(contradicted OR out_of_range OR suspect)"
 """That something other than a relabel speaks against a label."""
 PLANTED = tuple(instance.row["Row Number"] for instance in demo.instances() if instance.planted == "aggregation")
+VOTES_CHECKS = (served_as_asked, of_one_version, votes_were_had, answers_are_usable)
 NO_INSTANCES = ("raw_medcalc", "sampling_plan", "model_outputs", "grades")
 """The source itself, and what was planned or added once, whatever has become of the source."""
 ORPHANS = [no_orphans(table) for table in TABLES.values() if "uid" in table.key and table.name not in NO_INSTANCES]
@@ -155,7 +167,7 @@ CHAIN_CHECKS = [
         "row_count_of_the_release",
         "All partitions together have as many instances as a split of the release: a file may be cut off between two rows.",
         f"""SELECT count(*) AS instances FROM raw_medcalc WHERE source != 'demo'
-        HAVING count(*) NOT IN (0, {", ".join(map(str, INSTANCES.values()))})
+        HAVING count(*) NOT IN (0, {", ".join(str(n) for version in VERSIONS.values() for n in version.splits.values())})
            AND (SELECT count(*) FROM {WRITTEN} WHERE table_name = 'raw_medcalc') = {len(KEYS)}""",
         warns=True,
     ),
@@ -190,7 +202,8 @@ CHAIN_CHECKS = [
     ),
     every_vote_accounted_for(TABLES["audit_votes"], "verdict"),
     every_vote_accounted_for(TABLES["relabel_votes"], "answer_kind"),
-    *(check(TABLES[votes]) for check in (served_as_asked, votes_were_had, answers_are_usable) for votes in VOTES),
+    every_vote_accounted_for(TABLES["input_votes"], "inputs"),
+    *(check(TABLES[votes]) for check in VOTES_CHECKS for votes in VOTES),
     tally(
         "audit_flags",
         "audit_votes",

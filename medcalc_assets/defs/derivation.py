@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from medcalc_assets.calculators import CALCULATORS, audit_derivation
+from medcalc_assets.benchmarks.versions import VERSIONS
+from medcalc_assets.calculators import audit_derivation
 from medcalc_assets.calculators.note_checks import check_note
 from medcalc_assets.defs.stage import columns, describe, stage
 from medcalc_assets.labels import value
@@ -19,7 +20,11 @@ from medcalc_assets.storage.tables import DERIVATION_AUDIT, INSTANCE_KEYS, NOTE_
 
 @stage(
     "derivation",
-    ins={"raw_medcalc": columns(*INSTANCE_KEYS, "output_type", "row_sha256", "source", "entities", *value.columns("label"))},
+    ins={
+        "raw_medcalc": columns(
+            *(*INSTANCE_KEYS, "benchmark", "output_type", "row_sha256", "source", "entities", *value.columns("label"))
+        )
+    },
 )
 def derivation_audit(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame) -> dg.Output[Iterator]:  # type: ignore[type-arg]
     def by_calculator() -> Iterator[pl.DataFrame]:
@@ -39,21 +44,24 @@ def derivation_audit(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFram
 
 def audited(instances: pl.DataFrame) -> pl.DataFrame:
     """Rows of `derivation_audit` for instances with `entities`, and with what it carries along of them."""
-    rows = list(map(_audit, *(instances[name] for name in ("calculator_id", "entities", *value.columns("label")))))
+    rows = list(
+        map(_audit, *(instances[name] for name in ("benchmark", "calculator_id", "entities", *value.columns("label"))))
+    )
     cells: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
     for prefix in ("published", "original_rule"):
         cells |= as_columns(prefix, cells.pop(prefix))
     return DERIVATION_AUDIT.of_instances(instances, {"uid": instances["uid"].to_list(), **cells})
 
 
-def _audit(calculator_id: int, entities: str, *label: Any) -> dict[str, Any]:
-    audit = audit_derivation(CALCULATORS[calculator_id], json.loads(entities), Label(*label))
+def _audit(benchmark: str, calculator_id: int, entities: str, *label: Any) -> dict[str, Any]:
+    found = json.loads(entities)
+    audit = audit_derivation(VERSIONS[benchmark].calculator(calculator_id, found), found, Label(*label))
     conventions = {PUBLISHED: audit.published.value} | {other.name: other.value for other in audit.conventions}
     return {
         "verdict": audit.verdict,
         "likely_error": audit.likely_error,
         "published": audit.published.value,
-        "original_rule": audit.original.value,
+        "original_rule": audit.original.value if audit.original else None,
         "original_rule_reproduces": audit.original_rule_reproduces,
         "alternatives": json.dumps({name: found and str(found) for name, found in conventions.items()}),
         "missing": json.dumps(audit.missing),
@@ -66,7 +74,7 @@ def _audit(calculator_id: int, entities: str, *label: Any) -> dict[str, Any]:
     }
 
 
-@stage("derivation", ins={"raw_medcalc": columns(*INSTANCE_KEYS, "note", "entities", *value.columns("label"))})
+@stage("derivation", ins={"raw_medcalc": columns(*INSTANCE_KEYS, "benchmark", "note", "entities", *value.columns("label"))})
 def note_checks(context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame) -> dg.Output[Iterator]:  # type: ignore[type-arg]
     def by_calculator() -> Iterator[pl.DataFrame]:
         counts = []
@@ -85,10 +93,13 @@ def checked(instances: pl.DataFrame) -> pl.DataFrame:
     """Rows of `note_checks` for instances with `note` and `entities`."""
     rows = [
         {"uid": uid, "finding": position, **_finding(found)}
-        for uid, calculator_id, entities, note, *label in instances.select(
-            "uid", "calculator_id", "entities", "note", *value.columns("label")
+        for uid, benchmark, number, entities, note, *label in instances.select(
+            "uid", "benchmark", "calculator_id", "entities", "note", *value.columns("label")
         ).iter_rows()
-        for position, found in enumerate(check_note(CALCULATORS[calculator_id], json.loads(entities), Label(*label), note))
+        for given in [json.loads(entities)]
+        for position, found in enumerate(
+            check_note(VERSIONS[benchmark].calculator(number, given), given, Label(*label), note)
+        )
     ]
     return NOTE_CHECKS.of_instances(
         instances, {name: [row[name] for row in rows] for name in (rows[0] if rows else ("uid",))}

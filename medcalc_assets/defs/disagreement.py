@@ -59,14 +59,15 @@ def label_evidence(
     note_checks: pl.DataFrame,
     audit_flags: pl.DataFrame,
     relabels: pl.DataFrame,
+    input_consensus: pl.DataFrame,
     disagreement_scores: pl.DataFrame,
     physician_consensus: pl.DataFrame,
     rulings: pl.DataFrame,
     settings: Settings,
 ) -> pl.DataFrame:
     counts = settings.auditor_that_counts
-    sources = (derivation_audit, note_checks, audit_flags, relabels, disagreement_scores, physician_consensus, rulings)
-    found = gather(*sources, counts).with_columns(stratum=stratum())
+    sources = (derivation_audit, note_checks, audit_flags, relabels, input_consensus, disagreement_scores)
+    found = gather(*sources, physician_consensus, rulings, counts).with_columns(stratum=stratum())
     describe(context, found, counts, contradicted=pl.col("contradicted").sum(), likely_errors=pl.col("likely_error").sum())
     return found.select(LABEL_EVIDENCE.names)
 

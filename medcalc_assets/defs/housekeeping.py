@@ -10,6 +10,8 @@ import dagster as dg
 from dagster import DagsterRunStatus
 from pydantic import Field
 
+from medcalc_assets.defs.settings import Settings
+
 FINISHED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 LAST = """
     SELECT run_id FROM event_logs WHERE id IN (
@@ -53,9 +55,16 @@ def tidy(context: dg.OpExecutionContext, config: Retention) -> None:
     context.log.info("deleted %s runs", len(deleted))
 
 
-@dg.job(description="Delete what Dagster remembers of old runs; no table, release or answer is touched.")
+@dg.op
+def compact(settings: Settings) -> None:
+    """Merge the small files of a lake, and delete those that nothing has any more; the one file needs none of it."""
+    settings.warehouse.compact()
+
+
+@dg.job(description="Delete what Dagster remembers of old runs, and merge a lake's files; no row or answer is touched.")
 def housekeeping() -> None:
     tidy()
+    compact()
 
 
 housekeeping_schedule = dg.ScheduleDefinition(

@@ -4,11 +4,11 @@ import dagster as dg
 import polars as pl
 
 from medcalc_assets.defs.settings import Settings
-from medcalc_assets.defs.stage import AFTER_LABELS, WAITS_FOR_LABELS, describe, so_far, stage
+from medcalc_assets.defs.stage import AFTER_LABELS, WAITS_FOR_LABELS, describe, link_labels, so_far, stage
 from medcalc_assets.defs.trace import PLAYGROUND
 from medcalc_assets.labels.decision import REASONS, maintain
 from medcalc_assets.release.use import records_of
-from medcalc_assets.reports.pages import write_pages
+from medcalc_assets.reports.pages import FOLDER, SERVED, write_pages
 from medcalc_assets.reports.plots import disagreement_by_calculator, original_against_relabels
 from medcalc_assets.statistics import summary
 from medcalc_assets.statistics.summary import summarise
@@ -21,13 +21,15 @@ DRAWN = "relabel_number"
 
 @stage(
     "release",
-    see=f"[Why is a label what it is? Trace it by its uid.]({PLAYGROUND})",
+    see=f"[All labels]({SERVED}/index.html) and [the report]({SERVED}/report.html), as `medcalc ui` serves them. "
+    f"[Why is a label what it is? Trace it by its uid.]({PLAYGROUND})",
 )
 def maintained_labels(context: dg.AssetExecutionContext, label_evidence: pl.DataFrame, settings: Settings) -> pl.DataFrame:
     settings.remember()
     labels = maintain(label_evidence).with_columns(evidence_class=evidence_class()).select(MAINTAINED_LABELS.names)
     reasons = {reason: (pl.col("reason") == reason).sum() for reason in REASONS}
     describe(context, labels, settings.auditor_that_counts, **reasons)
+    link_labels(context)
     return labels
 
 
@@ -70,8 +72,13 @@ def track_record(label_evidence: pl.DataFrame, settings: Settings) -> pl.DataFra
 )
 def label_pages(settings: Settings) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """For maintainers and readers; a page says if its case is out with a reviewer who must not see it."""
-    folder = settings.warehouse.home / "report"
+    folder = settings.warehouse.home / FOLDER
     count = write_pages(settings.warehouse, settings.packets, folder)
     return dg.MaterializeResult(
-        metadata={"pages": count, "report": dg.MetadataValue.path(str((folder / "report.html").absolute()))}
+        metadata={
+            "pages": count,
+            "report": dg.MetadataValue.url(f"{SERVED}/report.html"),
+            "all labels": dg.MetadataValue.url(f"{SERVED}/index.html"),
+            "file": dg.MetadataValue.path(str((folder / "report.html").absolute())),
+        }
     )

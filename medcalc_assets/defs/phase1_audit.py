@@ -4,7 +4,7 @@ import dagster as dg
 import polars as pl
 
 from medcalc_assets.auditors.protocol import Derivation, columns_of, votes_frame
-from medcalc_assets.auditors.tasks import AUDIT, version
+from medcalc_assets.auditors.tasks import AUDIT, RELABEL, version
 from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.defs.source import instances_of
 from medcalc_assets.defs.stage import CALLS, MODEL_CALLS, columns, describe, stage
@@ -18,12 +18,14 @@ from medcalc_assets.storage.tables import AUDIT_FLAGS, AUDIT_VOTES, INSTANCE_KEY
     "phase1_audit",
     also=version(AUDIT.prompt_sha256),
     pool=MODEL_CALLS,
+    op_tags={"dagster/priority": 1},  # so that it comes before Phase 2, of which it then takes care, too
     ins={"raw_medcalc": columns(*INSTANCE_KEYS, *columns_of(Derivation)[1:])},
 )
 def audit_votes(
     context: dg.AssetExecutionContext, raw_medcalc: pl.LazyFrame, settings: Settings, votes: Votes
 ) -> pl.DataFrame:
-    instances, cast = settings.votes(AUDIT, raw_medcalc, votes, context.run.run_id)
+    both = any(node.name == "relabel_votes" for node in context.job_def.nodes)
+    instances, cast = settings.votes(AUDIT, raw_medcalc, votes, context.run.run_id, [RELABEL] if both else [])
     frame = votes_frame(AUDIT_VOTES, cast, instances)
     describe(context, frame, settings.auditor_that_counts, **CALLS)
     return frame

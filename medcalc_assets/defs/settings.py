@@ -15,7 +15,7 @@ from medcalc_assets.auditors.protocol import Auditor, Vote, as_seen, sample
 from medcalc_assets.auditors.registry import is_model
 from medcalc_assets.auditors.simulated import SimulatedAuditor
 from medcalc_assets.auditors.tasks import Task
-from medcalc_assets.benchmarks.demo import truth
+from medcalc_assets.benchmarks.demo import stated, truth
 from medcalc_assets.benchmarks.reader import Source
 from medcalc_assets.labels import simulated
 from medcalc_assets.physicians.authors import AuthorsFiles
@@ -27,7 +27,8 @@ from medcalc_assets.storage.warehouse import Warehouse
 
 
 class Votes(Checked, dg.ConfigurableResource):  # type: ignore[type-arg]
-    """What a run may choose for the votes of both phases: `auditor`, what it may cost (`max_usd`), `sample`, `budget`."""
+    """What a run may choose for the votes of both phases: `auditor`, what it may cost (`max_usd`), `sample`, `seed`,
+    `budget`."""
 
     auditor: str = ""
     """The auditor to ask: simulated (on the demo only), authors, none, or a model such as gemini-2.5-pro. Without it the one
@@ -36,6 +37,8 @@ class Votes(Checked, dg.ConfigurableResource):  # type: ignore[type-arg]
     """What the calls of this run may cost, in US dollars: at most MEDCALC_MAX_USD, which holds without it, too."""
     sample: int | None = Field(default=None, gt=0)
     """Of how many instances per calculator the votes are, always the same ones. Without it of all."""
+    seed: int = Field(default=0, ge=0)
+    """Another seed is another sample."""
     budget: str = ""
     """Runs that name the same budget share one limit: what any of them has spent counts. Without it the run has its own."""
 
@@ -90,31 +93,36 @@ class Settings(ProjectSettings, dg.ConfigurableResource):  # type: ignore[type-a
         is_beside = simulated.NAME not in names and self.auditor_that_counts == simulated.NAME
         others: list[Auditor] = [self.simulated_auditor()] if is_beside else []
         # The last setup of an auditor replaces its earlier ones.
-        earlier = {setup.auditor: setup for setup in self._setups(task)}
+        earlier = {setup.name: setup for setup in self._setups(task)}
         return asked, others + [
             EarlierAuditor(self.calls, earlier[other]) for other in sorted(earlier) if other not in names
         ]
 
     def votes(
-        self, task: Task, raw_medcalc: pl.LazyFrame, asked_for: Votes, run: str
+        self, task: Task, raw_medcalc: pl.LazyFrame, asked_for: Votes, run: str, beside: Sequence[Task] = ()
     ) -> tuple[pl.DataFrame, dict[str, Iterable[Vote]]]:
         """The instances, and by auditor the votes on them. An auditor's method has the name of the task.
 
         The votes of earlier auditors stay: they are read from the ledger, which asks for nothing. Of the auditors who are
         asked they are on all instances, or on the sample that is asked for. Where nobody votes no note is read.
+
+        Batch jobs, which take up to a day, are of this task and those `beside` it at once: the steps of those then find
+        their votes in the ledger.
         """
         self.require_unchanged()
         asked, earlier = self.casters_of_votes(task.name, asked_for, run)
         instances = (raw_medcalc if asked or earlier else raw_medcalc.clear()).collect()
         seen = as_seen(task.sees, instances)
         votes = {auditor.name: getattr(auditor, task.name)(seen) for auditor in earlier}
-        chosen = sample(instances, asked_for.sample) if asked_for.sample else instances
+        chosen = sample(instances, asked_for.sample, asked_for.seed) if asked_for.sample else instances
         for auditor in asked:
+            if beside and isinstance(auditor, ModelAuditor) and auditor.mode == "batch":
+                auditor.cast_all([(each, as_seen(each.sees, chosen)) for each in (task, *beside)])
             votes[auditor.name] = getattr(auditor, task.name)(as_seen(task.sees, chosen))
         return instances, votes
 
     def simulated_auditor(self) -> SimulatedAuditor:
-        return SimulatedAuditor(truth())
+        return SimulatedAuditor(truth(), stated())
 
     def model(self, name: str, run: str = "none", max_usd: float | None = None) -> ModelAuditor:
         """The auditor of this model, asked as the settings say."""
@@ -125,6 +133,7 @@ class Settings(ProjectSettings, dg.ConfigurableResource):  # type: ignore[type-a
             tools=() if self.tools == "none" else tuple(self.tools.split(",")),
             voting=self.voting,
             mode=self.mode,
+            thinking=None if self.thinking == "default" else self.thinking,
             max_usd=max_usd,
             max_usd_per_day=self.max_usd_per_day,
             limits=Limits(

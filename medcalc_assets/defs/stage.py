@@ -9,10 +9,12 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from medcalc_assets.auditors.protocol import cost
-from medcalc_assets.calculators import KEYS
+from medcalc_assets.auditors.protocol import cost, of_unknown_cost
+from medcalc_assets.calculators import BY_SLUG, KEYS
 from medcalc_assets.defs.code_version import Sources
 from medcalc_assets.defs.partitions import BY_CALCULATOR
+from medcalc_assets.reports.charts import address
+from medcalc_assets.reports.pages import SERVED
 from medcalc_assets.settings import ProjectSettings
 from medcalc_assets.storage.tables import PARTITION_COLUMN, TABLES, Table
 
@@ -57,6 +59,7 @@ CALLS = {
     "input tokens": pl.col("input_tokens").sum(),
     "output tokens": pl.col("output_tokens").sum(),
     "cost in USD": cost(),
+    "calls of unknown cost": of_unknown_cost(),
 }
 """What votes took, by partition: figures for `describe`."""
 
@@ -133,6 +136,13 @@ def describe(context: dg.AssetExecutionContext, frame: pl.DataFrame, auditor: st
         metadata = {name: "unknown" if figure is None else figure for name, figure in found.items()}
         metadata |= {"auditor": auditor} if auditor else {}
         context.add_asset_metadata(metadata, partition_key=key)
+
+
+def link_labels(context: dg.AssetExecutionContext) -> None:
+    """Attach to each partition the address of its labels on the server of `medcalc ui`."""
+    for key in context.partition_keys:
+        its_labels = dg.MetadataValue.url(f"{SERVED}/{address(calc=BY_SLUG[key].name)}")
+        context.add_asset_metadata({"its labels": its_labels}, partition_key=key)
 
 
 def tags_of_runs(partitions: Iterable[str]) -> Iterator[dict[str, str]]:

@@ -4,6 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from medcalc_assets.defs.settings import Settings
+from medcalc_assets.reports.pages import SERVED
 from medcalc_assets.reports.trace import answered, rows_of, trace
 
 PLAYGROUND = "/guess/trace_label/playground"
@@ -24,7 +25,11 @@ def observe_trace(context: dg.OpExecutionContext, config: OneLabel, settings: Se
         dg.AssetObservation(
             "maintained_labels",
             partition=rows["raw_medcalc"][0]["calculator"],
-            metadata={"uid": config.uid, "trace": dg.MarkdownMetadataValue(trace(rows, out))},
+            metadata={
+                "uid": config.uid,
+                "page": dg.MetadataValue.url(f"{SERVED}/labels/{config.uid}.html"),
+                "trace": dg.MarkdownMetadataValue(trace(rows, out)),
+            },
         )
     )
 

@@ -23,6 +23,7 @@ def gather(
     checks: pl.DataFrame,
     flags: pl.DataFrame,
     relabels: pl.DataFrame,
+    inputs: pl.DataFrame,
     scores: pl.DataFrame,
     physicians: pl.DataFrame,
     rulings: pl.DataFrame,
@@ -51,6 +52,12 @@ def gather(
         )
         .join(
             relabels.filter(of_auditor).select("uid", "n_votes", "n_agree", *columns("relabel"), relabel_status="status"),
+            on="uid",
+            how="left",
+            validate="1:1",
+        )
+        .join(
+            inputs.filter(of_auditor).select("uid", *columns("computed"), inputs_status="status", inputs_told="explanation"),
             on="uid",
             how="left",
             validate="1:1",

@@ -51,6 +51,23 @@ def relabel_settled(votes: Sequence[Hashable | None]) -> str | None:
     return None
 
 
+def inputs_settled(votes: Sequence[Hashable | None]) -> str | None:
+    """Whether no further vote can change what is agreed on any input, and why; None while one can.
+
+    Votes are frozen sets of an input and what was said of it, or None (failed). Two spellings of a value, in two units say,
+    are told apart here and not where they are read: so only agreement settles it, and what fails to agree takes all votes.
+    """
+    if votes.count(None) > MINORITY:
+        return f"{MINORITY + 1} failed votes, too few are left to decide"
+    given = [dict(vote) if isinstance(vote, frozenset) else vote for vote in votes if vote is not None]
+    names = {name for vote in given if isinstance(vote, dict) for name in vote} or {None}
+    for name in names:
+        said = Counter(vote.get(name) if isinstance(vote, dict) else vote for vote in given)
+        if max(said.values(), default=0) < SUPERMAJORITY:
+            return None
+    return f"{SUPERMAJORITY} equal answers to each input"
+
+
 def fewest_to_settle(
     settled: Callable[[Sequence[Hashable | None]], str | None],
     votes: Sequence[Hashable | None],

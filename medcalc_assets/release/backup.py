@@ -20,7 +20,7 @@ from medcalc_assets.release.releases import Releases, manifest_of, sha256, verif
 from medcalc_assets.release.versions import ORIGINAL, Version
 from medcalc_assets.storage.files import flush, write_durably
 from medcalc_assets.storage.tables import LABEL_EVENTS, LABEL_RELEASES, PARTITION_COLUMN, SAMPLING_PLAN
-from medcalc_assets.storage.warehouse import FILE, Warehouse
+from medcalc_assets.storage.warehouse import FILE, FILES, Warehouse
 from medcalc_assets.version import __version__
 
 MANIFEST = "backup.json"
@@ -55,9 +55,9 @@ def backup(home: Path, ledger: Path | None, to: Path) -> int:
     unfinished = _emptied(to)
     warehouse, releases = Warehouse(home), Releases(home / "releases")
     with releases.locked():
-        if warehouse.path.exists():
+        if warehouse.lake or warehouse.path.exists():
             warehouse.copy_to(unfinished / FILE)
-        _copy(home, unfinished, {FILE, f"{FILE}.wal", LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", *MADE_AGAIN})
+        _copy(home, unfinished, {FILE, f"{FILE}.wal", FILES, LEDGER, f"{LEDGER}-wal", f"{LEDGER}-shm", *MADE_AGAIN})
     if ledger and ledger.exists():
         _copy_ledger(ledger, unfinished / LEDGER)
     files = sorted(_files(unfinished))

@@ -18,7 +18,8 @@ from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.value import columns
 from medcalc_assets.physicians.sample import last_plan
 from medcalc_assets.release import use
-from medcalc_assets.release.formats import IN_CSV, evaluation_set, maintained_benchmark
+from medcalc_assets.release.card import CITED, CROISSANT, LICENSES, READ, croissant, dataset_info
+from medcalc_assets.release.formats import IN_CSV, evaluation_set, maintained_benchmark, reward_set
 from medcalc_assets.release.rates import rates
 from medcalc_assets.release.releases import MANIFEST, ReleaseError, Releases, code_of, manifest_of, sha256
 from medcalc_assets.release.versions import (
@@ -77,14 +78,14 @@ def build(
     mark = "DEMO" if demo else MARK if benchmark == UNKNOWN else ""
     name = "MedCalc-Bench with maintained labels" + (f" ({mark})" if mark else "")
     stem = f"{mark.replace(' ', '_')}{'_' if mark else ''}medcalc_bench_{title}"
-    kinds = {"parquet": "", "all": "_all", "history": "_history"}
+    kinds = {"parquet": "", "reward": "_reward", "all": "_all", "history": "_history"}
     names = {"csv": f"{stem}.csv"} | {name: f"{stem}{kind}.parquet" for name, kind in kinds.items()}
     since = {name: f"{stem}_changes_since_{name}.csv" for name in comparisons}
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     grading, history = evaluation_set(labels), warehouse.read(tables.LABEL_EVENTS)
     grading.select(IN_CSV).write_csv(folder / names["csv"])
-    for kind, rows in (("parquet", grading), ("all", labels), ("history", history)):
+    for kind, rows in (("parquet", grading), ("reward", reward_set(labels)), ("all", labels), ("history", history)):
         rows.write_parquet(folder / names[kind], compression="zstd", statistics=False)
     for other, changed in comparisons.items():
         changed.write_csv(folder / since[other])
@@ -103,6 +104,8 @@ def build(
         "calculators": labels["Calculator ID"].n_unique(),
         "split": "train" if source == "hf:train" else "test",
     }
+    terms = "apache-2.0" if source == "demo" else "cc-by-sa-4.0"
+    configs = {"evaluation": names["parquet"], "reward": names["reward"], "all": names["all"]}
     render = templates().get_template
     card = render("README.md.j2").render(
         **facts,
@@ -110,6 +113,12 @@ def build(
         **_tables(labels),
         rates=error_rates,
         findings=findings(error_rates),
+        license=terms,
+        license_link=LICENSES[terms],
+        configs=dataset_info(folder, configs, facts["split"]),
+        cited=CITED,
+        croissant=CROISSANT,
+        read={library: line.format(names["csv"]) for library, line in READ.items()},
         bases=BASES,
         terms=TERMS,
         mark=mark,
@@ -131,10 +140,13 @@ def build(
         said=_said_since(releases, previous, history).to_dicts(),
     )
     (folder / "CHANGELOG.md").write_text(changelog, encoding="utf-8")
+    described = json.dumps(croissant(folder, f"{name}, {title}", title, terms), indent=1, ensure_ascii=False)
+    (folder / CROISSANT).write_text(f"{described}\n", encoding="utf-8")
     manifest = {
         "name": name,
         "labels": names["all"],
         "evaluation_set": names["parquet"],
+        "reward_set": names["reward"],
         "history": {"file": names["history"], "events": history.height, "head_sha256": head(history)},
         **facts,
         **figures,

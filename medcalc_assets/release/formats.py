@@ -15,6 +15,24 @@ BESIDE = ("State", "Reason", "Evidence Class", "Evidence", "Assumptions", "Audit
 """What is said beside a label, in columns of the maintained labels."""
 OTHERS = ("Original Answer", "Candidate Answer")
 """What v1.0 says; beside a label in dispute what the published rule gives from its entities."""
+TYPED = {
+    "Answer Kind": "final_kind",
+    "Answer Number": "final_number",
+    "Answer Date": "final_date",
+    "Lower Number": "lower_number_maintained",
+    "Upper Number": "upper_number_maintained",
+}
+"""The label and its limits as numbers and dates, beside the text; a gestational age in days."""
+SAID = {
+    "Derivation": "derivation",
+    "Published Rule Answer": "published_rule",
+    "Relabel Answer": "relabel",
+    "Attribution": "attribution",
+    "Ruled Answer": "ruled",
+    "Physician Answer": "physician",
+    "Reviewer": "reviewer",
+}
+"""What of the evidence has a column of its own."""
 IN_CSV = (*COLUMNS, *USES, "Use Because")
 """What of it the CSV has: first the columns of v1.0 in their order, so that a harness made for v1.0 reads it."""
 SIMULATED = "[SIMULATED] "
@@ -77,6 +95,9 @@ def maintained_benchmark(raw: pl.DataFrame, maintained: pl.DataFrame) -> pl.Data
         .select(
             *(pl.col(ours).alias(theirs) for theirs, ours in COLUMNS.items()),
             *(pl.col(name.lower().replace(" ", "_")).alias(name) for name in (*BESIDE, *OTHERS)),
+            *(pl.when(~contradicted).then(ours).alias(theirs) for theirs, ours in TYPED.items()),
+            *(pl.col("evidence").str.json_path_match(f"$.{ours}").alias(theirs) for theirs, ours in SAID.items()),
+            pl.col("note_sha256").alias("Note SHA256"),
         )
         .sort("Row Number")
     )
@@ -86,3 +107,8 @@ def evaluation_set(labels: pl.DataFrame) -> pl.DataFrame:
     """The labels that grade. No label of a demo may: of these, what could if it were real, so that the file shows some."""
     could = pl.col("Reason").is_in([*BY_TRACK_RECORD, *(reason for reason, use in BY_REASON.items() if use.evaluation)])
     return labels.filter(pl.col("Evaluation") | (pl.col("Simulated") & could))
+
+
+def reward_set(labels: pl.DataFrame) -> pl.DataFrame:
+    """The labels that may train; of a demo, likewise."""
+    return labels.filter(pl.col("Reward") | (pl.col("Simulated") & pl.col("Reason").is_in(BY_TRACK_RECORD)))

@@ -18,7 +18,7 @@ from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.simulated import is_simulated
 from medcalc_assets.labels.value import Label, OutputType
 from medcalc_assets.release.build import build, identity_of
-from medcalc_assets.release.formats import IN_CSV, SIMULATED, evaluation_set
+from medcalc_assets.release.formats import IN_CSV, SIMULATED, evaluation_set, reward_set
 from medcalc_assets.release.released import behind
 from medcalc_assets.release.releases import MANIFEST, Releases, labels_in, manifest_of, sha256, tampered
 from medcalc_assets.release.use import BY_TRACK_RECORD, records_of, with_uses
@@ -186,6 +186,7 @@ def no_uid_lost_or_added(candidate: Candidate) -> Iterator[str]:
     grading = evaluation_set(labels)
     stem = candidate.folder / manifest_of(candidate.folder)["labels"].removesuffix("_all.parquet")
     csv, parquet = pl.read_csv(f"{stem}.csv", infer_schema=False), pl.read_parquet(f"{stem}.parquet")
+    rewards = pl.read_parquet(f"{stem}_reward.parquet")
     for name, expected, uids in (
         ("all labels", raw["uid"], labels["Row Number"]),
         ("the evaluation set as Parquet", grading["Row Number"], parquet["Row Number"]),
@@ -199,6 +200,8 @@ def no_uid_lost_or_added(candidate: Candidate) -> Iterator[str]:
             yield f"{name}: a uid occurs twice"
     if not parquet.equals(grading) or not grading.select(IN_CSV).cast(pl.String).equals(csv.select(IN_CSV)):
         yield "the evaluation set is not the same in all files"
+    if not rewards.equals(reward_set(labels)):
+        yield "the reward set is not what of all labels may train"
 
 
 def source_is_whole_or_called_unknown(candidate: Candidate) -> Iterator[str]:

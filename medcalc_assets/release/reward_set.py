@@ -7,6 +7,7 @@ import polars as pl
 
 from medcalc_assets.grading.reward import ground_truth, prompt
 from medcalc_assets.release.build import with_grounds
+from medcalc_assets.release.leaks import CASE, asked_in
 from medcalc_assets.release.releases import ReleaseError
 from medcalc_assets.release.use import records_of
 from medcalc_assets.storage import tables
@@ -40,7 +41,8 @@ def reward_set(warehouse: Warehouse, evaluation: Path, arm: Arm, trainer: Traine
     evidence = warehouse.read(tables.LABEL_EVIDENCE)
     labels = with_grounds(raw, warehouse.read(tables.MAINTAINED_LABELS), evidence, records_of(warehouse, evidence))
     permitted = labels.filter("Reward")
-    rows = permitted.join(asked := _asked_in(evaluation), on=asked.columns, how="anti").sort("Row Number")
+    standing = raw.join(asked_in(evaluation), on=CASE, how="semi").select(pl.col("uid").alias("Row Number"))
+    rows = permitted.join(standing, on="Row Number", how="anti").sort("Row Number")
     found = RewardSet(rows, labels.height - permitted.height, permitted.height - rows.height)
     if rows.is_empty():
         why = f"{found.not_permitted:,} may not train, and {found.in_evaluation:,} stand in {evaluation}"
@@ -53,17 +55,6 @@ def reward_set(warehouse: Warehouse, evaluation: Path, arm: Arm, trainer: Traine
         rows = rows.drop(*cells).join(of_v1, on="Row Number", validate="1:1", maintain_order="left")
     written = [_row(row, arm, trainer) for row in rows.iter_rows(named=True)]
     return found._replace(rows=pl.DataFrame(written))
-
-
-def _asked_in(evaluation: Path) -> pl.DataFrame:
-    """Note and calculator of every row of a key; the authors' has no id of a calculator, but its name."""
-    try:
-        key = pl.read_csv(evaluation, infer_schema=False)
-        by = "Calculator ID" if "Calculator ID" in key.columns else "Calculator Name"
-        return key.select("Patient Note", pl.col(by).cast(pl.Int64) if by == "Calculator ID" else by).unique()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise ReleaseError(f"{evaluation} cannot be read as a key: {said}. Give the CSV of a release.") from error
 
 
 def _row(row: dict[str, Any], arm: Arm, trainer: Trainer) -> dict[str, Any]:

@@ -1,25 +1,28 @@
 """Pages that need nothing but a browser: the report, an index of all labels with filters, and a page for each label."""
 
-import json
-import re
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from markupsafe import Markup
 
-from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.packet import Packets
 from medcalc_assets.release.rates import rates
+from medcalc_assets.reports.index import index_page, listed
+from medcalc_assets.reports.label import label_page
 from medcalc_assets.reports.report import report_page
-from medcalc_assets.reports.trace import Rows, cards_by_uid, parts, records_by_class
+from medcalc_assets.reports.trace import cards_by_uid, records_by_class
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.warehouse import Warehouse
-from medcalc_assets.templates import markdown, templates
+from medcalc_assets.templates import static
 
+FOLDER, SERVED = "report", "/report"
+"""Where the pages are: below the home, and on the server of `medcalc ui`."""
+STATIC = ("pages.css", "pages.js")
+"""What all pages share."""
 AT_ONCE = 3_000
 """How many labels are read at once, about: so that the pages of any number take the same memory."""
 FOR_REPORT = (
@@ -27,6 +30,8 @@ FOR_REPORT = (
     *("audit_flags", "audit_votes", "relabel_votes", "physician_labels", "physician_consensus"),
 )
 """The tables of labels that the report is made from, all at once."""
+OF_ALL = (tables.RULE_CARDS, tables.EFFECTIVE_VOTES, tables.LEADERBOARD, tables.KEY_EFFECTS, tables.LABEL_RELEASES)
+"""The tables of figures that it is made from."""
 TEXTS = {"working", "problems", "rationale", "sources", "answers", "explanation", "evidence", "why", "by_defects"}
 """What the report does without, and most of what these hold."""
 
@@ -49,30 +54,34 @@ def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
     (unfinished / "labels").mkdir(parents=True)
     records = records_by_class(warehouse, stored["label_evidence"])
     cards = cards_by_uid(warehouse)
-    listed = []
+    rows_of_index = []
+    for name in STATIC:
+        (unfinished / name).write_text(static(name), encoding="utf-8")
+    uids = stored["maintained_labels"]["uid"].sort().to_list()
+    before, after = {b: a for a, b in pairwise(uids)}, dict(pairwise(uids))
     for keys in _in_parts(stored["maintained_labels"]):
         for uid, rows in _rows(warehouse, told, keys).items():
             rows["rule_cards"] = cards.get(uid, [])
             rows["track_record"] = records[rows["maintained_labels"][0]["evidence_class"]]
-            page = label_page(rows, out.get(uid, []))
+            page = label_page(rows, out.get(uid, []), before.get(uid), after.get(uid))
             (unfinished / "labels" / f"{uid}.html").write_text(page, encoding="utf-8")
-            listed.append(_listed(rows))
-    invented = stored["maintained_labels"]["simulated"].any()
-    (unfinished / "index.html").write_text(index_page(listed, invented), encoding="utf-8")
-    (unfinished / "report.html").write_text(
-        report_page(
-            stored,
-            _read(warehouse, tables.RULE_CARDS),
-            rates(warehouse, stored["label_evidence"]),
-            _read(warehouse, tables.EFFECTIVE_VOTES).to_dicts(),
-            _read(warehouse, tables.LEADERBOARD),
-            _read(warehouse, tables.KEY_EFFECTS),
-        ),
-        encoding="utf-8",
-    )
+            rows_of_index.append(listed(rows))
+    stored |= {table.name: _read(warehouse, table) for table in OF_ALL}
+    versions = stored[tables.LABEL_RELEASES.name].sort("released_at")["version"].to_list()
+    index = index_page(rows_of_index, stored["maintained_labels"]["simulated"].any(), *versions[-1:])
+    (unfinished / "index.html").write_text(index, encoding="utf-8")
+    report = report_page(stored, rows_of_index, rates(warehouse, stored["label_evidence"]))
+    (unfinished / "report.html").write_text(report, encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
-    return len(listed)
+    return len(rows_of_index)
+
+
+def worth_reading(warehouse: Warehouse) -> int | None:
+    """A label whose page shows what this project does: one that relabel and published rule replace. None without any."""
+    labels = warehouse.read(tables.MAINTAINED_LABELS, columns=["uid", "reason"])
+    uid = labels.filter(reason="relabelled")["uid"].min()
+    return uid if isinstance(uid, int) else None
 
 
 def _in_parts(labels: pl.DataFrame) -> Iterator[list[str]]:
@@ -94,7 +103,8 @@ def _rows(
     """By uid all rows of these calculators' labels, by table; the labels in the order of their uids."""
     by_uid: dict[int, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: {name: [] for name in tables.TABLES})
     for name, table in told.items():
-        there = [key for key in keys if key in warehouse.written(table)] if table.partitioned else None
+        written = warehouse.written(table) if table.partitioned else ()
+        there = [key for key in keys if key in written] if table.partitioned else None
         frame = warehouse.read(table, there)
         for row in frame.filter(pl.col("calculator").is_in(keys)).iter_rows(named=True):
             by_uid[row["uid"]][name].append(row)
@@ -104,85 +114,3 @@ def _rows(
 def _read(warehouse: Warehouse, table: tables.Table) -> pl.DataFrame:
     """A table of figures; none of its rows where it was never made."""
     return warehouse.read(table) if warehouse.has(table) else pl.DataFrame(schema=table.polars_schema)
-
-
-def label_page(rows: Rows, out: list[str]) -> str:
-    """The trace of one label; in its note, the numbers that the entities hold are marked. `out`: who is still to answer."""
-    instance = rows["raw_medcalc"][0]
-    headline, _, rest = parts(rows, out)
-    note, not_found = marked(instance["note"], json.loads(instance["entities"]))
-    return (
-        templates()
-        .get_template("label.html.j2")
-        .render(
-            uid=instance["uid"],
-            headline=as_html(headline),
-            question=instance["question"],
-            note=note,
-            not_found=not_found,
-            rest=as_html(rest),
-            simulated=rows["maintained_labels"][0]["simulated"],
-        )
-    )
-
-
-def index_page(labels: list[dict[str, Any]], invented: bool) -> str:
-    """A row for every label, with filters for calculator, state, reason and attribution."""
-    listed = sorted(labels, key=lambda row: int(row["uid"]))
-    filters = {
-        name: sorted({row[name] for row in listed if row[name]}) for name in ("calculator", "state", "reason", "attribution")
-    }
-    return templates().get_template("index.html.j2").render(rows=listed, filters=filters, simulated=invented)
-
-
-def marked(note: str, entities: Mapping[str, Any]) -> tuple[Markup, dict[str, str]]:
-    """The note with the numbers and dates marked that the entities hold, where they are written the same way; and by
-    entity the numbers and dates that are nowhere in it so written."""
-    spellings = {
-        name: [spelling for part in (raw if isinstance(raw, list) else [raw]) for spelling in _spellings(part)]
-        for name, raw in entities.items()
-    }
-    names = {spelling: name for name, each in reversed(spellings.items()) for spelling in each}
-    if not names:
-        return Markup.escape(note), {}
-    longest_first = "|".join(re.escape(spelling) for spelling in sorted(names, key=len, reverse=True))
-    pieces = re.split(rf"(?<![\w.,])({longest_first})(?!\d|[.,]\d|/\d+/)", note)
-    found = set(pieces[1::2])
-    not_found = {name: each[0] for name, each in spellings.items() if each and not found & set(each)}
-    shown = Markup("").join(
-        Markup('<mark title="{}">{}</mark>').format(names[piece], piece) if place % 2 else piece
-        for place, piece in enumerate(pieces)
-    )
-    return shown, not_found
-
-
-def as_html(text: str) -> Markup:
-    """A trace as HTML. It is escaped already; no link, image or HTML in it is followed."""
-    return Markup(markdown().render(text))
-
-
-def _spellings(value: Any) -> Iterator[str]:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        yield f"{value:.10g}"
-        yield f"{value:,.10g}"
-        if float(value).is_integer() and abs(value) < 1e15:
-            yield f"{value:.1f}"
-    elif isinstance(value, str) and re.fullmatch(r"\d{1,2}/\d{1,2}/\d{2,4}", value):
-        yield value
-        month, day, year = value.split("/")
-        yield f"{int(month)}/{int(day)}/{year}"
-
-
-def _listed(rows: Rows) -> dict[str, Any]:
-    instance, maintained = rows["raw_medcalc"][0], rows["maintained_labels"][0]
-    scores = [row for row in rows["disagreement_scores"] if row["auditor"] == maintained["auditor"]]
-    return {
-        "uid": instance["uid"],
-        "calculator": instance["calculator_name"],
-        "original": instance["label_text"],
-        "maintained": "no answer" if maintained["reason"] == "contradicted" else str(from_row(maintained, "final")),
-        "changed": from_row(maintained, "final") != from_row(instance, "label"),
-        "state": maintained["state"],
-        "reason": maintained["reason"],
-        "attribution": scores[0]["attribution"] if scores else None,
-    }

@@ -1,8 +1,7 @@
-"""Pictures for the UI and the report, as markdown. Each names the auditor whose relabels it shows."""
+"""Pictures for the UI, as markdown. Each names the auditor whose relabels it shows."""
 
 import base64
 import io
-import math
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -11,8 +10,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CONTESTED, AGREED, DEFERRED, INK = "#c2410c", "#94a3b8", "#e2e8f0", "#1e293b"
-APART = 4
-"""Percentage points between two names, at least."""
 
 
 def disagreement_by_calculator(figures: pl.DataFrame, auditor: str) -> str:
@@ -61,33 +58,6 @@ def original_against_relabels(scores: pl.DataFrame, auditor: str) -> str:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return _image(figure, "Original against recomputed labels")
-
-
-def scores_between_keys(effects: pl.DataFrame) -> str:
-    """The share of a run's answers that v1.0 and another key find right, on the labels that both have: a panel per key, a
-    line per run. `effects` has the rows of `key_effects`."""
-    keys = effects["key"].unique().sort().to_list()
-    figure = _figure(4.5 * len(keys), 4)
-    panels = figure.subplots(1, len(keys), sharey=True, squeeze=False)[0]
-    for axes, key in zip(panels, keys, strict=True):
-        lowest = -math.inf
-        for run, n, before, right in (
-            effects.filter(key=key)
-            .sort(pl.col("right") / pl.col("n"))
-            .select("run", "n", "right_before", "right")
-            .iter_rows()
-        ):
-            shares = 100 * before / n, 100 * right / n
-            axes.plot((0, 1), shares, "o-", color=INK, linewidth=0.8, markersize=4)
-            lowest = max(shares[1], lowest + APART)
-            axes.annotate(
-                f"{run[:32]} ({n:,})", (1, shares[1]), (1.05, lowest), va="center", fontsize=8, annotation_clip=False
-            )
-        axes.set_xticks((0, 1), ("v1.0", key))
-        axes.set(xlim=(-0.2, 2.3), ylim=(0, 100))
-        axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("% right, of labels that both keys have")
-    return _image(figure, "Share of each run's answers that v1.0 and another key find right, on the same labels")
 
 
 def _figure(width: float, height: float) -> "Figure":

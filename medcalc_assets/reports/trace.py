@@ -6,7 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from medcalc_assets.calculators import CALCULATORS, Rule
+from medcalc_assets.benchmarks.versions import VERSIONS
+from medcalc_assets.calculators import Rule
 from medcalc_assets.calculators.working import block_quoted, bullets, escaped, table
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.attribution import CAUSES
@@ -14,12 +15,11 @@ from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.queue import TIERS
 from medcalc_assets.labels.value import Label, from_row
 from medcalc_assets.release.use import records_of, use_of
+from medcalc_assets.reports.cause import Rows, cause
 from medcalc_assets.reports.history import SOURCES
 from medcalc_assets.storage.tables import LABEL_EVIDENCE, RULE_CARDS
 from medcalc_assets.storage.warehouse import Warehouse
 
-Rows = Mapping[str, list[dict[str, Any]]]
-"""All that the warehouse has of one instance: its rows by table."""
 QUESTION = "The question"
 STATES = {
     "computable": "computable",
@@ -73,25 +73,35 @@ def trace(rows: Rows, out: Iterable[str]) -> str:
 
     `out` are the reviewers who have the case in a packet and have not answered: they must not see it.
     """
-    headline, question, rest = parts(rows, out)
-    return "\n\n".join([headline, f"## {QUESTION}\n\n{question}", rest]) + "\n"
-
-
-def parts(rows: Rows, out: Iterable[str]) -> tuple[str, str, str]:
-    """The headline, the question with its note, and the rest."""
     instance = rows["raw_medcalc"][0]
     sections = {
+        QUESTION: _question(instance),
         "Original": _original(instance),
         "Recomputed from the benchmark's entities, without a model": _working(instance, rows["derivation_audit"][0]),
         "Phase 1: is the label wrong?": _audits(rows),
         "Phase 2: blind answers": _relabels(rows, instance),
+        "Phase 2, by inputs: what blind readers find in the note, and the rule computes": readings(rows, instance),
         "Disagreement and its cause": _disagreement(rows, instance),
         "Phase 3: physicians": _adjudications(rows, instance),
         "The maintained label": _maintained(rows),
         "History and releases": _history(rows),
     }
-    rest = "\n\n".join(f"## {title}\n\n{body}" for title, body in sections.items())
-    return _headline(rows, out), _question(instance), rest
+    return _headline(rows, out) + "\n\n" + _told(sections) + "\n"
+
+
+def details(rows: Rows) -> str:
+    """What of the story is data rather than a tale, as markdown: the comparison, the queue, and what decided."""
+    return _told(
+        {
+            "Disagreement and its cause": _disagreement(rows, rows["raw_medcalc"][0]),
+            "Review": "\n\n".join(_queue(rows)),
+            "The maintained label": _maintained(rows),
+        }
+    )
+
+
+def _told(sections: Mapping[str, str]) -> str:
+    return "\n\n".join(f"## {title}\n\n{body}" for title, body in sections.items())
 
 
 def shown(label: Label | None, instance: Mapping[str, Any]) -> str:
@@ -124,6 +134,7 @@ def _headline(rows: Rows, out: Iterable[str]) -> str:
         f"# Label {instance['uid']} {now}",
         f"{escaped(instance['calculator_name'])} ({instance['calculator']}), {escaped(instance['note_type'])} note "
         f"{escaped(instance['note_id'])}, source {escaped(instance['source'])} ({escaped(instance['source_version'])}).",
+        escaped(cause(rows)),
         f"Why: {REASONS[maintained['reason']]}. It is {STATES[maintained['state']]}, and may serve for "
         f"{' and '.join(permitted) or 'neither evaluation nor reward'}: {use.why}.",
     ]
@@ -150,18 +161,21 @@ def _original(instance: Mapping[str, Any]) -> str:
 
 def _working(instance: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
     """The working under every rule, computed now: what is stored came from the same code, or the trace says so."""
-    calculator = CALCULATORS[instance["calculator_id"]]
-    reading = calculator.reader.read(json.loads(instance["entities"]))
-    published, original = calculator.published.apply(reading), calculator.original.apply(reading)
+    entities = json.loads(instance["entities"])
+    calculator = VERSIONS[instance["benchmark"]].calculator(instance["calculator_id"], entities)
+    reading = calculator.reader.read(entities)
+    published = calculator.published.apply(reading)
+    original = calculator.original.apply(reading).value if calculator.original else None
     blocks = [
         f"By {escaped(calculator.source)}: **{audit['verdict']}**. {escaped(audit['explanation'])}",
         f"### By the published rule: {shown(published.value, instance)}\n\n{published.working}",
     ]
     for rule in calculator.alternatives:
         blocks.append(_other_rule(f"another published convention, {escaped(rule.cited)}", rule, published.value, instance))
-    blocks.append(_other_rule("the original rule", calculator.original, published.value, instance))
+    if calculator.original:
+        blocks.append(_other_rule("the original rule", calculator.original, published.value, instance))
     stored = from_row(audit, "published"), from_row(audit, "original_rule")
-    if stored != (published.value, original.value):
+    if stored != (published.value, original):
         blocks.append(
             f"**The rules have changed since the audit**, which found {shown(stored[0], instance)} by the published rule "
             f"and {shown(stored[1], instance)} by the original rule: run the chain again."
@@ -194,6 +208,29 @@ def _relabels(rows: Rows, instance: Mapping[str, Any]) -> str:
     return "\n\n".join([*agreed, *votes]) or "Nobody has relabelled it."
 
 
+def readings(rows: Rows, instance: Mapping[str, Any]) -> str:
+    """What the readers agree on, input by input, beside what the benchmark has, and every reading."""
+    told = []
+    for row in rows["input_consensus"]:
+        value = shown(from_row(row, "computed"), instance)
+        told.append(
+            f"{escaped(row['auditor'])}: **{value}**, {row['status'].replace('_', ' ')}. {escaped(row['explanation'])}."
+        )
+        found = (
+            (
+                each["input"] + (" (differs)" if each["differs"] else ""),
+                "they differ" if each["read"] is None else each["read"],
+                f"{each['n_agree']} of {each['n_votes']}",
+                each["quote"],
+                each["given"],
+            )
+            for each in json.loads(row["inputs"])
+        )
+        told.append(table(("Input", "Read", "Readers", "Words of the note", "Benchmark"), found))
+    votes = _votes(rows["input_votes"], lambda vote: f"{len(json.loads(vote['inputs']))} inputs read")
+    return "\n\n".join([*told, *votes]) or "Nobody was asked: it is for contested and deferred labels."
+
+
 def _votes(votes: Iterable[Mapping[str, Any]], answer: Any) -> Iterator[str]:
     """Each vote with all that is known of it: who, by which prompt, what, why, and from which sources."""
     for vote in votes:
@@ -204,10 +241,11 @@ def _votes(votes: Iterable[Mapping[str, Any]], answer: Any) -> Iterator[str]:
         if vote["rationale"]:
             yield block_quoted(vote["rationale"])
         if vote["sources"]:
-            yield bullets("Sources", (_source(source) for source in json.loads(vote["sources"])))
+            yield bullets("Sources", (source_of(source) for source in json.loads(vote["sources"])))
 
 
-def _source(source: Any) -> str:
+def source_of(source: Any) -> str:
+    """A source as a vote cites it, in words."""
     return source if isinstance(source, str) else ", ".join(str(part) for part in source.values() if part)
 
 
@@ -236,7 +274,7 @@ def _score(row: Mapping[str, Any], instance: Mapping[str, Any]) -> str:
     return f"Against {escaped(row['auditor'])}: {labels}, {apart}: {verdict}.{cause}"
 
 
-def _adjudications(rows: Rows, instance: Mapping[str, Any]) -> str:
+def _queue(rows: Rows) -> list[str]:
     queue = [f"In the queue as {TIERS[row['tier']]}: {escaped(row['why'])}." for row in rows["adjudication_queue"]] or [
         "Not in the queue: nothing contests it."
     ]
@@ -251,6 +289,10 @@ def _adjudications(rows: Rows, instance: Mapping[str, Any]) -> str:
         for row in rows["sampling_plan"]
         if row["purpose"] != "seen"
     ]
+    return queue
+
+
+def _adjudications(rows: Rows, instance: Mapping[str, Any]) -> str:
     answers = []
     for row in rows["physician_labels"]:
         when = f", {row['answered_at']:%Y-%m-%d}" if row["answered_at"] else ""
@@ -265,7 +307,9 @@ def _adjudications(rows: Rows, instance: Mapping[str, Any]) -> str:
         for row in rows["physician_consensus"]
     ]
     without = "No majority: it needs another reviewer." if answers else "No physician has answered it."
-    return "\n\n".join([*queue, bullets("It hangs on", map(_card, rows["rule_cards"])), *answers, *(agreed or [without])])
+    return "\n\n".join(
+        [*_queue(rows), bullets("It hangs on", map(_card, rows["rule_cards"])), *answers, *(agreed or [without])]
+    )
 
 
 def _card(row: Mapping[str, Any]) -> str:
@@ -293,13 +337,14 @@ def _maintained(rows: Rows) -> str:
             f"**{shown(from_row(maintained, 'final'), instance)}**, {limits}; reason `{maintained['reason']}`, "
             f"state `{maintained['state']}`, relabels of {escaped(maintained['auditor'])}.",
             table(("Convention", "gives"), ((name, value or "no value") for name, value in conventions.items())),
-            table(("Evidence", ""), ((name, _brief(found)) for name, found in evidence.items())),
+            table(("Evidence", "What it says"), ((name, _brief(found)) for name, found in evidence.items())),
         )
         if block
     )
 
 
-def _change(event: Mapping[str, Any]) -> str:
+def changed(event: Mapping[str, Any]) -> str:
+    """The value that an event gave, with the one before it if that was another."""
     before, value = event["before"], event["value"]
     return value or "" if before == value or not event["sequence"] else f"{before or 'none'} → {value or 'none'}"
 
@@ -308,22 +353,25 @@ def _brief(found: object) -> str:
     return f"{found:.6g}" if isinstance(found, float) else str(found)
 
 
-def _history(rows: Rows) -> str:
+def events(rows: Rows) -> list[dict[str, Any]]:
     """Every event, run after run; what one run made, in the order of the chain."""
     order = [*SOURCES, "released"]
     began: dict[str | None, str] = {}
     for event in rows["label_events"]:
         began[event["run_id"]] = min(f"{event['happened_at'] or ''}", began.get(event["run_id"], "9"))
-    events = sorted(rows["label_events"], key=lambda e: (began[e["run_id"]], order.index(e["event"]), e["sequence"]))
+    return sorted(rows["label_events"], key=lambda e: (began[e["run_id"]], order.index(e["event"]), e["sequence"]))
+
+
+def _history(rows: Rows) -> str:
     told = (
         (
             f"{event['happened_at']:%Y-%m-%d %H:%M}" if event["happened_at"] else "unknown",
             event["event"].replace("_", " "),
             event["actor"],
-            _change(event),
+            changed(event),
             event["detail"],
             (event["run_id"] or "")[:8],
         )
-        for event in events
+        for event in events(rows)
     )
     return table(("When", "What", "By", "Value", "Detail", "Run"), told) or "Nothing has been written down yet."

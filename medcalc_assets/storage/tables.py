@@ -150,23 +150,31 @@ ORIGIN = (
 
 RAW_MEDCALC = Table(
     "raw_medcalc",
-    "MedCalc-Bench v1.0 as its authors ship it, one instance per row: note, question, entities, label, limits, explanation.",
+    "MedCalc-Bench as its authors ship it, one instance per row: note, question, entities, label, limits, explanation.",
     (
         *INSTANCE,
-        Column("calculator_name", "VARCHAR", "`Calculator Name` of v1.0."),
-        Column("category", "VARCHAR", "`Category`: lab, risk, physical, severity, diagnosis, date or dosage."),
+        Column("benchmark", "VARCHAR", "The version whose spellings and labels these are: `v1.0` or `Verified`."),
+        Column("calculator_name", "VARCHAR", "`Calculator Name` as spelt there."),
+        Column("category", "VARCHAR", "`Category`: lab (lab test), risk, physical, severity, diagnosis, date or dosage."),
         Column("output_type", "VARCHAR", "Of the calculator: decimal, integer or date. It sets the limits."),
         Column("note_id", "VARCHAR", "`Note ID`: several instances may share a note."),
         Column("note_type", "VARCHAR", "`Note Type`: Extracted, Template or Synthetic."),
         Column("note", "VARCHAR", "The patient note: other people's text, data only."),
+        Column(
+            "note_sha256", "VARCHAR", "Hash of the note, its words between single blanks: by it benchmarks are compared."
+        ),
         Column("question", "VARCHAR", "The question asked of the note."),
-        Column("entities", "VARCHAR", "The features of the note that the benchmark ships, as a JSON object."),
-        Column("label_text", "VARCHAR", "`Ground Truth Answer` as spelt in v1.0."),
+        Column(
+            "entities",
+            "VARCHAR",
+            "The features of the note that the benchmark ships, as a JSON object under the keys of v1.0.",
+        ),
+        Column("label_text", "VARCHAR", "`Ground Truth Answer` as spelt there."),
         *typed("label", "The original label", nullable=False),
-        Column("lower_text", "VARCHAR", "`Lower Limit` as spelt in v1.0."),
-        Column("upper_text", "VARCHAR", "`Upper Limit` as spelt in v1.0."),
+        Column("lower_text", "VARCHAR", "`Lower Limit` as spelt there."),
+        Column("upper_text", "VARCHAR", "`Upper Limit` as spelt there."),
         *LIMITS,
-        Column("explanation", "VARCHAR", "`Ground Truth Explanation`: how v1.0 derived its label."),
+        Column("explanation", "VARCHAR", "`Ground Truth Explanation`: how the benchmark derived its label."),
         *ORIGIN,
     ),
     key=("uid",),
@@ -200,8 +208,10 @@ DERIVATION_AUDIT = Table(
         Column("verdict", "VARCHAR", "`reproduced` or `contradicted` by the published rule, or `not_computable`."),
         Column("likely_error", "BOOLEAN", "Contradicted by the published rule, and no published convention reaches it."),
         *typed("published", "What the published rule gives; null if not computable"),
-        *typed("original_rule", "What the original rule gives, defects included; null if not computable"),
-        Column("original_rule_reproduces", "BOOLEAN", "Whether the original rule gives the label."),
+        *typed("original_rule", "What v1.0's rule gives, defects included; null if not computable, or of another version"),
+        Column(
+            "original_rule_reproduces", "BOOLEAN", "Whether the original rule gives the label; false of another version."
+        ),
         Column("alternatives", "VARCHAR", "JSON object: each published convention with its value, the default first."),
         Column("missing", "VARCHAR", "JSON list of the inputs that the rule cannot do without and the entities lack."),
         Column("problems", "VARCHAR", "JSON list of the entities that cannot be used, and why."),
@@ -311,6 +321,48 @@ RELABELS = Table(
     key=("uid", "auditor"),
 )
 
+INPUT_VOTES = Table(
+    "input_votes",
+    "Phase 2, the other way: one blind reading per row of a calculator's inputs, from note, question and their names alone.",
+    (
+        *INSTANCE,
+        *VOTE,
+        Column(
+            "inputs",
+            "VARCHAR",
+            "JSON list of what was found: `input`, `value` (null: not stated), `unit`, `quote`; null without a vote.",
+            nullable=True,
+        ),
+        *CALL,
+    ),
+    key=("uid", "auditor", "run_index"),
+)
+
+INPUT_CONSENSUS = Table(
+    "input_consensus",
+    "What at least 4 of 5 blind readers find in a note for each input, and what the published rule makes of it.",
+    (
+        *INSTANCE,
+        Column("auditor", "VARCHAR", "Whose readings; `panel`: where two auditors come to the same and none to another."),
+        Column(
+            "status",
+            "VARCHAR",
+            "`computed`, `not_computable` (by what the note states), `split` (they differ on an input), or `not_read`.",
+        ),
+        *typed("computed", "What the published rule gives for these inputs; null unless computed or not computable"),
+        Column("missing", "VARCHAR", "JSON list of the inputs that the rule needs and the note does not state."),
+        Column(
+            "inputs",
+            "VARCHAR",
+            "JSON list by input: `read` (null: they differ), `quote`, `n_agree` of `n_votes`, `answers`, `given` by the "
+            "benchmark, and whether it `differs`.",
+        ),
+        Column("explanation", "VARCHAR", "What they read otherwise than the benchmark, or differ on, in one sentence."),
+        *ASKED,
+    ),
+    key=("uid", "auditor"),
+)
+
 LLM_CALLS = Table(
     "llm_calls",
     "Every request to a model and what became of it, one attempt per row; request and raw answer are in the ledger.",
@@ -336,6 +388,9 @@ LLM_CALLS = Table(
         Column("response_id", "VARCHAR", "As reported.", nullable=True),
         Column("input_tokens", "BIGINT", "Tokens sent, those of tools included; null where not reported.", nullable=True),
         Column("output_tokens", "BIGINT", "Tokens received, thoughts included; null where not reported.", nullable=True),
+        Column(
+            "cached_tokens", "BIGINT", "Of those sent, what the service had cached; null where not reported.", nullable=True
+        ),
         Column("searches", "VARCHAR", "JSON list of the searches made."),
         Column("code_runs", "INTEGER", "Pieces of code that the model ran."),
         Column("code_failures", "INTEGER", "Those of them that failed."),
@@ -368,6 +423,23 @@ AUDITOR_DRIFT = Table(
         Column("relabels_lost", "INTEGER", "High-confidence relabels of the reference only."),
     ),
     key=("calculator_id", "auditor", "reference"),
+    partitioned=False,
+)
+
+AUDITOR_VERSIONS = Table(
+    "auditor_versions",
+    "The versions under which each model was served, as its answers say: a new one under the same name is a row.",
+    (
+        Column("auditor", "VARCHAR", "The model asked for; `model#version` where only that version may answer."),
+        Column("model_version", "VARCHAR", "As served."),
+        Column("first_at", "TIMESTAMP WITH TIME ZONE", "When it was asked first."),
+        Column("last_at", "TIMESTAMP WITH TIME ZONE", "When it was asked last."),
+        Column("calls", "INTEGER", "Calls that it answered."),
+        Column(
+            "mixed", "INTEGER", "Of the instances that it voted on, those on which another version did, too, in one phase."
+        ),
+    ),
+    key=("auditor", "model_version"),
     partitioned=False,
 )
 
@@ -464,6 +536,9 @@ LABEL_EVIDENCE = Table(
         *typed("relabel", "The relabel; all null without one"),
         Column("n_votes", "INTEGER", "Usable answers of Phase 2; null where they are not published.", nullable=True),
         Column("n_agree", "INTEGER", "Answers that agree; null as above.", nullable=True),
+        Column("inputs_status", "VARCHAR", "Of `input_consensus`; null where nobody was asked.", nullable=True),
+        *typed("computed", "What the published rule gives for the inputs that blind readers agree on; null without"),
+        Column("inputs_told", "VARCHAR", "What they read otherwise than the benchmark, or differ on.", nullable=True),
         Column("comparison", "VARCHAR", "Of label and relabel, as in `disagreement_scores`.", nullable=True),
         Column("discrepancy", "DOUBLE", "Of two numbers, 0 to 2.", nullable=True),
         Column("days", "INTEGER", "Between two dates.", nullable=True),
@@ -938,8 +1013,11 @@ TABLES = {
         AUDIT_FLAGS,
         RELABEL_VOTES,
         RELABELS,
+        INPUT_VOTES,
+        INPUT_CONSENSUS,
         LLM_CALLS,
         AUDITOR_DRIFT,
+        AUDITOR_VERSIONS,
         EFFECTIVE_VOTES,
         DISAGREEMENT_SCORES,
         RULINGS,

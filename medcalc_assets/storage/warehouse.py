@@ -1,4 +1,5 @@
-"""Reading and writing the one DuckDB file, `$MEDCALC_HOME/warehouse.duckdb`, in which every table of the chain lives."""
+"""Reading and writing the warehouse, in which every table of the chain lives: the one DuckDB file
+`$MEDCALC_HOME/warehouse.duckdb`, or a DuckLake that several machines write at once (MEDCALC_WAREHOUSE)."""
 
 import datetime as dt
 import logging
@@ -8,7 +9,8 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -38,10 +40,24 @@ ROWS = 8_192
 WRITTEN = f"{SCHEMA}.written_partitions"
 """Which partitions of which table have been written, so that an empty partition is told from a missing one; by which code
 and run, and when."""
+CONFLICT = re.compile("[Cc]onflict|deadlock|could not serialize")
+"""How a lake, and its catalog's server, tell that another transaction wrote the same."""
+BEGUN = re.compile("duplicate key|already exists")
+"""How a lake tells that another process begins it at the same moment."""
 INTERRUPTED = re.compile("KeyboardInterrupt|DagsterExecutionInterruptedError")
 """How DuckDB tells of a Ctrl-C in Python that it called, without and within a run of Dagster."""
 PATIENCE = 2.0
 """Seconds to wait for another process before saying so."""
+CATALOG = FILE.partition(".")[0]
+"""The name of the database, of a lake as of the file."""
+LAKE, SERVER, FILES = "ducklake:", "postgres:", "lake"
+"""How a MEDCALC_WAREHOUSE begins, and the folder of a home in which a lake keeps its files."""
+OPTIONS: dict[str, str | bool | int | float | list[str]] = {
+    "python_enable_replacements": False,
+    "memory_limit": "256MB",
+    "threads": 2,
+}
+"""Of a connection. A table that does not exist must not be looked for among the caller's Python variables."""
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +69,10 @@ def home_folder() -> Path:
 
 class WarehouseError(MedcalcError):
     """The warehouse cannot be read or written as asked. The message names table, cause and remedy."""
+
+
+class Conflict(Exception):
+    """Another transaction of a lake wrote the same, and was first."""
 
 
 class Written(NamedTuple):
@@ -74,13 +94,29 @@ class Contents:
     """Whether its columns are those that this version declares."""
 
 
+def lake_address() -> str:
+    """MEDCALC_WAREHOUSE: where the catalog of a lake is, as DuckDB's ATTACH takes it; empty for the file.
+
+    Raises WarehouseError.
+    """
+    address = os.environ.get("MEDCALC_WAREHOUSE", "")
+    if address and not address.startswith(LAKE + SERVER):
+        raise WarehouseError(
+            f"MEDCALC_WAREHOUSE begins with {address.partition(':')[0]!r:.40}: it may be {LAKE}{SERVER}dbname=... host=... "
+            "and so on, or be left out for the file in MEDCALC_HOME."
+        )
+    return address
+
+
 @dataclass(frozen=True)
 class Warehouse:
-    """The DuckDB file below `home`. Connections are short: DuckDB admits one process at a time to a file."""
+    """The DuckDB file below `home`, or the lake. Connections to the file are short: DuckDB admits one process at a time."""
 
     home: Path
     lock_timeout: float = 120.0
-    """Seconds to wait for another process that holds the file."""
+    """Seconds to wait for another process that holds the file, or writes the same partition of a lake."""
+    lake: str = field(default_factory=lake_address, repr=False)
+    """The address of a lake's catalog, which may hold a password; empty for the file."""
 
     @property
     def path(self) -> Path:
@@ -93,6 +129,10 @@ class Warehouse:
         Raises WarehouseError if there is no file to read, if another process keeps it locked for `lock_timeout`
         seconds, or if DuckDB cannot open it.
         """
+        if self.lake:
+            with self._in_lake() as connection:
+                yield connection
+            return
         self._upgrade()
         if read_only and not self.path.exists():
             raise WarehouseError(f"{self.path} does not exist yet: run the chain first (`medcalc run`).")
@@ -119,12 +159,7 @@ class Warehouse:
         began, told = time.monotonic(), False
         while True:
             try:
-                connection = duckdb.connect(
-                    path,
-                    read_only=read_only,
-                    # A table that does not exist must not be looked for among the caller's Python variables.
-                    config={"python_enable_replacements": False, "memory_limit": "256MB", "threads": 2},
-                )
+                connection = duckdb.connect(path, read_only=read_only, config=OPTIONS)
                 break
             except duckdb.Error as error:
                 if "Could not set lock on file" not in str(error):
@@ -151,6 +186,66 @@ class Warehouse:
             raise _unusable(path, "used", error) from error
         finally:
             connection.close()
+
+    @contextmanager
+    def _in_lake(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that has the lake as its database. What DuckDB says is told without the address."""
+        make_home(self.home)
+        files = self.home / FILES
+        with self._opened(Path(":memory:")) as connection:
+            attach = f"ATTACH {_quoted(self.lake)} AS {CATALOG} (DATA_PATH {_quoted(str(files))})"
+            try:
+                try:
+                    connection.execute(attach)
+                except duckdb.Error as error:
+                    if not BEGUN.search(str(error)):
+                        raise
+                    time.sleep(PATIENCE)
+                    connection.execute(attach)
+            except duckdb.Error as error:
+                kind = type(error).__name__
+                raise WarehouseError(
+                    f"The lake of MEDCALC_WAREHOUSE cannot be opened ({kind}). Is its catalog's server running, may you log "
+                    "in there, does DuckDB have its extensions (`INSTALL ducklake; INSTALL postgres`), and is MEDCALC_HOME "
+                    "the folder in which the lake was begun?"
+                ) from None
+            connection.execute(f"USE {CATALOG}")
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+
+    @contextmanager
+    def _alone(self, table: Table, partitions: Sequence[str] | None) -> Iterator[None]:
+        """While nobody else writes these partitions of a lake; they are given back by whoever dies, too.
+
+        A lake alone lets two write a partition for the first time, as neither changes a row that is there.
+        """
+        try:
+            import psycopg
+        except ImportError as error:
+            raise WarehouseError("A lake takes the extra `postgres`: pip install 'medcalc_assets[postgres]'.") from error
+        keys = [""] if partitions is None else partitions
+        places = sorted(int.from_bytes(sha256(f"{table.name} {key}".encode()).digest()[:8], signed=True) for key in keys)
+        lock = "SELECT pg_advisory_lock(place) FROM (SELECT unnest(%s::bigint[]) AS place ORDER BY 1) AS places"
+        try:
+            server = psycopg.connect(self.lake.removeprefix(LAKE + SERVER), autocommit=True)
+        except psycopg.Error as error:
+            kind = type(error).__name__
+            raise WarehouseError(f"The server of MEDCALC_WAREHOUSE cannot be reached ({kind}). Is it running?") from None
+        with server:
+            server.execute(lock, [places])
+            yield
+
+    @property
+    def _is_there(self) -> bool:
+        return bool(self.lake) or self.path.exists()
+
+    def compact(self) -> None:
+        """Of a lake: merge the small files of single runs, and delete those that no table has any more."""
+        if self.lake:
+            with self.connect() as connection:
+                connection.execute(f"CALL ducklake_expire_snapshots('{CATALOG}', older_than => now() - INTERVAL 1 DAY)")
+                connection.execute(f"CALL ducklake_merge_adjacent_files('{CATALOG}')")
+                connection.execute(f"CALL ducklake_cleanup_old_files('{CATALOG}', older_than => now() - INTERVAL 1 DAY)")
 
     def _upgrade(self) -> None:
         """Give the file of a former version today's name, and its history today's words. Done again after a kill."""
@@ -185,6 +280,29 @@ class Warehouse:
         where an answer is required, a repeated key, a row of a partition that is not being written, or in an append-only
         table another row under a key that it has.
         """
+        if not self.lake:
+            return self._write(table, frames, partitions, code_version, run_id)
+        frames, began = list(frames), time.monotonic()
+        while True:  # a lake refuses whoever commits later of two that write the same
+            try:
+                with self._alone(table, partitions):
+                    return self._write(table, frames, partitions, code_version, run_id)
+            except Conflict as error:
+                if time.monotonic() - began > self.lock_timeout:
+                    raise WarehouseError(
+                        f"{table.name} was not written: others write the same partition, for {self.lock_timeout:.0f} s. Run "
+                        "again; the table is as they leave it."
+                    ) from error
+                time.sleep(random.uniform(0.02, 0.5))
+
+    def _write(
+        self,
+        table: Table,
+        frames: Iterable[pl.DataFrame],
+        partitions: Sequence[str] | None,
+        code_version: str | None,
+        run_id: str | None,
+    ) -> int:
         where, parameters = _where(partitions)
         keys = [""] if partitions is None else list(partitions)
         frames = iter(frames)
@@ -213,7 +331,10 @@ class Warehouse:
                 if not table.append_only and _differing_columns(connection, table):
                     connection.execute(f"DROP TABLE {table.full_name}")
                     connection.execute(f"DELETE FROM {WRITTEN} WHERE table_name = ?", [table.name])
+                is_new = not _exists(connection, table)
                 connection.execute(table.ddl)
+                if self.lake and is_new and table.partitioned:
+                    connection.execute(f"ALTER TABLE {table.full_name} SET PARTITIONED BY ({PARTITION_COLUMN})")
                 _require_declared_columns(connection, table)
                 if not table.append_only:
                     connection.execute(f"DELETE FROM {table.full_name} {where}", parameters)
@@ -230,6 +351,8 @@ class Warehouse:
             except duckdb.Error as error:
                 if failures:
                     raise failures[0] from None
+                if self.lake and CONFLICT.search(str(error)):
+                    raise Conflict from error
                 if INTERRUPTED.search(str(error)):  # Ctrl-C while DuckDB had the reader, which makes a text of it, too
                     raise KeyboardInterrupt from None
                 _refuse(table, f"DuckDB says: {error}. Free disk space if that is what lacks, and run again")
@@ -239,26 +362,26 @@ class Warehouse:
         """Copy all tables, of one moment, into a new file. Raises WarehouseError."""
         with self.connect() as connection:
             connection.execute("ATTACH ? AS copy", [str(path)])
-            connection.execute(f"COPY FROM DATABASE {FILE.partition('.')[0]} TO copy")
+            connection.execute(f"COPY FROM DATABASE {CATALOG} TO copy")
             connection.execute("DETACH copy")
 
     def has(self, table: Table) -> bool:
         """Whether the table has ever been written."""
-        if not self.path.exists():
+        if not self._is_there:
             return False
         with self.connect(read_only=True) as connection:
             return _exists(connection, table)
 
     def written(self, table: Table) -> set[str]:
         """The partitions of the table that have been written, empty ones included."""
-        if not self.path.exists():
+        if not self._is_there:
             return set()
         with self.connect(read_only=True) as connection:
             return _written(connection, table) if _exists(connection, table) else set()
 
     def contents(self) -> dict[str, Contents]:
         """What there is of every table that has been written."""
-        if not self.path.exists():
+        if not self._is_there:
             return {}
         with self.connect(read_only=True) as connection:
             there = [table for table in TABLES.values() if _exists(connection, table)]
@@ -315,6 +438,11 @@ class Warehouse:
             nothing = pl.DataFrame(schema={name: table.polars_schema[name] for name in columns or table.names})
             frame = pl.concat([nothing, *(pl.DataFrame(batch) for batch in rows)])
         return frame.sort(name for name in table.key if name in frame.columns)
+
+
+def _quoted(text: str) -> str:
+    """As a literal of SQL, where no parameter may stand."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _holder(error: duckdb.Error) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -24,6 +25,11 @@ def templates() -> Environment:
     return environment
 
 
+def static(name: str) -> str:
+    """A file that pages link to, as it is."""
+    return files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
 def _moved(row: Mapping[str, Any], name: str) -> str:
     """A compared column as it was, if it was anything, and is."""
     was, now = (escaped("none" if row[each] is None else row[each]) for each in (f"{name} before", name))
@@ -31,6 +37,6 @@ def _moved(row: Mapping[str, Any], name: str) -> str:
 
 
 @cache
-def markdown(images: bool = False) -> MarkdownIt:
-    off = ["link", "autolink", "html_inline", "html_block", "reference", *([] if images else ["image"])]
+def markdown() -> MarkdownIt:
+    off = ["link", "autolink", "html_inline", "html_block", "reference", "image"]
     return MarkdownIt("commonmark", {"html": False}).enable("table").disable(off)

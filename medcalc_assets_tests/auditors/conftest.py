@@ -1,12 +1,6 @@
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -65,27 +59,6 @@ IMPATIENT = replace(QUICK, deadline_seconds=1.0)
 @pytest.fixture
 def ledger(tmp_path) -> Ledger:
     return Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """URL of a PostgreSQL on 127.0.0.1, of Debian's package, in a folder of its own: pytest closes its folders."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    assert found, "`make test` installs PostgreSQL"
-    folder = Path(tempfile.mkdtemp(prefix="medcalc-postgres-"))
-    as_user = {"user": "postgres", "cwd": folder} if os.getuid() == 0 else {"cwd": folder}  # it does not run as root
-    if os.getuid() == 0:
-        shutil.chown(folder, "postgres")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    subprocess.run([found[-1] / "initdb", "-D", folder / "data", "-A", "trust", "-U", "tests"], check=True, **as_user)
-    options = f"-c listen_addresses=127.0.0.1 -c unix_socket_directories='' -p {port}"
-    control = [found[-1] / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log"]
-    subprocess.run([*control, "-o", options, "start"], check=True, **as_user)
-    yield f"postgresql+psycopg://tests@127.0.0.1:{port}/postgres"
-    subprocess.run([*control, "-m", "immediate", "stop"], check=True, **as_user)
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -7,7 +7,7 @@ from medcalc_assets.auditors.ledger import Setup, VoteKey
 from medcalc_assets.auditors.prices import Price
 from medcalc_assets.auditors.provider import Request
 
-PRICE = Price(1.0, 10.0, 2.0, 20.0, 0.0, 0.01, 200_000, 0.5)
+PRICE = Price(1.0, 10.0, 1.0, 2.0, 20.0, 0.0, 0.01, 200_000, 0.5)
 SETUP = Setup("relabel", "gemini-2.5-pro", "sha", "{}", "")
 
 
@@ -80,9 +80,9 @@ async def aiter_of(call):
 def test_a_batch_has_as_many_requests_as_are_within_the_limit_at_half_the_price():
     budget = Budget(MOST, PRICE, 0.0)
     requests = [request(index) for index in range(3)]
-    assert budget.affordable(requests) == requests[:2]
+    assert asyncio.run(budget.affordable(requests)) == requests[:2]
     assert sum(budget.reserved.values()) == pytest.approx(MOST)
     budget.settle([each.vote.sha256 for each in requests[:2]], [0.3, 0.4])
     assert (budget.spent, budget.reserved) == (pytest.approx(0.7), {})
     with pytest.raises(BudgetError, match="run again with a higher --max-usd"):
-        budget.affordable(requests[2:])
+        asyncio.run(budget.affordable(requests[2:]))

@@ -1,10 +1,17 @@
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
+from medcalc_assets.auditors.budget import MOST_QUERIES
+from medcalc_assets.auditors.calls import estimate
+from medcalc_assets.auditors.casting import MAX_OUTPUT_TOKENS
 from medcalc_assets.auditors.ledger import Attempt, Setup, VoteKey
-from medcalc_assets.auditors.prices import PriceError, cost, price, total
+from medcalc_assets.auditors.prices import PriceError, cost, known_price, price, total
+from medcalc_assets.auditors.registry import read
 from medcalc_assets.auditors.replies import Reply
+from medcalc_assets.auditors.tasks import AUDIT, RELABEL
+from medcalc_assets_tests.auditors.conftest import DERIVATIONS, QUESTIONS, noisy
 
 TODAY = dt.date(2026, 11, 22)
 
@@ -89,6 +96,8 @@ def test_a_sum_with_an_unknown_part_is_unknown():
         ({"mode": "batch"}, {}, (1.25 + 0.15) / 2),
         ({}, {"queries": ["a", "b"]}, 1.4 + 0.035),
         ({}, {"grounded": True}, 1.4 + 0.035),
+        ({}, {"cached_tokens": 400_000}, 1.4 - 0.4 * (2.5 - 0.25)),
+        ({"mode": "batch"}, {"cached_tokens": 400_000}, (1.25 + 0.15) / 2),
         ({"status": None}, {}, 1.4),
         ({"status": 503}, {}, 0),
         ({}, {"input_tokens": None}, None),
@@ -108,3 +117,23 @@ def test_an_attempt_costs_what_it_used_a_refusal_nothing_and_what_is_not_known_i
     attempt = Attempt(vote=VoteKey(setup, "instance", 1, 0), **(made | changes))
     found = cost(Reply(attempt=attempt, **({"input_tokens": 1_000_000 // 2, "output_tokens": 10_000} | read)))
     assert found == (None if expected is None else pytest.approx(expected, abs=1e-9))
+
+
+@pytest.mark.parametrize("voting", ["adaptive", "full"])
+def test_an_estimate_expects_less_than_the_bound_that_no_course_of_the_voting_exceeds(gemini, auditor, voting):
+    """Also where searches are priced per query: each call makes as many as a request is assumed to make at most."""
+    gemini.models.append("gemini-3.1-pro-preview")
+    gemini.answer = noisy
+    asked = replace(auditor, name="gemini-3.1-pro-preview", voting=voting)
+    before = {task.name: estimate(asked, task, of) for task, of in ((AUDIT, DERIVATIONS), (RELABEL, QUESTIONS))}
+    for task, found in before.items():
+        assert found.calls_least <= found.calls_expected <= found.calls_most == 60
+        assert (found.is_assumed, found.usd_expected < found.usd_most) == (True, True)
+        most = known_price("gemini-3.1-pro-preview").of(1, MAX_OUTPUT_TOKENS, MOST_QUERIES)
+        assert found.usd_most > 60 * most, task
+    list(asked.audit(DERIVATIONS))
+    spent = sum(cost(read(attempt)) for attempt in asked.ledger.attempts(asked.setup(AUDIT)))
+    assert 0 < spent <= before["audit"].usd_most
+    after = estimate(asked, AUDIT, DERIVATIONS)
+    assert (after.settled, after.calls_expected, after.usd_expected, after.is_assumed) == (12, 0, 0, False)
+    assert after.output_tokens == 1500

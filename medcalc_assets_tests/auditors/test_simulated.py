@@ -2,14 +2,14 @@ import pytest
 
 from medcalc_assets.auditors.protocol import Derivation, Question
 from medcalc_assets.auditors.simulated import SimulatedAuditor
-from medcalc_assets.benchmarks.demo import original_rows, truth
+from medcalc_assets.benchmarks.demo import original_rows, stated, truth
 from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.labels.voting import RUNS
 from medcalc_assets.settings import ProjectSettings, SettingsError
 
 
 def test_simulated_votes_are_always_the_same_and_mostly_right():
-    auditor = SimulatedAuditor(truth())
+    auditor = SimulatedAuditor(truth(), stated())
     questions = [Question(row["Row Number"], row["Patient Note"], row["Question"]) for row in original_rows()]
     votes = list(auditor.relabel(questions))
     assert votes == list(auditor.relabel(questions))
@@ -20,7 +20,7 @@ def test_simulated_votes_are_always_the_same_and_mostly_right():
 
 
 def test_a_simulated_audit_flags_what_differs_from_the_truth():
-    auditor = SimulatedAuditor({1: truth()[1]})
+    auditor = SimulatedAuditor({1: truth()[1]}, {})
     derivation = Derivation(1, "note", "question", "{}", "-99", "explanation")
     flags = [vote.verdict for vote in auditor.audit([derivation])]
     assert flags.count("likely_error") >= 4

@@ -149,6 +149,10 @@ def test_a_number_of_another_quantity_is_no_unit_slip():
     assert other.quote == "hemoglobin 14.0 g/dL"
 
 
+def test_what_is_no_length_is_no_height():
+    assert of_kind("another_quantity", 64, {"weight": [48.0, "kg"]}, "A woman, 160 cm tall and 48 kg, came.") == []
+
+
 @pytest.mark.parametrize(
     "note", ["She lost 4 kg.", "a 4 kg weight loss", "a decrease in weight of 4 kg", "birth weight of 4 kg"]
 )
@@ -158,7 +162,15 @@ def test_a_change_of_weight_is_no_weight(note):
 
 
 @pytest.mark.parametrize(
-    "note", ["He weighs 4 kg.", "He lost 1 kg and weighs 4 kg.", "Birth weight was 3 kg; weight is 4 kg."]
+    "note",
+    [
+        "He weighs 4 kg.",
+        "He lost 1 kg and weighs 4 kg.",
+        "Birth weight was 3 kg; weight is 4 kg.",
+        "A good growth gain was observed: weight 4 kg.",
+        "A 2-day-old girl with a birth weight of 4 kg.",
+        "A neonate, delivered with a birth weight of 4 kg.",
+    ],
 )
 def test_a_weight_is_no_change_of_weight(note):
     assert of_kind("weight_change", 22, {"weight": [4.0, "kg"]}, note) == []

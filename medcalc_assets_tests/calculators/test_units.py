@@ -108,8 +108,8 @@ def test_every_synonym_is_the_unit_that_it_means():
         "months": ("mo",),
         "lb": ("lbs",),
         "inch": ("in",),
-        "10^9/L": ("G/L",),
-        "10^3/µL": ("K/µL",),
+        "10^9/L": ("G/L", "x10^9/L"),
+        "10^3/µL": ("K/µL", "K/uL", "x10^3/uL", "x10^3/µL"),
         "1/µL": ("/µL",),
         "1/mm^3": ("/mm3", "/mm³"),
     }

@@ -1,4 +1,9 @@
-from medcalc_assets.benchmarks.demo import original_rows
+from unittest.mock import patch
+
+import polars as pl
+
+from medcalc_assets.benchmarks.demo import instances, original_rows
+from medcalc_assets.benchmarks.known import NOTE_DIGITS
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.cli.summary import _counted
 from medcalc_assets_tests.cli import document, medcalc
@@ -48,6 +53,30 @@ def test_the_document_adds_up(demo):
     assert sum(found["maintained"]["by_reason"].values()) == found["instances"]
     assert sum(each["likely_errors"] for each in found["by_calculator"]) == 147
     assert {each["label_set"] for each in found["physicians"]} == {"original", "own entities", "simulated"}
+
+
+def test_another_split_says_that_contradictions_are_rare_and_what_it_shares_with_the_test_split(start_chain, tmp_path):
+    """Of rows that are of no known benchmark, one note of which stands in the test split with its calculator."""
+    rows = [row | {"Row Number": 7_000 + row["Row Number"]} for row in original_rows()[:12]]
+    right = [row for row, known in zip(rows, instances(), strict=False) if known.planted is None]
+    pl.DataFrame(right).write_csv(tmp_path / "train.csv")
+    chain = start_chain(str(tmp_path / "train.csv"), auditor="none")
+    chain.run(KEYS[:2])
+    uid, number, digest = chain.read("raw_medcalc").select("uid", "calculator_id", "note_sha256").row(0)
+    known_as_asked = frozenset({(number, digest[:NOTE_DIGITS])})
+    with patch("medcalc_assets.release.leaks.asked_in_test", return_value=known_as_asked):
+        found = document("summary", MEDCALC_HOME=chain.settings.home)
+        said = " ".join(medcalc("summary", MEDCALC_HOME=chain.settings.home).output.split())
+    assert found["leaks"] == {"cases": [uid], "notes": []}
+    assert "Contradictions are rare here: the calculators with the most defects" in said
+    assert "Rules have little more to show; votes or physicians have to." in said
+    assert "note and calculator of 1 label, and the note alone of 0 more" in said
+    assert document("summary", MEDCALC_HOME=chain.settings.home)["leaks"] == {"cases": [], "notes": []}
+
+
+def test_the_test_split_and_the_demo_say_nothing_of_it(demo):
+    assert document("summary", MEDCALC_HOME=demo.settings.home)["leaks"] is None
+    assert "Contradictions are rare" not in medcalc("summary", MEDCALC_HOME=demo.settings.home).output
 
 
 def test_one_is_no_plural():

@@ -28,8 +28,11 @@ CHAIN = [
     "audit_flags",
     "relabel_votes",
     "relabels",
+    "input_votes",
+    "input_consensus",
     "llm_calls",
     "auditor_drift",
+    "auditor_versions",
     "effective_votes",
     "disagreement_scores",
     "rulings",
@@ -67,7 +70,7 @@ def specs():
 
 def test_the_chain_has_these_assets(specs):
     assert sorted(TABLES) == sorted([*CHAIN, *ON_DEMAND])
-    assert sorted(specs) == sorted([*TABLES, *FILES, "gemini_models"])
+    assert sorted(specs) == sorted([*TABLES, *FILES, "models"])
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -90,12 +93,14 @@ def test_what_a_label_is_made_of_is_carried_along_so_that_few_assets_read_the_so
             "note_checks",
             "audit_votes",
             "relabel_votes",
+            "input_votes",
+            "input_consensus",
             "physician_labels",
         ),  # which judge it, each in its way
         *("rule_cards", "model_outputs"),  # a case of each; whose answers they are
         *("llm_calls", "release_candidate"),  # the notes that were sent; the rows that leave
     }
-    assert sum(map(len, read.values())) == 80
+    assert sum(map(len, read.values())) == 89
 
 
 def test_every_job_schedule_and_sensor_says_what_it_does():
@@ -116,7 +121,7 @@ def test_an_asset_leads_to_the_function_that_makes_it(specs):
 
 def test_only_votes_are_in_the_pool_of_model_calls():
     ops = {asset.op.name: asset.op.pool for asset in definitions.resolve_asset_graph().assets_defs}
-    assert {name for name, pool in ops.items() if pool} == {"audit_votes", "relabel_votes"}
+    assert {name for name, pool in ops.items() if pool} == {"audit_votes", "relabel_votes", "input_votes"}
 
 
 def test_a_run_outside_of_the_ui_does_not_wait_for_the_pool(tmp_path):
@@ -165,7 +170,7 @@ def test_figures_and_pages_are_asked_for_once_after_labels(start_chain):
 
     assert first == {
         *("physician_agreement", "review_orders", "track_record", "error_rates"),
-        *("benchmark_summary", "auditor_drift", "effective_votes", "label_pages"),
+        *("benchmark_summary", "auditor_drift", "auditor_versions", "effective_votes", "label_pages"),
         *("model_outputs", "grades", "leaderboard", "key_effects"),
     }
     assert nothing == again == made == by_hand == set()
@@ -197,11 +202,18 @@ def test_tables_of_instances_have_a_partition_for_each_calculator_and_one_run_fo
 def test_figures_wait_for_the_labels(specs):
     """Dagster starts an asset of a backfill in a run of its own as soon as its inputs are written: on a busy machine the
     figures that read only relabels were another run, beside the one that was still making labels."""
-    others = {"gemini_models", "label_releases", "quarantine"}
+    others = {"models", "label_releases", "quarantine"}
     figures = {name for name, spec in specs.items() if spec.partitions_def is None} - others
     of_physicians = {"physician_agreement", "review_orders", "sampling_plan", "track_record", "error_rates"}
     of_models = {"model_outputs", "grades", "leaderboard", "key_effects"}
-    others = {"auditor_drift", "effective_votes", "benchmark_summary", "label_pages", "release_candidate"}
+    others = {
+        "auditor_drift",
+        "auditor_versions",
+        "effective_votes",
+        "benchmark_summary",
+        "label_pages",
+        "release_candidate",
+    }
     assert others | of_physicians | of_models == figures
     graph = definitions.resolve_asset_graph()
     for name in figures:

@@ -21,6 +21,11 @@ HARM = {
     ("audit_votes", "no_orphan_uid"): "UPDATE audit_votes SET uid = 9999 WHERE uid = 1",
     ("audit_flags", "no_orphan_uid"): "UPDATE audit_flags SET calculator = 'apgar' WHERE uid = 1",
     ("relabel_votes", "no_orphan_uid"): "UPDATE relabel_votes SET calculator_id = 3 WHERE uid = 1",
+    ("input_votes", "no_orphan_uid"): "UPDATE input_votes SET uid = uid + 9999",
+    ("input_consensus", "no_orphan_uid"): "UPDATE input_consensus SET uid = uid + 9999",
+    ("input_consensus", "computed_has_one_type"): "UPDATE input_consensus SET computed_kind = 'text'",
+    ("label_evidence", "computed_has_one_type"): "UPDATE label_evidence SET computed_kind = 'text'",
+    ("input_votes", "every_vote_accounted_for"): "UPDATE input_votes SET inputs = NULL WHERE status = 'ok'",
     ("relabels", "no_orphan_uid"): "UPDATE relabels SET uid = 9999 WHERE uid = 1",
     ("disagreement_scores", "no_orphan_uid"): "UPDATE disagreement_scores SET uid = uid + 9999",
     ("label_evidence", "no_orphan_uid"): "UPDATE label_evidence SET uid = uid + 9999",
@@ -51,13 +56,17 @@ HARM = {
     ("audit_votes", "every_vote_accounted_for"): "DELETE FROM audit_votes WHERE uid = 2 AND run_index = 3",
     ("relabel_votes", "every_vote_accounted_for"): "UPDATE relabel_votes SET status = 'lost' WHERE uid = 3",
     ("audit_votes", "served_model_is_the_one_asked_for"): "UPDATE audit_votes SET model_version = 'another' WHERE uid = 1",
-    (
-        "relabel_votes",
-        "served_model_is_the_one_asked_for",
-    ): "UPDATE relabel_votes SET model_version = 'another' WHERE uid = 1",
     **{
-        (votes, check): f"UPDATE {votes} SET status = 'failed', rationale = '{why}' WHERE uid = 1"
-        for votes in ("audit_votes", "relabel_votes")
+        (votes, "votes_are_of_one_version"): f"UPDATE {votes} SET model_version = run_index::VARCHAR"
+        for votes in ("audit_votes", "relabel_votes", "input_votes")
+    },
+    **{
+        (votes, "served_model_is_the_one_asked_for"): f"UPDATE {votes} SET model_version = 'another'"
+        for votes in ("relabel_votes", "input_votes")
+    },
+    **{
+        (votes, check): f"UPDATE {votes} SET status = 'failed', rationale = '{why}'"
+        for votes in ("audit_votes", "relabel_votes", "input_votes")
         for check, why in (
             ("no_vote_was_given_up", "given up after 8 attempts, the last: HTTP 503"),
             ("no_vote_failed_for_its_answers", "no usable answer in 4, the last: empty"),

@@ -45,7 +45,8 @@ def test_every_table_of_a_function_has_a_code_version(before):
     assert before.keys() == TABLES.keys() - {"label_releases"}  # which comes from `freeze`, with its candidate
 
 
-FROM_DEMO = {"raw_medcalc", "quarantine", "audit_votes", "relabel_votes", "physician_labels"}
+VOTES = {"audit_votes", "relabel_votes", "input_votes"}
+FROM_DEMO = {*VOTES, "raw_medcalc", "quarantine", "physician_labels"}
 """Made by code that also makes the demo, and with it by its rules, labels and limits."""
 
 
@@ -69,19 +70,20 @@ FROM_DEMO = {"raw_medcalc", "quarantine", "audit_votes", "relabel_votes", "physi
                 "rulings",
                 "grades",
                 "effective_votes",
+                "input_consensus",
             },
         ),
         (
             "labels/voting.py",
             "SUPERMAJORITY = 4",
             "SUPERMAJORITY = 3",
-            {"audit_votes", "relabel_votes", "audit_flags", "relabels", "llm_calls"},
+            {*VOTES, "audit_flags", "relabels", "llm_calls", "input_consensus"},
         ),
         (
             "auditors/gemini/replies.py",
             '"MAX_TOKENS"',
             '"MAX_LENGTH"',
-            {"audit_votes", "relabel_votes", "llm_calls"},
+            {*VOTES, "llm_calls"},
         ),
         ("labels/queue.py", "nulls_last=True", "nulls_last=False", {"adjudication_queue", "review_orders"}),
         (
@@ -105,7 +107,7 @@ def test_a_rule_is_reached_by_the_audit_of_the_labels(stale):
 
 
 def test_a_method_of_the_settings_does_not_reach_all_of_them(stale):
-    assert stale("defs/settings.py", "sample(instances", "sample(raw_medcalc") == {"audit_votes", "relabel_votes"}
+    assert stale("defs/settings.py", "sample(instances", "sample(raw_medcalc") == VOTES
 
 
 def test_what_a_class_inherits_is_reached_by_what_uses_it(stale):

@@ -1,4 +1,6 @@
+import re
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -7,6 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from medcalc_assets.auditors.budget import BudgetError
+from medcalc_assets.auditors.flow import Limits
+from medcalc_assets.auditors.openai import client
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets.benchmarks.demo import original_rows, truth
 from medcalc_assets.calculators import KEYS
@@ -16,6 +20,8 @@ from medcalc_assets.defs import auditors, phase1_audit, phase2_relabel
 from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets_tests.gemini_server import KEY, Ask
+from medcalc_assets_tests.openai_server import KEY as OPENAI_KEY
+from medcalc_assets_tests.openai_server import OpenAIServer
 
 UID = {row["Patient Note"]: row["Row Number"] for row in original_rows()}
 
@@ -76,9 +82,11 @@ def test_the_chain_with_a_gemini_auditor(chain, gemini):
     gemini.fault = lambda ask: "503" if ask.nth == 0 and ask.chance("fault").random() < 0.1 else None
     chain.run(KEYS[:3])
     assert [check.check_name for check in chain.checks if not check.passed] == []
-    votes = {name: chain.read(name) for name in ("audit_votes", "relabel_votes")}
+    votes = {name: chain.read(name) for name in ("audit_votes", "relabel_votes", "input_votes")}
+    evidence = chain.read("label_evidence")
+    doubted = evidence.filter(pl.col("likely_error") | (pl.col("relabel_status") == "deferred")).height
     for name, frame in votes.items():
-        assert frame.height == 5 * 18
+        assert frame.height == 5 * (doubted if name == "input_votes" else 18)
         assert set(frame["auditor"]) == {"gemini-2.5-pro"}
         assert {"ok", "not_cast"} <= set(frame["status"])
         shown = metadata(chain, name, KEYS[0])
@@ -87,7 +95,7 @@ def test_the_chain_with_a_gemini_auditor(chain, gemini):
         assert shown["calls saved"] == of_key.filter(status="not_cast").height > 0
         assert shown["cost in USD"] == pytest.approx(of_key["cost_usd"].sum())
         assert shown["output tokens"] == of_key["output_tokens"].sum() > 0
-    calls = chain.read("llm_calls")
+    calls, votes = chain.read("llm_calls"), votes | {"input_votes": chain.read("input_votes")}
     assert calls.height == len(gemini.asked) == sum(frame["calls"].sum() for frame in votes.values())
     assert calls["cost_usd"].sum() == pytest.approx(sum(frame["cost_usd"].sum() for frame in votes.values()))
     assert calls["fault"].drop_nulls().unique().to_list() == ["HTTP 503 UNAVAILABLE: The model is overloaded."]
@@ -98,6 +106,23 @@ def test_the_chain_with_a_gemini_auditor(chain, gemini):
     chain.run(KEYS[:3])
     assert len(gemini.asked) == asked
     assert all(chain.read(name).equals(table) for name, table in tables.items())
+
+
+def test_batch_jobs_of_both_phases_are_under_way_at_once_unless_one_phase_is_asked_for(chain, gemini, monkeypatch):
+    monkeypatch.setattr("medcalc_assets.defs.settings.Limits", partial(Limits, batch_poll_seconds=0.02))
+    change(chain, mode="batch")
+    job, keys = assemble(chain.settings).resolve_job_def("chain"), [dg.AssetKey("raw_medcalc"), dg.AssetKey("audit_votes")]
+    job.execute_in_process(instance=chain.instance, partition_key=KEYS[0], asset_selection=keys)
+    assert {ask.task for ask in gemini.asked} == {"audit"}
+    jobs = len(gemini.jobs)
+    chain.run(KEYS[1:2])
+    inputs = [gemini.files[job["input"]] for job in gemini.jobs.values()][jobs:]
+    assert {b"label_text" in lines for lines in inputs[:2]} == {True, False}, "before any has ended"
+    assert sum(b"<inputs " not in lines for lines in inputs) <= 4
+    assert not gemini.answered
+    calls = chain.read("llm_calls").filter(calculator=KEYS[1])
+    votes = [chain.read(name).filter(calculator=KEYS[1])["calls"].sum() for name in ("audit_votes", "relabel_votes")]
+    assert sum(votes) == calls.filter(pl.col("task") != "inputs").height
 
 
 def test_a_run_whose_votes_failed_fails_a_check_and_exits_with_it_and_the_next_one_asks_for_them(
@@ -274,6 +299,71 @@ def test_a_model_that_is_served_by_another_version_is_an_event(chain, gemini):
     assert versions[0] != versions[1]
 
 
+def test_a_version_served_under_the_same_name_is_an_auditor_of_its_own_and_re_audited_once_on_a_sample(
+    chain, gemini, monkeypatch
+):
+    change(chain, reaudit_max_usd="5")
+    chain.run(KEYS[:1])
+    observe(chain)
+    data, cursor = tick(chain, None)
+    assert data.run_requests == [], "the first version of a model is not new"
+
+    gemini.fault = lambda ask: "other_model"
+    chain.run(KEYS[1:2])
+    monkeypatch.setattr("medcalc_assets.auditors.calls.LATELY", 20)
+    assert observe(chain)["served"].value == {"gemini-2.5-pro": ["gemini-other"]}, "the first one is long ago"
+    asked, flags = len(gemini.asked), chain.read("audit_flags")
+    data, cursor = tick(chain, cursor)
+    (request,) = data.run_requests
+    assert request.run_key == "re-audit with gemini-2.5-pro#gemini-other"
+    votes = request.run_config["resources"]["votes"]["config"]
+    assert (votes["max_usd"], votes["sample"]) == (5.0, 1)
+    assert {ask.model for ask in gemini.asked[asked:]} == {"gemini-2.5-pro"}, "which is its name there"
+    asked = len(gemini.asked)
+    observe(chain)
+    data, cursor = tick(chain, cursor)
+    assert (data.run_requests, len(gemini.asked)) == ([], asked), "once"
+
+    both = chain.read("audit_flags")
+    assert both.filter(auditor="gemini-2.5-pro").equals(flags), "its votes are beside those that count"
+    pinned = chain.read("relabel_votes").filter(pl.col("calls") > 0, auditor="gemini-2.5-pro#gemini-other")
+    assert (pinned["uid"].n_unique(), set(pinned["model_version"]), set(pinned["status"])) == (2, {"gemini-other"}, {"ok"})
+    assert 0 < pinned["cost_usd"].sum() <= 5, "at the price of the model"
+
+    gemini.fault = lambda ask: None
+    config = dg.RunConfig(resources={"votes": Votes(auditor="gemini-2.5-pro#gemini-other", sample=1, seed=1)})
+    job = assemble(chain.settings).resolve_job_def("re_audit")
+    job.execute_in_process(instance=chain.instance, run_config=config, tags={"dagster/partition": KEYS[0]})
+    failed = chain.read("relabel_votes").filter(auditor="gemini-2.5-pro#gemini-other", calculator=KEYS[0], status="failed")
+    assert set(failed["rationale"]) == {
+        "no usable answer in 4, the last: another version of the model answered: gemini-2.5-pro"
+    }
+
+
+def test_votes_of_two_versions_on_one_instance_are_said_by_a_check_and_counted(chain, gemini):
+    gemini.fault = lambda ask: "other_model" if ask.chance("version").random() < 0.5 else None
+    chain.run(KEYS[:1])
+    votes = chain.read("relabel_votes").filter(pl.col("status") == "ok")
+    versions = votes.group_by("uid").agg(pl.col("model_version").unique().sort())
+    mixed = set(versions.filter(pl.col("model_version").list.len() > 1)["uid"])
+    assert mixed
+    (check,) = [
+        check
+        for check in chain.checks
+        if (check.asset_key.path[-1], check.check_name) == ("relabel_votes", "votes_are_of_one_version")
+    ]
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert check.metadata["offending rows"].value == len(mixed)
+    calls, told = chain.read("llm_calls"), chain.read("auditor_versions")
+    assert dict(told.select("model_version", "calls").iter_rows()) == dict(calls["model_version"].value_counts().iter_rows())
+    in_audit = (
+        chain.read("audit_votes").filter(pl.col("status") == "ok").group_by("uid").agg(pl.col("model_version").unique())
+    )
+    mixed |= set(in_audit.filter(pl.col("model_version").list.len() > 1)["uid"])
+    assert told["mixed"].to_list() == [len(mixed)] * 2
+    assert told["first_at"].min() == calls["requested_at"].min()
+
+
 @pytest.mark.parametrize(
     ("setting", "reason"),
     [({"reaudit_max_usd": None}, "set MEDCALC_REAUDIT_MAX_USD"), ({"watch": "*"}, "price of gemini-9-pro is unknown")],
@@ -325,6 +415,18 @@ def test_the_launchpad_explains_what_a_run_may_choose(job):
     for name in ("settings", "io_manager"):
         config = resources.config_type.fields[name].config_type.fields["config"]
         assert not getattr(config.config_type, "fields", None), "what holds for all runs is not offered for one"
+
+
+def test_the_launchpad_of_a_re_audit_shows_model_budget_and_sample_as_they_are_set():
+    settings = Settings(auditor="gemini-2.5-pro", reaudit_max_usd=25.0, reaudit_sample=2)
+    shown = assemble(settings).resolve_job_def("re_audit").get_run_config_for_partition_key(KEYS[0])
+    assert shown["resources"]["votes"]["config"] == {
+        "auditor": "gemini-2.5-pro",
+        "max_usd": 25.0,
+        "sample": 2,
+        "seed": 0,
+        "budget": "",
+    }
 
 
 @pytest.mark.parametrize(
@@ -409,6 +511,24 @@ def test_the_models_are_listed_with_their_price(gemini):
     assert shown.exit_code == 0, shown.output
     assert "10.00" in shown.output
     assert "unknown" in shown.output
+
+
+def test_the_models_of_all_providers_with_a_key_are_listed_and_none_without(gemini, monkeypatch):
+    with OpenAIServer(models=["gpt-5.2"]) as openai:
+        monkeypatch.setattr(client, "OF_OPENAI", f"{openai.url}/v1")
+        assert "openai:" not in medcalc("models").output, "without a key"
+        monkeypatch.setenv("OPENAI_API_KEY", OPENAI_KEY)
+        shown = medcalc("models")
+        assert shown.exit_code == 0, shown.output
+        assert re.search(r"openai:gpt-5.2 .* unknown", shown.output)
+        assert "gemini-2.5-pro" in shown.output
+        monkeypatch.delenv("GEMINI_API_KEY")
+        assert "gemini-2.5-pro" not in medcalc("models").output
+    unreachable = medcalc("models")
+    assert (unreachable.exit_code, "could not be listed" in unreachable.output) == (1, True), "and not left out"
+    monkeypatch.delenv("OPENAI_API_KEY")
+    refused = medcalc("models")
+    assert (refused.exit_code, "No key is set. Set GEMINI_API_KEY" in refused.output) == (1, True)
 
 
 def test_a_permanent_error_is_shown_with_its_remedy_and_no_traceback(gemini, tmp_path, dagster_in_memory):

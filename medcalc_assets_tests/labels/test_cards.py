@@ -106,6 +106,7 @@ def row(calculator, entities, label, relabel=None, **known):
         "uid": [1],
         "calculator_id": [calculator],
         "calculator": [CALCULATORS[calculator].slug],
+        "benchmark": ["v1.0"],
         "output_type": [CALCULATORS[calculator].output_type],
         "row_sha256": [""],
         "source": [""],

@@ -14,6 +14,7 @@ from medcalc_assets.labels.value import NA, Label, as_columns, columns, day, fro
 from medcalc_assets.storage.tables import (
     AUDIT_FLAGS,
     DERIVATION_AUDIT,
+    INPUT_CONSENSUS,
     NOTE_CHECKS,
     PHYSICIAN_CONSENSUS,
     RAW_MEDCALC,
@@ -68,7 +69,9 @@ def evidence_of(labels, *relabels, physicians=None, audits=None, checks=None, at
     counted = scores.with_columns(auditor=pl.lit(auditor)), confident.with_columns(auditor=pl.lit(auditor))
     answers, checks = physicians_of({}) if physicians is None else physicians, found() if checks is None else checks
     ruled = pl.DataFrame(rulings, schema={name: RULINGS.polars_schema[name] for name in ("card", "choice")}, orient="row")
-    return gather(audits, checks, flags, *reversed(counted), answers, ruled, auditor)
+    confident, scored = reversed(counted)
+    inputs = pl.DataFrame(schema=INPUT_CONSENSUS.polars_schema)
+    return gather(audits, checks, flags, confident, inputs, scored, answers, ruled, auditor)
 
 
 def physicians_of(answers, reviewer="someone"):

@@ -182,7 +182,7 @@ def without_a_manifest_that_can_be_read(folder: Path) -> str:
 def something_else(folder: Path) -> str:
     shutil.rmtree(folder)
     folder.mkdir()
-    return "is no backup, and has none of releases, answers, packets, plans, outputs, ledger.sqlite"
+    return "is no backup, and has none of releases, answers, packets, desk, plans, outputs, ledger.sqlite"
 
 
 @pytest.mark.parametrize("harm", [changed, missing, foreign, half, without_a_manifest_that_can_be_read, something_else])

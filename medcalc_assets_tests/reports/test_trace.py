@@ -60,10 +60,10 @@ def test_a_trace_says_what_a_label_may_serve_for(demo, simulated, told):
     assert told in trace(rows, []).split("##")[0]
 
 
-def test_a_trace_has_all_ten_votes_every_rule_and_the_physician(demo, story):
+def test_a_trace_has_all_votes_of_three_tasks_every_rule_and_the_physician(demo, story):
     uid = with_reason(demo, "physician")["uid"]
     told = story(uid)
-    assert told.count("### simulated, vote") == 10
+    assert told.count("### simulated, vote") == 3 * 5
     assert "### By the published rule" in told
     assert "### By the original rule" in told
     assert "### simulated: **" in told

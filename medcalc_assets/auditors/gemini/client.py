@@ -26,6 +26,8 @@ TOOLS = {
     "search": types.Tool(google_search=types.GoogleSearch()),
     "code": types.Tool(code_execution=types.ToolCodeExecution()),
 }
+THINKING_BUDGETS = {"low": 1_024, "medium": 8_192, "high": 24_576}
+"""In tokens: https://ai.google.dev/gemini-api/docs/openai, "Thinking"."""
 CONNECTIONS = 256
 NO_REDIRECT = {"follow_redirects": False, "allow_redirects": False}
 """The key is in a header that would go along, to wherever. For httpx, and for aiohttp, which the SDK prefers where it is."""
@@ -57,6 +59,7 @@ def config(request: Request) -> types.GenerateContentConfig:
         system_instruction=request.prompt,
         max_output_tokens=request.max_output_tokens,
         tools=[TOOLS[name] for name in request.tools],
+        thinking_config=types.ThinkingConfig(**thinking) if (thinking := _thinking(request)) else None,
         # One call is one request is one bill.
         automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
         automatic_continuation=False,
@@ -71,8 +74,18 @@ def body(request: Request) -> dict[str, Any]:
         "systemInstruction": {"parts": [{"text": request.prompt}]},
         "contents": [{"role": "user", "parts": [{"text": request.message}]}],
         "tools": [TOOLS[name].model_dump(mode="json", by_alias=True, exclude_none=True) for name in request.tools],
-        "generationConfig": {"maxOutputTokens": request.max_output_tokens},
+        "generationConfig": {"maxOutputTokens": request.max_output_tokens}
+        | ({"thinkingConfig": thinking} if (thinking := _thinking(request)) else {}),
     }
+
+
+def _thinking(request: Request) -> dict[str, Any]:
+    """A level, or, for models before Gemini 3, which know none, the budget that Google gives for it."""
+    if not request.thinking:
+        return {}
+    if request.vote.setup.auditor.startswith("gemini-2"):
+        return {"thinking_budget": THINKING_BUDGETS[request.thinking]}
+    return {"thinking_level": request.thinking.upper()}
 
 
 def client() -> genai.Client:

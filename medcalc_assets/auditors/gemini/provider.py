@@ -4,12 +4,15 @@
 part of the auditor's name, and so of every vote.
 """
 
+from typing import Any
+
 from medcalc_assets.auditors.flow import Limits
 from medcalc_assets.auditors.gemini.replies import read
+from medcalc_assets.auditors.keys import GEMINI, keys
 from medcalc_assets.auditors.ledger import Attempt
 from medcalc_assets.auditors.provider import AuditorError, Jobs, Request
 
-__all__ = ["TOOLS", "ask", "jobs", "permanent", "read", "require_key"]
+__all__ = ["TOOLS", "ask", "jobs", "models", "permanent", "read", "require_key"]
 
 
 TOOLS: tuple[str, ...] = ("search", "code")
@@ -31,6 +34,14 @@ def permanent(status: int | None, body: str | None, pause: float | None, longest
     from medcalc_assets.auditors.gemini import client
 
     return client.permanent(status, body, pause, longest, model)
+
+
+def models() -> dict[str, dict[str, Any]] | None:
+    if not keys(*GEMINI):
+        return None
+    from medcalc_assets.auditors.gemini import client
+
+    return client.available_models()
 
 
 def jobs(model: str, limits: Limits) -> Jobs | None:

@@ -83,7 +83,7 @@ def _read_response(attempt: Attempt, body: dict[str, Any]) -> Reply:
 
 def _tokens(usage: Any) -> dict[str, int | None]:
     if not isinstance(usage, dict) or "promptTokenCount" not in usage:
-        return {"input_tokens": None, "output_tokens": None}
+        return {"input_tokens": None, "output_tokens": None, "cached_tokens": None}
 
     def total(*names: str) -> int | None:
         counts = [tokens(usage.get(name) or 0) for name in names]
@@ -92,4 +92,5 @@ def _tokens(usage: Any) -> dict[str, int | None]:
     return {
         "input_tokens": total("promptTokenCount", "toolUsePromptTokenCount"),
         "output_tokens": total("candidatesTokenCount", "thoughtsTokenCount"),
+        "cached_tokens": total("cachedContentTokenCount"),
     }

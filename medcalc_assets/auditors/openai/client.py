@@ -15,7 +15,7 @@ from medcalc_assets.auditors.keys import IS_KEY, OPENAI, OTHERS, keys, without_k
 from medcalc_assets.auditors.ledger import Attempt
 from medcalc_assets.auditors.openai.replies import message
 from medcalc_assets.auditors.provider import AuditorError, Request, RequestError, pause_in
-from medcalc_assets.auditors.replies import decoded
+from medcalc_assets.auditors.replies import decoded, dictionaries
 
 PREFIX = "openai:"
 OF_OPENAI = "https://api.openai.com/v1"
@@ -67,7 +67,8 @@ def parameters(request: Request) -> dict[str, Any]:
     # OpenAI refuses the old name for models that think, and other servers may not know the new one.
     most = "max_completion_tokens" if address == OF_OPENAI else "max_tokens"
     told = [{"role": "system", "content": request.prompt}, {"role": "user", "content": request.message}]
-    return {"model": model, "messages": told, most: request.max_output_tokens}
+    thinking = {"reasoning_effort": request.thinking} if request.thinking else {}
+    return {"model": model, "messages": told, most: request.max_output_tokens, **thinking}
 
 
 def _client(address: str, key: str) -> openai.AsyncOpenAI:
@@ -81,6 +82,26 @@ def _client(address: str, key: str) -> openai.AsyncOpenAI:
             http_client=httpx2.AsyncClient(limits=limits, follow_redirects=False, timeout=None),  # the key would go along
         )
     return clients[address, key]
+
+
+def available_models() -> dict[str, dict[str, Any]]:
+    """The models of OpenAI that the key may use, by the auditor's name, with when each was made. Raises OpenAIError."""
+    _, address, key = endpoint(f"{PREFIX}any")
+    try:
+        with openai.OpenAI(api_key=key, base_url=address, max_retries=0, http_client=httpx2.Client()) as client:
+            listed = client.models.with_raw_response.list().http_response.text
+        return {
+            PREFIX + (without_key(model["id"]) or ""): {"created": model["created"]} if "created" in model else {}
+            for model in dictionaries(decoded(listed)["data"])
+        }
+    except openai.APIStatusError as refusal:
+        raise permanent(refusal.status_code, refusal.response.text, None, 0.0, "models") or OpenAIError(
+            f"The models of OpenAI could not be listed (HTTP {refusal.status_code}). Try again later."
+        ) from None  # which holds what was sent back, unread
+    except (openai.OpenAIError, httpx2.HTTPError, ValueError, LookupError, TypeError) as failure:
+        raise OpenAIError(
+            f"The models of OpenAI could not be listed: {without_key(str(failure))}. Check the network, and try again."
+        ) from None
 
 
 async def ask(request: Request, run: str, deadline: float) -> tuple[Attempt, float | None]:

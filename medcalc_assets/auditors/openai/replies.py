@@ -65,13 +65,17 @@ def _read_response(attempt: Attempt, body: dict[str, Any]) -> Reply:
         content = "".join(part["text"] for part in dictionaries(content) if isinstance(part.get("text"), str))
     usage = body.get("usage")
     usage = usage if isinstance(usage, dict) else {}
+    details = usage.get("prompt_tokens_details")
+    served = (body.get("model"), body.get("system_fingerprint"))
     facts: dict[str, Any] = {
         "attempt": attempt,
         "finish_reason": choice.get("finish_reason"),
-        "model_version": body["model"] if isinstance(body.get("model"), str) else None,
+        # What served the model may change under one name: then only the fingerprint does.
+        "model_version": "+".join(part for part in served if isinstance(part, str) and part) or None,
         "response_id": body["id"] if isinstance(body.get("id"), str) else None,
         "input_tokens": tokens(usage.get("prompt_tokens")),
         "output_tokens": tokens(usage.get("completion_tokens")),
+        "cached_tokens": tokens(details.get("cached_tokens") or 0) if isinstance(details, dict) else None,
     }
     if body.get("error") and not choice:
         return Reply(**facts, fault=f"an error instead of an answer: {message(body)}")

@@ -4,9 +4,12 @@ from dataclasses import replace
 import pytest
 
 from medcalc_assets.auditors.budget import BudgetError
+from medcalc_assets.auditors.casting import audit_votes, relabel_votes
+from medcalc_assets.auditors.prices import cost
 from medcalc_assets.auditors.provider import AuditorError
+from medcalc_assets.auditors.registry import read
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
-from medcalc_assets_tests.auditors.conftest import QUESTIONS, ballots, phase
+from medcalc_assets_tests.auditors.conftest import DERIVATIONS, QUESTIONS, ballots, phase
 from medcalc_assets_tests.gemini_server import CONTENT, sometimes
 
 CREATING, NAMING = (
@@ -26,7 +29,23 @@ def test_a_batch_has_the_verdicts_of_single_calls_at_half_the_price(gemini, batc
     assert set(gemini.batch_answered.values()) == {1}
     assert not gemini.answered
     assert votes[0].cost_usd == pytest.approx((1500 * 1.25 + 1500 * 10) / 2e6 + 0.035)
-    assert len(gemini.jobs) <= 4, "waves, not calls"
+    assert len(gemini.jobs) <= 2, "what cannot be in vain, then all that is missing: a job may take a day"
+    paid = sum(gemini.batch_answered.values())
+    assert sum(vote.calls or 0 for vote in votes) == paid, "also of votes that turned out not to be needed"
+    assert sum(vote.cost_usd or 0 for vote in votes) == pytest.approx(paid * votes[0].cost_usd)
+
+
+def test_the_phases_are_side_by_side_within_one_budget(gemini, batch, undisturbed):
+    castings = batch.cast_all([(AUDIT, DERIVATIONS), (RELABEL, QUESTIONS)])
+    inputs = [gemini.files[job["input"]] for job in gemini.jobs.values()]
+    assert {b"label_text" in lines for lines in inputs[:2]} == {True, False}, "a job of each phase, before any has ended"
+    assert len(gemini.jobs) <= 4
+    assert ballots(audit_votes(castings[0])) == undisturbed["audit"]
+    assert ballots(relabel_votes(castings[1])) == undisturbed["relabel"]
+    limited = replace(batch, run="another", max_usd=0.5, tools=())
+    with pytest.raises(BudgetError):
+        limited.cast_all([(AUDIT, DERIVATIONS), (RELABEL, QUESTIONS)])
+    assert 0 < sum(cost(read(attempt)) for attempt in batch.ledger.attempts_of_run("another")) <= 0.5
 
 
 @pytest.mark.parametrize("fault", ["EXPIRED", "FAILED", "partial", "shuffled", "wrong_keys", "garbled"])

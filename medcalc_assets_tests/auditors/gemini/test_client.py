@@ -2,12 +2,32 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
 from medcalc_assets.auditors.gemini import client
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets_tests.auditors.conftest import DERIVATIONS, QUESTIONS
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [("gemini-2.5-pro", {"thinking_budget": 1024}), ("gemini-3.1-pro-preview", {"thinking_level": "LOW"})],
+)
+def test_how_much_a_model_thinks_is_told_as_it_takes_it_and_is_another_way_to_ask(gemini, auditor, model, told):
+    gemini.models.append("gemini-3.1-pro-preview")
+    asked = replace(auditor, name=model)
+    less = replace(asked, thinking="low")
+    list(less.relabel(QUESTIONS[:1]))
+    assert [ask.body["generationConfig"]["thinkingConfig"] for ask in gemini.asked] == [told] * len(gemini.asked)
+    request = less.casting(RELABEL, QUESTIONS[:1]).request(QUESTIONS[0], 0)
+    assert client.body(request)["generationConfig"]["thinkingConfig"] == told
+    calls = len(gemini.asked)
+    list(asked.relabel(QUESTIONS[:1]))
+    assert len(gemini.asked) > calls, "no vote of the other is taken for one of this"
+    assert "thinkingConfig" not in gemini.asked[-1].body["generationConfig"]
+    assert "thinking" not in asked.setup(RELABEL).sampling, "what was paid for before is still there"
 
 
 def sha256(body):

@@ -111,6 +111,7 @@ def test_tokens_of_prompt_and_tools_go_in_and_those_of_answer_and_thoughts_come_
     usage = {"promptTokenCount": 10, "toolUsePromptTokenCount": 5, "candidatesTokenCount": 2, "thoughtsTokenCount": 7}
     found = reply({"usageMetadata": usage})
     assert (found.input_tokens, found.output_tokens) == (15, 9)
+    assert reply({"usageMetadata": usage | {"cachedContentTokenCount": 8}}).cached_tokens == 8
     found = reply({"usageMetadata": {"promptTokenCount": 10}})
     assert (found.input_tokens, found.output_tokens) == (10, 0)
 

@@ -1,0 +1,163 @@
+"""The warehouse as a DuckLake in Debian's PostgreSQL: the same tables, several writers at once, kills (make test-ducklake).
+
+Its extensions come from packages of a third party, for DuckDB 1.5.5; users have DuckDB install the official ones.
+"""
+
+import multiprocessing
+import os
+import signal
+import time
+import uuid
+from importlib import resources
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+import sqlalchemy as sa
+from polars.testing import assert_frame_equal
+
+from medcalc_assets.calculators import KEYS
+from medcalc_assets.storage.tables import LABEL_EVENTS, RELABELS, TABLES
+from medcalc_assets.storage.warehouse import FILES, Warehouse, WarehouseError, lake_address
+
+NOT_COMPARED = {
+    "happened_at",
+    "run_id",
+    "previous_sha256",
+    "sha256",
+    "requested_at",
+    "latency_seconds",
+    "made_at",
+    "released_at",
+}
+PROCESSES = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture(scope="session")
+def extensions(tmp_path_factory):
+    """A home folder in which DuckDB finds its extensions, so that it looks for them nowhere else."""
+    home = tmp_path_factory.mktemp("home")
+    ((platform,),) = duckdb.sql("PRAGMA platform").fetchall()
+    folder = home / ".duckdb" / "extensions" / f"v{duckdb.__version__}" / platform
+    folder.mkdir(parents=True)
+    for package in ("duckdb_extension_ducklake", "duckdb_extension_postgres_scanner"):
+        (file,) = Path(str(resources.files(package))).rglob("*.duckdb_extension")
+        (folder / file.name).symlink_to(file)
+    return home
+
+
+@pytest.fixture
+def lake(extensions, postgres, tmp_path, monkeypatch):
+    """A new lake, whose catalog is a database of its own."""
+    name = f"of_{uuid.uuid4().hex}"
+    url = sa.make_url(postgres)
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    monkeypatch.setenv("HOME", str(extensions))
+    address = f"ducklake:postgres:dbname={name} host=127.0.0.1 port={url.port} user={url.username}"
+    monkeypatch.setenv("MEDCALC_WAREHOUSE", address)
+    return Warehouse(tmp_path / "shared")
+
+
+def relabels(key: str, value: float) -> pl.DataFrame:
+    """Two rows of a partition."""
+    cells = {
+        "uid": [2 * KEYS.index(key), 2 * KEYS.index(key) + 1],
+        "calculator_id": [1, 1],
+        "calculator": [key, key],
+        "auditor": ["a", "a"],
+        "relabel_kind": ["number", "number"],
+        "relabel_number": [value, value],
+        "status": ["high_confidence", "high_confidence"],
+    }
+    absent = [pl.lit(None, dtype).alias(name) for name, dtype in RELABELS.polars_schema.items() if name not in cells]
+    frame = pl.DataFrame(cells).with_columns(absent)
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in RELABELS.polars_schema.items())
+
+
+def write_all(home: Path, writer: int, rounds: int) -> None:
+    """What one process does: every partition, in its own order, round after round."""
+    warehouse = Warehouse(home)
+    keys = KEYS[:8]
+    for nth in range(rounds):
+        for step in range(len(keys)):
+            key = keys[(step + 2 * writer) % len(keys)]
+            warehouse.write(RELABELS, [relabels(key, 100 * writer + nth)], [key], code_version="1", run_id=f"{writer}")
+
+
+def test_the_chain_writes_the_same_tables_to_a_lake_as_to_the_file(lake, start_chain, monkeypatch):
+    on_lake = start_chain()
+    on_lake.run()
+    assert [check.check_name for check in on_lake.checks if not check.passed] == []
+    assert not on_lake.settings.warehouse.path.exists()
+    of_lake = {name: on_lake.read(name) for name, found in on_lake.settings.warehouse.contents().items() if found.rows}
+    lake_home = on_lake.settings.warehouse.home
+    monkeypatch.delenv("MEDCALC_WAREHOUSE")
+    in_file = start_chain()
+    in_file.run()
+    of_file = {name: in_file.read(name) for name, found in in_file.settings.warehouse.contents().items() if found.rows}
+    assert of_lake.keys() == of_file.keys()
+    assert len(of_lake) > 20
+    for name, frame in of_lake.items():
+        columns = [each for each in frame.columns if each not in NOT_COMPARED]
+        assert_frame_equal(frame.select(columns), of_file[name].select(columns), check_row_order=False)
+    partitions = {path.parent.name for path in (lake_home / FILES).rglob("medcalc/relabels/calculator=*/*.parquet")}
+    assert partitions == {f"calculator={key}" for key in KEYS}
+
+
+def test_four_processes_write_at_once_and_every_partition_is_whole(lake):
+    writers = [PROCESSES.Process(target=write_all, args=(lake.home, writer, 3)) for writer in range(4)]
+    for each in writers:
+        each.start()
+    for each in writers:
+        each.join(500)
+    assert [each.exitcode for each in writers] == [0, 0, 0, 0]
+    found = lake.read(RELABELS)
+    assert found.height == 2 * 8, "no row twice, and none lost, though four wrote each partition for the first time"
+    assert found.group_by("calculator").agg(pl.col("relabel_number").n_unique())["relabel_number"].unique().to_list() == [1]
+    assert {value % 100 for value in found["relabel_number"]} == {2.0}, "the last round of somebody"
+    lake.compact()
+    assert lake.read(RELABELS).equals(found)
+
+
+def test_a_writer_that_is_killed_leaves_every_partition_as_before_or_after(lake):
+    for key in KEYS[:8]:
+        lake.write(RELABELS, [relabels(key, -1)], [key])
+    for nth in range(6):
+        writer = PROCESSES.Process(target=write_all, args=(lake.home, nth, 50))
+        writer.start()
+        time.sleep(2.5 + 0.3 * nth)
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.join()
+        found = lake.read(RELABELS)
+        assert found.height == 16
+        whole = found.group_by("calculator").agg(pl.col("relabel_number").n_unique())
+        assert whole["relabel_number"].unique().to_list() == [1]
+        assert lake.contents()["relabels"].written.keys() == set(KEYS[:8])
+    assert found["relabel_number"].max() >= 0, "some were written before the kill"
+
+
+def test_an_event_that_two_add_at_once_is_there_once(lake):
+    event = pl.DataFrame(schema=LABEL_EVENTS.polars_schema)
+    lake.write(LABEL_EVENTS, [event], KEYS[:1])
+    assert lake.read(LABEL_EVENTS).is_empty()
+
+
+def test_a_lake_that_cannot_be_opened_is_told_without_its_password(lake, monkeypatch):
+    monkeypatch.setenv("MEDCALC_WAREHOUSE", "ducklake:postgres:dbname=x host=127.0.0.1 port=1 password=a-secret")
+    with pytest.raises(WarehouseError, match="The lake of MEDCALC_WAREHOUSE cannot be opened") as refused:
+        Warehouse(lake.home).contents()
+    assert "a-secret" not in f"{refused.value!r} {refused.value.__cause__!r} {Warehouse(lake.home)!r}"
+    monkeypatch.setenv("MEDCALC_WAREHOUSE", "postgresql://me:a-secret@host/db")
+    with pytest.raises(WarehouseError, match="MEDCALC_WAREHOUSE begins with 'postgresql': it may be ducklake:") as refused:
+        lake_address()
+    assert "a-secret" not in str(refused.value)
+
+
+def test_no_table_is_of_a_type_that_a_lake_has_not(lake):
+    for table in TABLES.values():
+        lake.write(table, [pl.DataFrame(schema=table.polars_schema)], KEYS[:1] if table.partitioned else None)
+    assert lake.contents().keys() == TABLES.keys()
