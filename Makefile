@@ -25,6 +25,7 @@ test-fast: $(READY)  ## a minute: rules and labels, statistics, storage, one par
 
 # A file per framework, in an environment of its own. Together they take 9 GB, and ten minutes the first time.
 inspect := inspect-ai==0.3.285 openai
+label_studio := label-studio==1.23.2
 lm_eval := lm-eval==0.4.13
 study := --constraint constraints.txt --editable '.[study]'
 trl := trl==1.16.0 torch==2.13.0
@@ -32,7 +33,7 @@ verifiers := verifiers==0.4.0
 verifiers_rubric := verifiers==0.1.11
 verl := verl==0.9.1 torch==2.13.0
 verl_0_4 := verl==0.4.0 torch==2.13.0 'setuptools<81'
-EACH := inspect lm_eval study trl verifiers verifiers_rubric verl verl_0_4
+EACH := inspect label_studio lm_eval study trl verifiers verifiers_rubric verl verl_0_4
 test-frameworks: $(EACH:%=$(FRAMEWORKS)/%/ready)  ## each framework itself, with a model that replays answers; not part of make test
 	@set -e; $(foreach each,$(EACH), \
 	  PYTHONPATH=$(CURDIR) $(FRAMEWORKS)/$(each)/bin/python -m pytest -q -c /dev/null --rootdir . --noconftest -p no:cacheprovider \
