@@ -8,7 +8,7 @@ FAST := $(addprefix medcalc_assets_tests/,calculators labels statistics storage/
   defs/test_chain.py::test_the_same_input_is_the_same_version auditors/test_ledger.py auditors/test_budget.py)
 
 FRAMEWORKS := .venv-frameworks
-.PHONY: demo test test-fast test-frameworks study mutants ui bench docs lint clean debian
+.PHONY: demo test test-fast test-frameworks test-ducklake study mutants ui bench docs lint clean debian
 
 demo: $(READY)  ## the whole chain on the bundled demo benchmark, without a key or a network
 	$(BIN)/medcalc run --source demo
@@ -37,6 +37,17 @@ test-frameworks: $(EACH:%=$(FRAMEWORKS)/%/ready)  ## each framework itself, with
 	@set -e; $(foreach each,$(EACH), \
 	  PYTHONPATH=$(CURDIR) $(FRAMEWORKS)/$(each)/bin/python -m pytest -q -c /dev/null --rootdir . --noconftest -p no:cacheprovider \
 	    medcalc_assets_tests/frameworks/test_$(each:verl_0_4=verl).py;)
+
+# The extensions can be had as packages for this DuckDB only; users have DuckDB 2 install the official ones.
+test-ducklake: .venv-ducklake/ready debian  ## the warehouse as a DuckLake in PostgreSQL: several writers, kills; not part of make test
+	PYTHONPATH=$(CURDIR) .venv-ducklake/bin/python -m pytest -q -n 0 -p no:cacheprovider medcalc_assets_tests/frameworks/test_ducklake.py
+
+.venv-ducklake/ready: constraints.txt
+	$(PYTHON) -m venv .venv-ducklake
+	grep -vE '^(duckdb|torch|trl|transformers|tokenizers|accelerate|safetensors)==' constraints.txt \
+	  | .venv-ducklake/bin/pip install --quiet --disable-pip-version-check --requirement /dev/stdin duckdb==1.5.5 \
+	    duckdb-extension-ducklake==1.5.5 duckdb-extension-postgres-scanner==1.5.5
+	touch $@
 
 study: $(FRAMEWORKS)/study/ready  ## what the labels of MEDCALC_HOME teach a tiny policy, and what those of v1.0 do: five minutes
 	$(FRAMEWORKS)/study/bin/python -W ignore -m medcalc_assets.release.study

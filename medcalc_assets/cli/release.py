@@ -189,7 +189,8 @@ def diff(before: str, after: str, as_json: bool) -> None:
         shown.add_row(*(escape(str(cell)) for cell in cells))
     console.print(shown)
     counts = ", ".join(f"{count:,} {level}" for level, count in levels.items())
-    console.print(f"{changed.height:,} labels differ between {before} and {after}: {counts}.", soft_wrap=True)
+    differ = "label differs" if changed.height == 1 else "labels differ"
+    console.print(f"{changed.height:,} {differ} between {before} and {after}: {counts}.", soft_wrap=True)
 
 
 def _between(before: str, after: str, as_json: bool) -> None:

@@ -213,18 +213,27 @@ class Warehouse:
             connection.execute("SET TimeZone = 'UTC'")
             yield connection
 
-    def _wait_for_others(self, connection: duckdb.DuckDBPyConnection, table: Table, keys: Iterable[str]) -> None:
-        """Until nobody else writes these partitions; then nobody does before the connection is closed, or dies.
+    @contextmanager
+    def _alone(self, table: Table, partitions: Sequence[str] | None) -> Iterator[None]:
+        """While nobody else writes these partitions of a lake; they are given back by whoever dies, too.
 
         A lake alone lets two write a partition for the first time, as neither changes a row that is there.
         """
+        try:
+            import psycopg
+        except ImportError as error:
+            raise WarehouseError("A lake takes the extra `postgres`: pip install 'medcalc_assets[postgres]'.") from error
+        keys = [""] if partitions is None else partitions
         places = sorted(int.from_bytes(sha256(f"{table.name} {key}".encode()).digest()[:8], signed=True) for key in keys)
-        listed = ", ".join(map(str, places))
-        lock = (
-            f"SELECT pg_advisory_lock(place) FROM (SELECT unnest(ARRAY[{listed}]::bigint[]) AS place ORDER BY 1) AS places"
-        )
-        connection.execute(f"ATTACH {_quoted(self.lake.removeprefix(LAKE + SERVER))} AS server (TYPE postgres)")
-        connection.execute("CALL postgres_execute('server', ?)", [lock])
+        lock = "SELECT pg_advisory_lock(place) FROM (SELECT unnest(%s::bigint[]) AS place ORDER BY 1) AS places"
+        try:
+            server = psycopg.connect(self.lake.removeprefix(LAKE + SERVER), autocommit=True)
+        except psycopg.Error as error:
+            kind = type(error).__name__
+            raise WarehouseError(f"The server of MEDCALC_WAREHOUSE cannot be reached ({kind}). Is it running?") from None
+        with server:
+            server.execute(lock, [places])
+            yield
 
     @property
     def _is_there(self) -> bool:
@@ -276,7 +285,8 @@ class Warehouse:
         frames, began = list(frames), time.monotonic()
         while True:  # a lake refuses whoever commits later of two that write the same
             try:
-                return self._write(table, frames, partitions, code_version, run_id)
+                with self._alone(table, partitions):
+                    return self._write(table, frames, partitions, code_version, run_id)
             except Conflict as error:
                 if time.monotonic() - began > self.lock_timeout:
                     raise WarehouseError(
@@ -310,8 +320,6 @@ class Warehouse:
                 raise
 
         with self.connect() as connection:
-            if self.lake:
-                self._wait_for_others(connection, table, keys)
             # Closing the connection before the commit undoes everything, whatever the reason.
             connection.begin()
             try:
