@@ -4,11 +4,13 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from medcalc_assets.auditors.tasks import PACKAGE, PROMPTS
 from medcalc_assets.benchmarks.known import MARK, UNKNOWN, Identity, identify
@@ -39,6 +41,11 @@ from medcalc_assets.storage.warehouse import Warehouse
 from medcalc_assets.templates import templates
 from medcalc_assets.version import __version__
 
+PART = 5_000
+"""So many instances are held at once, with their notes."""
+LARGEST_UID = 2**63 - 1
+COUNTED = ("Calculator ID", "State", "Reason", "Evaluation", "Reward", "Use Because", "Confidence")
+"""What the figures of a release are made from."""
 CANDIDATE = "-candidate"
 """Follows the version in the names of a working copy."""
 
@@ -61,16 +68,28 @@ def build(
     Raises WarehouseError if the chain has not been run, ReleaseError for an earlier release that is not as released.
     """
     because = " ".join((because or "").split()) or None
-    raw = warehouse.read(tables.RAW_MEDCALC)
     maintained = warehouse.read(tables.MAINTAINED_LABELS)
     evidence = warehouse.read(tables.LABEL_EVIDENCE)
     demo = bool(maintained["simulated"].any())
     previous = releases.before(version)
     records = use.records_of(warehouse, evidence)
-    labels = with_grounds(raw, maintained, evidence, records)
-    comparisons = {ORIGINAL: changes(as_original(labels, raw), labels)}
-    if previous:
-        comparisons[str(previous)] = changes(releases.labels(str(previous)), labels)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    earlier = previous and pl.scan_parquet(releases.file_of_labels(str(previous)))
+    counted: list[pl.DataFrame] = []
+    found: dict[str, list[pl.DataFrame]] = {name: [] for name in (ORIGINAL, *filter(None, [previous and str(previous)]))}
+    with _Files(folder) as files:
+        for uids in _ranges(maintained["uid"]):
+            raw = warehouse.read(tables.RAW_MEDCALC, uids=uids)
+            here = pl.col("uid").is_between(*uids)
+            part = with_grounds(raw, maintained.filter(here), evidence.filter(here), records)
+            found[ORIGINAL].append(_compact(changes(as_original(part, raw), part)))
+            if earlier is not None:
+                before = earlier.filter(pl.col("Row Number").is_between(*uids)).collect()
+                found[str(previous)].append(_compact(changes(before, part)))
+            files.write(part)
+            counted.append(_compact(part.select(COUNTED)))
+    labels, comparisons = pl.concat(counted), {name: pl.concat(changed) for name, changed in found.items()}
     lowest = lowest_after(previous, comparisons[str(previous)]) if previous else FIRST
     title = f"{version or lowest}{suffix}"
 
@@ -81,17 +100,15 @@ def build(
     kinds = {"parquet": "", "reward": "_reward", "all": "_all", "history": "_history"}
     names = {"csv": f"{stem}.csv"} | {name: f"{stem}{kind}.parquet" for name, kind in kinds.items()}
     since = {name: f"{stem}_changes_since_{name}.csv" for name in comparisons}
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    grading, history = evaluation_set(labels), warehouse.read(tables.LABEL_EVENTS)
-    grading.select(IN_CSV).write_csv(folder / names["csv"])
-    for kind, rows in (("parquet", grading), ("reward", reward_set(labels)), ("all", labels), ("history", history)):
-        rows.write_parquet(folder / names[kind], compression="zstd", statistics=False)
+    for kind, written in files.paths.items():
+        written.rename(folder / names[kind])
+    history = warehouse.read(tables.LABEL_EVENTS)
+    history.write_parquet(folder / names["history"], compression="zstd", statistics=False)
     for other, changed in comparisons.items():
         changed.write_csv(folder / since[other])
     figures = _figures(labels)
     error_rates = rates(warehouse, evidence)
-    source, source_version = raw.select("source", "source_version").row(0)
+    source, source_version = warehouse.read(tables.RAW_MEDCALC, columns=["source", "source_version"]).row(0)
     facts = {
         "version": title,
         "demo": demo,
@@ -167,6 +184,45 @@ def build(
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return manifest
+
+
+class _Files:
+    """The files of labels, written part by part, under names that do not say the version yet."""
+
+    def __init__(self, folder: Path):
+        self.paths = {kind: folder / f"unnamed_{kind}" for kind in ("csv", "parquet", "reward", "all")}
+        self._parquet: dict[str, pq.ParquetWriter] = {}
+
+    def __enter__(self) -> Self:
+        self._csv = self.paths["csv"].open("wb")
+        return self
+
+    def write(self, labels: pl.DataFrame) -> None:
+        grading = evaluation_set(labels)
+        grading.select(IN_CSV).write_csv(self._csv, include_header=not self._parquet)
+        for kind, rows in (("parquet", grading), ("reward", reward_set(labels)), ("all", labels)):
+            table = rows.to_arrow()
+            if kind not in self._parquet:
+                self._parquet[kind] = pq.ParquetWriter(
+                    self.paths[kind], table.schema, compression="zstd", write_statistics=["Row Number"]
+                )
+            self._parquet[kind].write_table(table)
+
+    def __exit__(self, *_: object) -> None:
+        self._csv.close()
+        for writer in self._parquet.values():
+            writer.close()
+
+
+def _compact(rows: pl.DataFrame) -> pl.DataFrame:
+    """The same rows, and no longer all the texts of the frame that they were filtered from."""
+    return pl.DataFrame(rows.to_arrow())
+
+
+def _ranges(uids: pl.Series) -> Iterator[tuple[int, int]]:
+    """From the first to the last uid of each part. Together they leave out no uid that there may be elsewhere."""
+    starts = uids.sort()[PART::PART].to_list()
+    yield from zip([0, *starts], [*(start - 1 for start in starts), LARGEST_UID], strict=True)
 
 
 def confirmation(warehouse: Warehouse, releases: Releases, version: Version, because: str | None = None) -> str:

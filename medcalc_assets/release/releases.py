@@ -88,6 +88,10 @@ class Releases:
 
     def labels(self, name: str) -> pl.DataFrame:
         """The labels of a release. Raises ReleaseError if there is none of that version, or it is not as released."""
+        return read_labels(self.file_of_labels(name))
+
+    def file_of_labels(self, name: str) -> Path:
+        """Where they are. Raises ReleaseError likewise."""
         folder = self.of(Version.parse(name))
         if not folder.is_dir():
             known = ", ".join(map(str, self.versions)) or "none"
@@ -116,14 +120,14 @@ def load_release(release: str | Path, home: str | Path | None = None) -> pl.Data
     """
     if isinstance(release, str) and re.fullmatch(r"\d+\.\d+\.\d+", release):
         return Releases((Path(home) if home else home_folder()) / "releases").labels(release)
-    return verified_labels(Path(release))
+    return read_labels(verified_labels(Path(release)))
 
 
-def verified_labels(folder: Path) -> pl.DataFrame:
-    """The labels in a folder. Raises ReleaseError if a file is not what the manifest says of it."""
+def verified_labels(folder: Path) -> Path:
+    """The file of labels in a folder. Raises ReleaseError if a file is not what the manifest says of it."""
     if harmed := tampered(folder):
         raise ReleaseError(f"{folder} is not as it was released: {'; '.join(harmed)}. Get the release again.")
-    return labels_in(folder)
+    return folder / str(manifest_of(folder)["labels"])
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:

@@ -413,9 +413,14 @@ class Warehouse:
         return rows
 
     def read(
-        self, table: Table, partitions: Sequence[str] | None = None, columns: Sequence[str] | None = None
+        self,
+        table: Table,
+        partitions: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+        uids: tuple[int, int] | None = None,
     ) -> pl.DataFrame:
-        """These partitions (all that has been written, for None) and columns (all, for None), ordered by key.
+        """These partitions (all that has been written, for None), columns (all, for None) and instances (from one uid to
+        another; all, for None), ordered by key.
 
         Raises WarehouseError if the table, or one of the partitions, has never been written.
         """
@@ -433,6 +438,8 @@ class Warehouse:
                 )
             chosen = ", ".join(f'"{name}"' for name in columns or table.names)
             where, parameters = _where(partitions)
+            if uids is not None:
+                where += f"{' AND' if where else 'WHERE'} uid BETWEEN {int(uids[0])} AND {int(uids[1])}"
             # Batch by batch and sorted here: DuckDB would hold all of it, a whole benchmark's notes, a second time.
             rows = connection.sql(f"SELECT {chosen} FROM {table.full_name} {where}", params=parameters).to_arrow_reader(ROWS)
             nothing = pl.DataFrame(schema={name: table.polars_schema[name] for name in columns or table.names})
