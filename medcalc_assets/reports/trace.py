@@ -228,7 +228,7 @@ def readings(rows: Rows, instance: Mapping[str, Any]) -> str:
         )
         told.append(table(("Input", "Read", "Readers", "Words of the note", "Benchmark"), found))
     votes = _votes(rows["input_votes"], lambda vote: f"{len(json.loads(vote['inputs']))} inputs read")
-    return "\n\n".join([*told, *votes]) or "Nobody was asked: it is for contested and deferred labels."
+    return "\n\n".join([*told, *votes]) or "No model was asked. One that votes is, of contested and deferred labels."
 
 
 def _votes(votes: Iterable[Mapping[str, Any]], answer: Any) -> Iterator[str]:
