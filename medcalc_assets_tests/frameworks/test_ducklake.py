@@ -140,10 +140,25 @@ def test_a_writer_that_is_killed_leaves_every_partition_as_before_or_after(lake)
     assert found["relabel_number"].max() >= 0, "some were written before the kill"
 
 
-def test_an_event_that_two_add_at_once_is_there_once(lake):
-    event = pl.DataFrame(schema=LABEL_EVENTS.polars_schema)
-    lake.write(LABEL_EVENTS, [event], KEYS[:1])
-    assert lake.read(LABEL_EVENTS).is_empty()
+def add(home: Path, events: Path) -> None:
+    """What one process does: add these events, which others add as well."""
+    Warehouse(home).write(LABEL_EVENTS, [pl.read_parquet(events)], KEYS[:1])
+
+
+def test_events_that_four_add_at_once_are_there_once(lake, demo, tmp_path, monkeypatch):
+    address = os.environ["MEDCALC_WAREHOUSE"]
+    monkeypatch.delenv("MEDCALC_WAREHOUSE")
+    events = demo.read("label_events").filter(calculator=KEYS[0])
+    assert events.height > 30
+    events.write_parquet(tmp_path / "events.parquet")
+    monkeypatch.setenv("MEDCALC_WAREHOUSE", address)
+    writers = [PROCESSES.Process(target=add, args=(lake.home, tmp_path / "events.parquet")) for _ in range(4)]
+    for each in writers:
+        each.start()
+    for each in writers:
+        each.join(300)
+    assert [each.exitcode for each in writers] == [0, 0, 0, 0]
+    assert_frame_equal(lake.read(LABEL_EVENTS), events, check_row_order=False)
 
 
 def test_a_lake_that_cannot_be_opened_is_told_without_its_password(lake, monkeypatch):
