@@ -10,7 +10,7 @@ import threading
 import time
 from collections import defaultdict
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -38,9 +38,10 @@ from medcalc_assets_tests.gemini_server import HARMLESS, KEY, PASSING, Ask, some
 pytestmark = pytest.mark.real_data
 
 KILLS = int(os.environ.get("MEDCALC_KILLS", 1))
+VOTES = ("audit_votes", "relabel_votes", "input_votes")
 CHOSEN = KEYS[:10] if "MEDCALC_KILLS" in os.environ else KEYS[:3]
 NOT_COMPARED = (
-    *("latency_seconds", "requested_at", "happened_at", "run", "run_id", "response_id"),
+    *("latency_seconds", "requested_at", "first_at", "last_at", "happened_at", "run", "run_id", "response_id"),
     *("previous_sha256", "sha256", "body_sha256"),  # over times and ids, too
 )
 """Times, the names of runs, and what the server draws anew for every answer."""
@@ -99,7 +100,7 @@ def test_a_server_that_answers_as_the_authors_leads_to_the_figures_of_the_paper(
     calls = chain.read("llm_calls")
     assert calls.height == len(gemini.asked)
     assert set(gemini.answered.values()) == {1}, "no usable answer was asked for again"
-    votes = pl.concat([chain.read(name).select("status", "calls") for name in ("audit_votes", "relabel_votes")])
+    votes = pl.concat([chain.read(name).select("status", "calls") for name in VOTES])
     assert votes["calls"].sum() == calls.height
     saved = votes.filter(status="not_cast").height
     print(f"{calls.height:,} calls, {calls['fault'].count():,} of them failed; {saved:,} of {votes.height:,} votes saved")
@@ -146,12 +147,17 @@ def test_a_fault_in_ten_requests_changes_no_vote(gemini, real_data, by_request, 
         print(f"{fault}: {len(instances)} instances, {len(gemini.asked)} calls, {failed} of them failed", flush=True)
 
 
+@dataclass(frozen=True)
+class BeatsOften(ModelAuditor):
+    heartbeat_seconds: float = 0.3
+
+
 def medcalc_run(home: Path, mode: str, server: str, data: Path) -> None:
     """`medcalc run`, less patient than by default."""
     os.environ |= {"GOOGLE_GEMINI_BASE_URL": server, "GEMINI_API_KEY": KEY, "NO_PROXY": "127.0.0.1"}
     os.environ |= {"MEDCALC_HOME": str(home), "DAGSTER_HOME": str(home), "MEDCALC_AUTHORS": str(data / "published")}
     settings.Limits = partial(Limits, batch_poll_seconds=0.1)
-    settings.ModelAuditor = partial(ModelAuditor, heartbeat_seconds=0.3)
+    settings.ModelAuditor = BeatsOften
     arguments = ["run", "--source", str(data / "medcalc_bench_v1_test.csv"), "--auditor", "gemini-2.5-pro", "--mode", mode]
     with (home / "log").open("a") as log, redirect_stdout(log), redirect_stderr(log):
         cli.console.file = log

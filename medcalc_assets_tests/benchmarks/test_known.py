@@ -121,7 +121,7 @@ def test_an_unknown_benchmark_is_called_so_in_every_file(harmed):
     )
     names = {path.name for path in found.folder.iterdir()}
     assert {name for name in names if not name.startswith("UNKNOWN_SOURCE_medcalc_bench_1.1.0")} == {
-        *("README.md", "CHANGELOG.md", "manifest.json", "grader.py")
+        *("README.md", "CHANGELOG.md", "croissant.json", "manifest.json", "grader.py")
     }
     assert all(b"UNKNOWN SOURCE" in (found.folder / name).read_bytes()[:200] for name in names if name[0] != "U")
     assert "No row of mine.csv is one of a benchmark that `medcalc_assets` knows" in card(found)

@@ -10,6 +10,7 @@ import pytest
 
 from medcalc_assets.cli.instance import DagsterHomeError, instance_of_dagster
 from medcalc_assets.defs.housekeeping import housekeeping
+from medcalc_assets.defs.settings import Settings
 from medcalc_assets_tests.cli import process
 
 
@@ -111,14 +112,15 @@ def test_old_runs_go_with_their_files_and_every_partition_stays_materialized(dag
     """Dagster's own deletion takes the materializations of a run with it: all materialized partitions became none."""
     home = shutil.copytree(dagster_home, tmp_path / "dagster")
     monkeypatch.setenv("DAGSTER_HOME", str(home))
+    resources = {"settings": Settings(home=str(tmp_path / "data"))}
     with instance_of_dagster() as instance:
         dg.materialize([labels, labels_are_right], instance=instance, partition_key="a")
         for _ in range(6):
             last = dg.materialize([labels, labels_are_right], instance=instance, partition_key="b").run_id
         files, before = len(list(home.rglob("*"))), size_of(home)
-        kept = housekeeping.execute_in_process(instance=instance, run_config=older_than(30))
+        kept = housekeeping.execute_in_process(instance=instance, run_config=older_than(30), resources=resources)
         assert instance.get_runs_count() == 9, "nothing is that old"
-        done = housekeeping.execute_in_process(instance=instance, run_config=older_than(0))
+        done = housekeeping.execute_in_process(instance=instance, run_config=older_than(0), resources=resources)
         left = {run.run_id for run in instance.get_runs()}
         assert last in left
         assert len(left) == 3, "of a, of b, and the one that is tidying"

@@ -54,7 +54,7 @@ def test_the_demo_is_simulated_without_an_auditor_too(tmp_path, dagster_in_memor
     assert labels["Ground Truth Explanation"].str.starts_with("[SIMULATED] ").all()
     assert not (labels["Evaluation"] | labels["Reward"]).any()
     marked = {path.name for path in (tmp_path / "files").iterdir() if path.name.startswith("DEMO_medcalc_bench_")}
-    assert len(marked) == 5, "all labels and the history, too"
+    assert len(marked) == 6, "all labels, the rewards and the history, too"
     wrote = medcalc("pages", **home).output.splitlines()
     report = tmp_path / "home" / "report"
     assert wrote[0] == f"wrote {report / 'report.html'}"

@@ -353,9 +353,9 @@ def test_words_that_are_not_where_a_finding_says_are_not_marked():
 
 
 def test_lines_of_a_rule_that_differ_come_first_with_what_v1_does_otherwise():
-    ours = [Step("age in years: <50 +0", "age: 55 years", "+1"), Step("Glasgow Coma Score: 15 minus it", "12", "+3")]
+    ours = [Step("age in years: <50 +0", "age: 61 years", "+1"), Step("Glasgow Coma Score: 15 minus it", "12", "+3")]
     theirs = [
-        Step("age in years: other words", "age: 55 years", "+1"),
+        Step("age in years: other words", "age: 61 years", "+1"),
         Step("Glasgow Coma Score: 1 point each", "12", "+12"),
     ]
     coma, age = lines(ours, theirs)

@@ -1,4 +1,4 @@
-"""Phase 2, the other way: blind readers find the inputs in the note, and the published rule computes."""
+"""What is contested or deferred, the other way: blind readers find the inputs in the note, and the published rule computes."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ from medcalc_assets.storage.tables import INPUT_CONSENSUS, INPUT_VOTES, INSTANCE
 
 
 @stage(
-    "phase2_relabel",
+    "disagreement",
     also=version(INPUTS.prompt_sha256),
     pool=MODEL_CALLS,
     ins={
@@ -52,7 +52,7 @@ def input_votes(
     return frame
 
 
-@stage("phase2_relabel", ins={"raw_medcalc": columns(*INSTANCE_KEYS, "benchmark", "entities")})
+@stage("disagreement", ins={"raw_medcalc": columns(*INSTANCE_KEYS, "benchmark", "entities")})
 def input_consensus(
     context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, input_votes: pl.DataFrame, settings: Settings
 ) -> pl.DataFrame:
