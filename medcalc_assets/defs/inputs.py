@@ -1,4 +1,4 @@
-"""What is contested or deferred, the other way: blind readers find the inputs in the note, and the published rule computes."""
+"""What is contested or deferred, the other way: blind readers find the inputs, and the published rule computes."""
 
 import json
 from typing import Any

@@ -333,7 +333,7 @@ def application(desk: Desk, became: Callable[[str], Mapping[int | str, str]]) ->
 
     return Starlette(
         routes=[
-            Route("/static/desk.css", file("desk.css", "text/css")),
+            *(Route(f"/static/{name}", file(name, "text/css")) for name in ("base.css", "desk.css")),
             Route("/static/desk.js", file("desk.js", "text/javascript")),
             Route("/{link:str}", of_packet(first), methods=["GET"]),
             Route("/{link:str}/end", of_packet(end), methods=["GET", "POST"]),

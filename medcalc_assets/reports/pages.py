@@ -21,7 +21,7 @@ from medcalc_assets.templates import static
 
 FOLDER, SERVED = "report", "/report"
 """Where the pages are: below the home, and on the server of `medcalc ui`."""
-STATIC = ("pages.css", "pages.js")
+STATIC = ("base.css", "pages.css", "pages.js")
 """What all pages share."""
 AT_ONCE = 3_000
 """How many labels are read at once, about: so that the pages of any number take the same memory."""
