@@ -20,7 +20,7 @@ REASONS = {
     "nothing, or they cannot be meant",
     "contradicted": "no answer: its own entities, or the range of its score, contradict the original label; there is no "
     "relabel",
-    "unresolved": "the original label, unchecked: no high-confidence relabel and no physician's answer",
+    "unresolved": "the original label: no high-confidence relabel, and no physicians' answer that stands, decides it",
 }
 """Every reason why a maintained label has its value, in the order in which they are asked for."""
 GIVEN_BY = {

@@ -15,8 +15,10 @@ from medcalc_assets.calculators.rules import Step
 from medcalc_assets.labels.attribution import PUBLISHED
 from medcalc_assets.labels.finding import STATUS
 from medcalc_assets.labels.limits import accepts
+from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.labels.value import Label, from_row
 from medcalc_assets.release.use import use_of
+from medcalc_assets.release.versions import Version
 from medcalc_assets.reports.cause import Rows, cause, listed
 from medcalc_assets.reports.trace import changed, details, events, readings, shown, source_of
 from medcalc_assets.templates import markdown, templates
@@ -31,7 +33,7 @@ STATES = {
 OPEN = {
     "contested": "In dispute",
     "physician_unexplained": "Waits for a second physician",
-    "unresolved": "Unchecked",
+    "unresolved": "Undecided",
 }
 """By reason, what is still to be done about the label."""
 USES = {
@@ -89,6 +91,7 @@ def label_page(rows: Rows, out: Sequence[str], before: int | None = None, after:
             use=USES[use.evaluation, use.reward],
             why=use.why,
             wrong=wrong(rows),
+            since=_since(rows),
             strip=strip(rows, calculator),
             note=note,
             entities=list(_entities(calculator, entities, rows["note_checks"], marks, json.loads(evidence["missing"]))),
@@ -147,6 +150,25 @@ def wrong(rows: Rows) -> tuple[int | None, str, str]:
     return None, "Not estimated", "It is in no order of review yet."
 
 
+def last_release(rows: Rows) -> dict[str, Any] | None:
+    """The event of the last release that has an answer for the label."""
+    released = [event for event in rows["label_events"] if event["event"] == "released" and event["value"] is not None]
+    return max(released, key=lambda event: Version.parse(event["actor"]), default=None)
+
+
+def _since(rows: Rows) -> tuple[str, str, str] | None:
+    """The last release, what it said if that was another value, and which events came after it."""
+    last = last_release(rows)
+    if last is None:
+        return None
+    instance, now = rows["raw_medcalc"][0], from_row(rows["maintained_labels"][0], "final")
+    was = parse_label(last["value"])
+    known = [each for each in rows["label_events"] if each["happened_at"] and last["happened_at"]]
+    later = [each for each in known if each["happened_at"] > last["happened_at"] and each["event"] != "released"]
+    told = listed(list(dict.fromkeys(f"{each['event'].replace('_', ' ')} by {each['actor']}" for each in later)), most=3)
+    return last["actor"], "Unchanged" if was == now else f"Was {shown(was, instance)}", told if later else ""
+
+
 def strip(rows: Rows, calculator: Calculator) -> list[dict[str, Any]]:
     """What the four sources say: always these, in this order, each held against the maintained label."""
     instance, maintained, evidence = (rows[name][0] for name in ("raw_medcalc", "maintained_labels", "label_evidence"))
@@ -189,9 +211,9 @@ def strip(rows: Rows, calculator: Calculator) -> list[dict[str, Any]]:
             else cell(
                 "Physicians, blind",
                 physician,
-                evidence["reviewer"] or _rulings(rows["rule_cards"]),
+                evidence["reviewer"] or _answers(rows) or _rulings(rows["rule_cards"]),
                 f"{evidence['n_answers_agree']} of {evidence['n_answers']}" if physician else "",
-                "No majority" if evidence["n_answers"] else "Nobody yet",
+                "They differ" if rows["physician_labels"] else "Nobody yet",
             )
         ),
     ]
@@ -204,6 +226,12 @@ def _relabel(relabels: Sequence[Mapping[str, Any]], cell: Any) -> dict[str, Any]
     votes = f"{row['n_agree']} of {row['n_votes']}" if row["n_votes"] is not None else ""
     how = f"By {row['auditor']}{'' if votes else '; the votes are not public'}"
     return dict(cell("Blind relabel", from_row(row, "relabel"), how, votes, nobody="No agreement"))
+
+
+def _answers(rows: Rows) -> str:
+    """What each of the physicians says."""
+    each = ((row["reviewer"], shown(from_row(row, "physician"), rows["raw_medcalc"][0])) for row in rows["physician_labels"])
+    return "; ".join(f"{reviewer}: {value}" for reviewer, value in each)
 
 
 def _rulings(cards: Sequence[Mapping[str, Any]]) -> str:
