@@ -224,9 +224,8 @@ class _Instance:
             yield slip
         elif not source.plausible[0] <= value <= source.plausible[1]:
             at = self._quoted(source, float(amount[0]), value)
-            why = (
-                f"{source.shown(value)} is outside {source.plausible[0]:g} to {source.plausible[1]:g}, the range seen alive."
-            )
+            low, high = source.plausible
+            why = f"{source.shown(value)} is outside {low:,.10g} to {high:,.10g}, the range seen alive."
             yield self._amount("implausible", source, given, None, at and at[1], why)
         yield from self._another_quantity(source, amount, given)
         if source.key == "Blood Urea Nitrogen (BUN)" and amount[1] == "mg/dL":

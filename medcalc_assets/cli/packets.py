@@ -163,11 +163,12 @@ def panel(as_json: bool) -> None:
         grid.add_row(escape(each["packet"]), escape(each["reviewer"]), issued, *counts, last, state)
     console.print(grid if found["packets"] else "No packet was issued yet.")
     shared = found["agreement"]
-    console.print(
-        f"{shared['cases']:,} cases have two answers or more. Krippendorff's alpha: {_alpha(shared['alpha_computable'])} "
-        f"for whether they can be answered, {_alpha(shared['alpha_value'])} for their values.",
-        soft_wrap=True,
+    told = (
+        f" Krippendorff's alpha: {_alpha(shared['alpha_computable'])} for whether they can be answered, "
+        f"{_alpha(shared['alpha_value'])} for their values."
     )
+    count = f"{shared['cases'] or 'No'} case{' has' if shared['cases'] < 2 else 's have'} two answers or more."
+    console.print(f"{count}{told if shared['cases'] else ''}", soft_wrap=True)
     for pair in shared["pairs"]:
         told = f"{pair['reviewers'][0]} and {pair['reviewers'][1]}: {pair['agree']} of {pair['cases']} cases alike"
         console.print(told, markup=False, soft_wrap=True)

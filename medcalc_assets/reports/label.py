@@ -1,6 +1,7 @@
 """The page of one label: what it shows, in the order in which a reader asks."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from itertools import zip_longest
@@ -43,6 +44,20 @@ USES = {
     (False, False): "For neither",
 }
 """By whether it may grade and may train."""
+TITLES = {
+    "imported": "Imported from {}",
+    "derivation_audited": "Recomputed by {}",
+    "audit_votes_cast": "Audited by {}",
+    "relabel_votes_cast": "Answered blind by {}",
+    "relabelled": "Relabelled by {}",
+    "contested": "Contested by the relabel of {}",
+    "queued": "Queued for physicians, candidate",
+    "adjudicated": "Answered blind by {}",
+    "ruled": "Ruled on by physicians",
+    "maintained": "Maintained",
+    "released": "Released in {}",
+}
+"""By event, what happened and by whom."""
 TURNS = ("derivation_audited", "relabelled", "adjudicated", "ruled", "maintained")
 """The events of a history at which what is known of the value changes."""
 
@@ -81,7 +96,7 @@ def label_page(rows: Rows, out: Sequence[str], before: int | None = None, after:
         .render(
             instance=instance,
             unit=calculator.unit,
-            source=calculator.source,
+            source=f"{calculator.source[:1].upper()}{calculator.source[1:]}",
             was=shown(original, instance),
             now=shown(final, instance),
             stays=original == final,
@@ -119,7 +134,9 @@ def label_page(rows: Rows, out: Sequence[str], before: int | None = None, after:
             ],
             readings=as_html(readings(rows, instance)),
             details=as_html(details(rows)),
-            history=[(event, changed(event), event["event"] in TURNS) for event in events(rows)],
+            history=[
+                (event, _title(event), _detail(event, rows["rule_cards"]), event["event"] in TURNS) for event in events(rows)
+            ],
             out=out,
             before=before,
             after=after,
@@ -165,7 +182,8 @@ def _since(rows: Rows) -> tuple[str, str, str] | None:
     was = parse_label(last["value"])
     known = [each for each in rows["label_events"] if each["happened_at"] and last["happened_at"]]
     later = [each for each in known if each["happened_at"] > last["happened_at"] and each["event"] != "released"]
-    told = listed(list(dict.fromkeys(f"{each['event'].replace('_', ' ')} by {each['actor']}" for each in later)), most=3)
+    titles = (TITLES[each["event"]].format(each["actor"]) for each in events({**rows, "label_events": later}))
+    told = listed([f"{title[:1].lower()}{title[1:]}" for title in dict.fromkeys(titles)], most=3)
     return last["actor"], "Unchanged" if was == now else f"Was {shown(was, instance)}", told if later else ""
 
 
@@ -236,7 +254,11 @@ def _answers(rows: Rows) -> str:
 
 def _rulings(cards: Sequence[Mapping[str, Any]]) -> str:
     ruled = sum(row["ruling"] is not None for row in cards)
-    return f"{ruled} of {len(cards)} cards are ruled" if cards else "No card bears on it"
+    return (
+        f"{ruled} of {len(cards)} question{'' if len(cards) == 1 else 's'} ruled"
+        if cards
+        else "No question on a rule bears on it"
+    )
 
 
 def marked(note: str, checks: Iterable[Mapping[str, Any]]) -> tuple[Markup, dict[int, int]]:
@@ -369,6 +391,29 @@ def _vote(vote: Mapping[str, Any], answer: str) -> dict[str, Any]:
         "answer": answer if vote["status"] == "ok" else vote["status"].replace("_", " "),
         "sources": [source_of(each) for each in json.loads(vote["sources"] or "[]")],
     }
+
+
+def _title(event: Mapping[str, Any]) -> str:
+    """An event in words, with the value that it gave, of which six digits tell enough."""
+    value = re.sub(r"\d+\.\d{5,}", lambda digits: numeral(float(digits[0])), changed(event))
+    if event["event"] == "relabelled" and not value:
+        return f"No relabel by {event['actor']}"
+    value = value or ("no answer" if event["event"] == "maintained" else "")
+    return TITLES[event["event"]].format(event["actor"]) + (f": {value}" if value else "")
+
+
+def _detail(event: Mapping[str, Any], cards: Iterable[Mapping[str, Any]]) -> str:
+    """What an event says besides; rulings by the question that they answer, as far as it is still asked."""
+    detail = str(event["detail"])
+    if event["event"] != "ruled" or not detail.startswith("{"):
+        return detail
+    rulings, _, shows = detail.partition("; ")
+    questions = {card["card"]: card["question"] for card in cards}
+    told = [
+        f"{questions.get(card, card)} {choice.replace('_', ' ').capitalize()}"
+        for card, choice in json.loads(rulings).items()
+    ]
+    return "; ".join([*told, shows])
 
 
 def _known(label: Label | None) -> Label:
