@@ -68,7 +68,7 @@ def test_three_reviewers_on_real_cases_and_the_next_changelog_says_it_all(chain,
     """Two answer the same cases, at once with a third who rules on a rule; the server dies in between. One disagrees, one
     takes an answer back after the first release, and one rules otherwise."""
     issue = chain.settings.packets.issue
-    on_cases = {"orders": ["paper"], "per_case": 2, "calculators": {23}}
+    on_cases = {"orders": ["paper"], "per_case": 3, "calculators": {23}}
     folders = [
         issue(chain.settings.warehouse, "Dr Lee", 2, **on_cases),
         issue(chain.settings.warehouse, "Dr Ray", 2, **on_cases),
