@@ -178,11 +178,15 @@ def strip(rows: Rows, calculator: Calculator) -> list[dict[str, Any]]:
     missing = [calculator.reader.name(key) for key in json.loads(evidence["missing"])]
     how = how or (f"{listed(missing)} {'is' if len(missing) == 1 else 'are'} missing" if missing else "Cannot be computed")
     relabels = [row for row in rows["relabels"] if row["auditor"] == maintained["auditor"]] or rows["relabels"][:1]
-    ruled, physician = from_row(evidence, "ruled"), from_row(evidence, "physician")
+    ruled, physician, computed = (from_row(evidence, name) for name in ("ruled", "physician", "computed"))
     return [
         cell("Original, v1.0", from_row(instance, "label"), "Exact" if lower == upper else f"Accepts {lower} to {upper}"),
         cell("Its own entities, by the published rule", published, how, nobody="No value"),
-        _relabel(relabels, cell),
+        (
+            cell("What blind readers find, by the published rule", computed, evidence["inputs_told"])
+            if computed and from_row(evidence, "relabel") is None
+            else _relabel(relabels, cell)
+        ),
         (
             cell("Physicians’ rulings", ruled, "On what it hangs on, not on the row")
             if ruled and not physician
