@@ -19,6 +19,7 @@ from medcalc_assets.labels.value import Label, from_row
 from medcalc_assets.release.use import use_of
 from medcalc_assets.reports.cause import Rows, cause, listed
 from medcalc_assets.reports.trace import changed, details, events, readings, shown, source_of
+from medcalc_assets.statistics.effective_votes import worth
 from medcalc_assets.templates import markdown, templates
 
 STATES = {
@@ -185,7 +186,7 @@ def strip(rows: Rows, calculator: Calculator) -> list[dict[str, Any]]:
         (
             cell("What blind readers find, by the published rule", computed, evidence["inputs_told"])
             if computed and from_row(evidence, "relabel") is None
-            else _relabel(relabels, cell)
+            else _relabel(relabels, cell, rows["effective_votes"])
         ),
         (
             cell("Physicians’ rulings", ruled, "On what it hangs on, not on the row")
@@ -201,12 +202,12 @@ def strip(rows: Rows, calculator: Calculator) -> list[dict[str, Any]]:
     ]
 
 
-def _relabel(relabels: Sequence[Mapping[str, Any]], cell: Any) -> dict[str, Any]:
+def _relabel(relabels: Sequence[Mapping[str, Any]], cell: Any, effective: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     row = next(iter(relabels), None)
     if row is None or row["status"] == "not_relabelled":
         return dict(cell("Blind relabel", None, "No votes are here"))
     votes = f"{row['n_agree']} of {row['n_votes']}" if row["n_votes"] is not None else ""
-    how = f"By {row['auditor']}{'' if votes else '; the votes are not public'}"
+    how = f"By {row['auditor']}; {worth(effective, 'relabel', row['auditor']) if votes else 'the votes are not public'}"
     return dict(cell("Blind relabel", from_row(row, "relabel"), how, votes, nobody="No agreement"))
 
 
