@@ -265,7 +265,7 @@ CHAIN_CHECKS = [
     Check(
         "maintained_labels",
         "no_change_without_a_reason",
-        "A label changes by a physician, a ruling, a relabel or inputs read; what nobody checked is unresolved or contradicted.",
+        "Only a physician, a ruling, a relabel or inputs read change a label; unchecked, it is unresolved or contradicted.",
         """SELECT uid, reason FROM maintained_labels AS m
         JOIN (SELECT *, (contradicted AND NOT suspect) OR out_of_range AS refuted FROM label_evidence) AS e USING (uid)
         WHERE (reason IN ('ambiguous', 'confirmed', 'unresolved')

@@ -21,7 +21,7 @@ REASONS = {
     "computed": "what the published rule gives for the inputs that blind readers find in the note; there is no relabel",
     "contradicted": "no answer: its own entities, or the range of its score, contradict the original label; there is no "
     "relabel",
-    "unresolved": "the original label, unchecked: no high-confidence relabel and no physician's answer",
+    "unresolved": "the original label: no high-confidence relabel, and no physicians' answer that stands, decides it",
 }
 """Every reason why a maintained label has its value, in the order in which they are asked for."""
 GIVEN_BY = {

@@ -25,8 +25,8 @@ USES = {
     "physician_confirms": Use(True, False, "confirmed by a physician; kept from training, so that it stays a test"),
     "physician_unexplained": Use(False, False, "one answer that nothing else gives: it waits for a second opinion"),
     "ambiguous": Use(False, False, "several published conventions give several answers"),
-    "contradicted": Use(False, False, "its own entities contradict it, and nobody has recomputed it"),
-    "unresolved": Use(False, False, "nobody has checked it"),
+    "contradicted": Use(False, False, "its own entities contradict it, and neither a relabel nor physicians decide it"),
+    "unresolved": Use(False, False, "neither a relabel nor physicians decide it"),
 }
 """By the reason of the maintained label. No release permits training on the instances on which one reports."""
 BY_TRACK_RECORD = ("ruled", "confirmed", "relabelled", "contested", "computed")

@@ -898,7 +898,7 @@ BENCHMARK_SUMMARY = Table(
         Column("changed", "INTEGER", "Maintained labels that differ from the original one."),
         Column("not_computable", "INTEGER", "Maintained labels that are N/A."),
         Column("ambiguous", "INTEGER", "Maintained labels that are defensible under several published conventions."),
-        Column("unresolved", "INTEGER", "Maintained labels that nobody has checked."),
+        Column("unresolved", "INTEGER", "Maintained labels that neither a relabel nor physicians decide."),
     ),
     key=("calculator_id",),
     partitioned=False,

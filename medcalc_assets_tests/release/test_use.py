@@ -41,7 +41,7 @@ UNSEEN = RECORD | {
         ("physician_unexplained", False, False, "waits for a second opinion"),
         ("contradicted", False, False, "its own entities contradict it"),
         ("ambiguous", False, False, "several answers"),
-        ("unresolved", False, False, "nobody has checked it"),
+        ("unresolved", False, False, "neither a relabel nor physicians decide it"),
         ("relabelled", False, True, "physicians found 8 of 11 such labels right (mean 0.71, at least 0.48)"),
         ("contested", False, True, "physicians found 8 of 11 such labels right"),
     ],
