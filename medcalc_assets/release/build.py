@@ -273,7 +273,7 @@ def identity_of(warehouse: Warehouse) -> Identity:
 def with_grounds(raw: pl.DataFrame, maintained: pl.DataFrame, evidence: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
     """The benchmark in the columns of v1.0, and beside each label its grounds, its confidence and its uses; `records` are
     those of `records_of`."""
-    rules = evidence.select("uid", "output_type", "suspect", *columns("published"))
+    rules = evidence.select("uid", "output_type", "suspect", *columns("published"), *columns("computed"))
     grounds = use.with_uses(maintained.join(rules, on="uid", validate="1:1"), records).with_columns(
         confidence=use.confidence()
     )

@@ -60,6 +60,10 @@ class _Story:
                 return f"{gives}, and {self._voters()} agrees." if gives else f"{self._voters()} agrees; {self._no_value()}."
             case "relabelled" | "contested":
                 return self._relabelled()
+            case "computed":
+                told = self._read_otherwise()
+                gives = f"by the published rule what blind readers find gives {from_row(self.evidence, 'computed')}"
+                return f"{self._no_relabel()}; {gives}{f': {told}' if told else ''}."
             case "contradicted":
                 return f"{self._wrong()}; {self._no_relabel()}{self._differ(', and ')}."
             case _:

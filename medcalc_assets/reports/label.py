@@ -22,6 +22,7 @@ from medcalc_assets.release.use import use_of
 from medcalc_assets.release.versions import Version
 from medcalc_assets.reports.cause import Rows, cause, listed
 from medcalc_assets.reports.trace import changed, details, events, readings, shown, source_of
+from medcalc_assets.statistics.effective_votes import worth
 from medcalc_assets.templates import markdown, templates
 
 STATES = {
@@ -218,11 +219,15 @@ def strip(rows: Rows, calculator: Calculator) -> list[dict[str, Any]]:
     missing = [calculator.reader.name(key) for key in json.loads(evidence["missing"])]
     how = how or (f"{listed(missing)} {'is' if len(missing) == 1 else 'are'} missing" if missing else "Cannot be computed")
     relabels = [row for row in rows["relabels"] if row["auditor"] == maintained["auditor"]] or rows["relabels"][:1]
-    ruled, physician = from_row(evidence, "ruled"), from_row(evidence, "physician")
+    ruled, physician, computed = (from_row(evidence, name) for name in ("ruled", "physician", "computed"))
     return [
         cell("Original, v1.0", from_row(instance, "label"), "Exact" if lower == upper else f"Accepts {lower} to {upper}"),
         cell("Its own entities, by the published rule", published, how, nobody="No value"),
-        _relabel(relabels, cell),
+        (
+            cell("What blind readers find, by the published rule", computed, evidence["inputs_told"])
+            if computed and from_row(evidence, "relabel") is None
+            else _relabel(relabels, cell, rows["effective_votes"])
+        ),
         (
             cell("Physicians’ rulings", ruled, "On what it hangs on, not on the row")
             if ruled and not physician
@@ -237,12 +242,12 @@ def strip(rows: Rows, calculator: Calculator) -> list[dict[str, Any]]:
     ]
 
 
-def _relabel(relabels: Sequence[Mapping[str, Any]], cell: Any) -> dict[str, Any]:
+def _relabel(relabels: Sequence[Mapping[str, Any]], cell: Any, effective: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     row = next(iter(relabels), None)
     if row is None or row["status"] == "not_relabelled":
         return dict(cell("Blind relabel", None, "No votes are here"))
     votes = f"{row['n_agree']} of {row['n_votes']}" if row["n_votes"] is not None else ""
-    how = f"By {row['auditor']}{'' if votes else '; the votes are not public'}"
+    how = f"By {row['auditor']}; {worth(effective, 'relabel', row['auditor']) if votes else 'the votes are not public'}"
     return dict(cell("Blind relabel", from_row(row, "relabel"), how, votes, nobody="No agreement"))
 
 

@@ -447,7 +447,7 @@ EFFECTIVE_VOTES = Table(
     "effective_votes",
     "How many independent votes the votes amount to, since errors go together: on labels that physicians have seen.",
     (
-        Column("phase", "VARCHAR", "`audit` or `relabel`."),
+        Column("phase", "VARCHAR", "`audit`, `relabel` or `inputs`."),
         Column("scope", "VARCHAR", "Whose votes: those of an `auditor`, the outcomes of a `family`, or those of `all`."),
         Column("name", "VARCHAR", "The auditor or the family; `all`."),
         Column(

@@ -307,6 +307,12 @@ def test_the_report_tells_how_many_independent_votes_the_votes_amount_to(demo, f
     assert told in row
 
 
+def test_the_strip_says_how_many_independent_votes_the_relabel_rests_on(demo, folder):
+    of_votes = demo.read("effective_votes").row(by_predicate=pl.col("phase") == "relabel", named=True)
+    page = (folder / "labels" / "1.html").read_text(encoding="utf-8")
+    assert f"By simulated; 5 votes worth {of_votes['effective']:.1f} independent ones</p>" in page
+
+
 def test_a_case_that_is_out_for_review_says_so(demo, folder):
     out = [path for path in (folder / "labels").iterdir() if "Out for blind review with Dr Lee" in path.read_text()]
     assert len(out) == 3
