@@ -51,6 +51,7 @@ TITLES = {
     "audit_votes_cast": "Audited by {}",
     "relabel_votes_cast": "Answered blind by {}",
     "relabelled": "Relabelled by {}",
+    "inputs_read": "Computed from the inputs that {} find",
     "contested": "Contested by the relabel of {}",
     "queued": "Queued for physicians, candidate",
     "adjudicated": "Answered blind by {}",
@@ -59,7 +60,7 @@ TITLES = {
     "released": "Released in {}",
 }
 """By event, what happened and by whom."""
-TURNS = ("derivation_audited", "relabelled", "adjudicated", "ruled", "maintained")
+TURNS = ("derivation_audited", "relabelled", "inputs_read", "adjudicated", "ruled", "maintained")
 """The events of a history at which what is known of the value changes."""
 
 

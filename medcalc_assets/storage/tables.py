@@ -832,8 +832,8 @@ LABEL_EVENTS = Table(
         Column(
             "event",
             "VARCHAR",
-            "`imported`, `derivation_audited`, `audit_votes_cast`, `relabel_votes_cast`, `relabelled`, `contested`, "
-            "`queued`, `adjudicated`, `ruled`, `maintained` or `released`.",
+            "`imported`, `derivation_audited`, `audit_votes_cast`, `relabel_votes_cast`, `relabelled`, "
+            "`inputs_read`, `contested`, `queued`, `adjudicated`, `ruled`, `maintained` or `released`.",
         ),
         Column("actor", "VARCHAR", "The auditor, the physician, the rule or the release."),
         Column("sequence", "INTEGER", "Which event of this kind by the same, from 0."),
