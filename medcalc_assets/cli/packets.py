@@ -19,7 +19,9 @@ SPECIALTIES = (
 
 
 @click.command()
-@click.option("--reviewer", required=True, help="Who is to answer; the name goes into the history.")
+@click.option(
+    "--reviewer", required=True, help="Who is to answer: a name, initials or a pseudonym that every changelog may show."
+)
 @click.option("--n", default=25, show_default=True, type=click.IntRange(1, 500), help="How many cases.")
 @click.option(
     "--per-case",
@@ -158,7 +160,7 @@ def panel(as_json: bool) -> None:
         days = (str(each[name] or "")[:10] for name in ("issued_at", "last"))
         issued, last = days
         states = {"overdue": each["overdue"], "done": each["answered"] == each["asked"]}
-        states[f"{each['typed']} typed at the desk, not handed in as they are"] = each["to_hand_in"]
+        states[f"{each['typed']} typed, not handed in"] = each["to_hand_in"]
         state = ", ".join(name for name, holds in states.items() if holds)
         grid.add_row(escape(each["packet"]), escape(each["reviewer"]), issued, *counts, last, state)
     console.print(grid if found["packets"] else "No packet was issued yet.")
@@ -177,10 +179,9 @@ def panel(as_json: bool) -> None:
         f"on {_which(found['alone'])}.",
         soft_wrap=True,
     )
-    if found["differ"] or found["alone"]:
-        console.print(
-            "Next: [bold]medcalc packet --reviewer NAME --order again[/] asks for another opinion.", soft_wrap=True
-        )
+    if found["unasked"]:
+        told = f"Nobody has {len(found['unasked']):,} of these who could give another opinion"
+        console.print(f"{told}: [bold]medcalc packet --reviewer NAME --order again[/] asks for it.", soft_wrap=True)
 
 
 def _which(each: list[int | str]) -> str:

@@ -118,9 +118,10 @@ class Waiting:
             case "paper":
                 found = self._by_turns()
         calculators = self._calculators | {row["card"]: row["calculator_id"] for row in cards}
-        return [each for each in found if calculators.get(each) in self.calculators and self._waits(each)]
+        return [each for each in found if calculators.get(each) in self.calculators and self.waits(each)]
 
-    def _waits(self, each: int | str) -> bool:
+    def waits(self, each: int | str) -> bool:
+        """Whether one more reviewer is to be asked."""
         needed = max(self.per_case, 2 if each in self.alone else self.differ.get(each, 0) + 1)
         return each not in self.had and len(self.opinions.get(each, ())) < needed
 
@@ -128,7 +129,7 @@ class Waiting:
         """The queue, of every tier the first, then of every tier the second, and so on; within a tier of every calculator
         the first."""
         queue = self.warehouse.read(tables.ADJUDICATION_QUEUE, columns=["uid", "calculator_id", "tier", "severity"])
-        waits = queue.filter(pl.col("uid").map_elements(self._waits, pl.Boolean))
+        waits = queue.filter(pl.col("uid").map_elements(self.waits, pl.Boolean))
         in_order = waits.sort("tier", "severity", "uid", descending=[False, True, False], nulls_last=True)
         of_calculator = in_order.with_columns(turn=pl.int_range(pl.len()).over("tier", "calculator_id"))
         return (

@@ -17,7 +17,7 @@ from medcalc_assets.storage.warehouse import Warehouse
 def panel(packets: Packets, warehouse: Warehouse) -> dict[str, Any]:
     """Of every packet what was asked, answered and typed at the desk, when last, and whether it is overdue; and of all
     answers that came back with packets their agreement. `differ` and `alone` are the cases and cards that need another
-    opinion, by the last run."""
+    opinion, by the last run, and `unasked` those of them that nobody has who could give it."""
     desk = Desk(packets, warehouse)
     rows = []
     for packet in packets.issued():
@@ -50,7 +50,7 @@ def panel(packets: Packets, warehouse: Warehouse) -> dict[str, Any]:
         if both := by_reviewer[one].keys() & by_reviewer[other].keys():
             alike = sum(accepts(by_reviewer[one][uid], by_reviewer[other][uid], types[uid]) for uid in both)
             pairs.append({"reviewers": [one, other], "cases": len(both), "agree": alike})
-    waiting = Waiting(warehouse, (), {}, 1, CALCULATORS)
+    waiting = Waiting(warehouse, (), packets.opinions(warehouse), 1, CALCULATORS)
     return {
         "packets": rows,
         "agreement": {
@@ -61,4 +61,5 @@ def panel(packets: Packets, warehouse: Warehouse) -> dict[str, Any]:
         },
         "differ": sorted(waiting.differ, key=str),
         "alone": sorted(waiting.alone),
+        "unasked": sorted(filter(waiting.waits, (*waiting.differ, *waiting.alone)), key=str),
     }

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from medcalc_assets.labels.decision import REASONS
-from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.labels.value import from_row
 from medcalc_assets.release.use import use_of
 from medcalc_assets.reports.cause import Rows, cause
@@ -92,7 +91,7 @@ def listed(rows: Rows) -> dict[str, Any]:
 def _differs_from_release(rows: Rows) -> bool:
     """Whether the maintained label has another value than in the last release that has it."""
     last = last_release(rows)
-    return last is not None and parse_label(last["value"]) != from_row(rows["maintained_labels"][0], "final")
+    return last is not None and last[1] != from_row(rows["maintained_labels"][0], "final")
 
 
 def words(name: str) -> str:

@@ -169,24 +169,25 @@ def wrong(rows: Rows) -> tuple[int | None, str, str]:
     return None, "Not estimated", "It is in no order of review yet."
 
 
-def last_release(rows: Rows) -> dict[str, Any] | None:
-    """The event of the last release that has an answer for the label."""
-    released = [event for event in rows["label_events"] if event["event"] == "released" and event["value"] is not None]
-    return max(released, key=lambda event: Version.parse(event["actor"]), default=None)
+def last_release(rows: Rows) -> tuple[dict[str, Any], Label | None] | None:
+    """The event of the last release, and the label that it has; None where that is no answer."""
+    released = [event for event in rows["label_events"] if event["event"] == "released"]
+    if not released:
+        return None
+    last = max(released, key=lambda event: Version.parse(event["actor"]))
+    return last, parse_label(last["value"]) if last["value"] else None
 
 
 def _since(rows: Rows) -> tuple[str, str, str] | None:
     """The last release, what it said if that was another value, and which events came after it."""
-    last = last_release(rows)
-    if last is None:
+    if (known := last_release(rows)) is None:
         return None
-    instance, now = rows["raw_medcalc"][0], from_row(rows["maintained_labels"][0], "final")
-    was = parse_label(last["value"])
-    known = [each for each in rows["label_events"] if each["happened_at"] and last["happened_at"]]
-    later = [each for each in known if each["happened_at"] > last["happened_at"] and each["event"] != "released"]
+    (last, was), now = known, from_row(rows["maintained_labels"][0], "final")
+    dated = [each for each in rows["label_events"] if each["happened_at"] and last["happened_at"]]
+    later = [each for each in dated if each["happened_at"] > last["happened_at"] and each["event"] != "released"]
     titles = (TITLES[each["event"]].format(each["actor"]) for each in events({**rows, "label_events": later}))
     told = listed([f"{title[:1].lower()}{title[1:]}" for title in dict.fromkeys(titles)], most=3)
-    return last["actor"], "Unchanged" if was == now else f"Was {shown(was, instance)}", told if later else ""
+    return last["actor"], "Unchanged" if was == now else f"Was {shown(was, rows['raw_medcalc'][0])}", told if later else ""
 
 
 def strip(rows: Rows, calculator: Calculator) -> list[dict[str, Any]]:
@@ -404,7 +405,7 @@ def _title(event: Mapping[str, Any]) -> str:
     value = re.sub(r"\d+\.\d{5,}", lambda digits: numeral(float(digits[0])), changed(event))
     if event["event"] == "relabelled" and not value:
         return f"No relabel by {event['actor']}"
-    value = value or ("no answer" if event["event"] == "maintained" else "")
+    value = value or ("no answer" if event["event"] in ("maintained", "released") else "")
     return TITLES[event["event"]].format(event["actor"]) + (f": {value}" if value else "")
 
 

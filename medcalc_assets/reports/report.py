@@ -178,7 +178,7 @@ def _rates_of(rates: Sequence[Mapping[str, Any]]) -> Iterator[Mark]:
     if row := headline(rates, "original", "paper"):
         yield _share_of(row, row["n"] + row["not_covered"], "v1.0", "bad")
     if row := headline(rates, "key", "limits"):
-        yield _share_of(row, row["n"], f"What may grade{', of kinds seen' if row['not_covered'] else ''}", "good")
+        yield _share_of(row, row["n"], f"What may grade{', as far as physicians saw' if row['not_covered'] else ''}", "good")
 
 
 def _share_of(rate: Mapping[str, Any], of: int, name: str, color: str) -> Mark:

@@ -21,10 +21,12 @@ from medcalc_assets.labels.cards import all_in_order
 from medcalc_assets.physicians.desk import HEADERS, LARGEST
 from medcalc_assets.physicians.forms import fingerprint
 from medcalc_assets.physicians.packet import RECORD, Packets
+from medcalc_assets.physicians.panel import panel
 from medcalc_assets.storage.tables import RAW_MEDCALC
 
 ANY_CARD = {"orders": ["cards"], "per_case": 20}
 PATIENCE = 60_000  # milliseconds for a slow machine; nothing here is timed
+expect.set_options(timeout=PATIENCE)
 
 
 @dataclass
@@ -323,8 +325,13 @@ def test_the_next_release_says_who_withdrew_who_disagreed_and_what_was_ruled(
     expect(page.get_by_role("table")).to_contain_text("physicians differ, and none of their answers stands")
     page.goto(f"{server.url}/{on_card['secret']}/end")
     expect(page.get_by_role("table")).to_contain_text("stands in 2.0.0, for ")
+    seen = panel(packets, own_demo.settings.warehouse)
+    assert agreed in seen["differ"]
+    assert agreed in seen["unasked"]
+    assert {each["packet"]: each["answered"] for each in seen["packets"]}[second["packet"]] == 1
     third = issue("Dr Fay", 500, orders=["again"])
     assert str(agreed) in third["cases"], "a third reader is asked, who sees neither answer"
+    assert panel(packets, own_demo.settings.warehouse)["unasked"] == []
 
 
 def answer(page, server, packet, place, value):

@@ -8,6 +8,7 @@ from medcalc_assets.calculators import KEYS
 from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.reports.history import SOURCES, WITHDRAWN, new_events
+from medcalc_assets.reports.label import TITLES
 from medcalc_assets.storage.tables import INSTANCE_KEYS, LABEL_EVENTS
 from medcalc_assets.storage.warehouse import WRITTEN, WarehouseError
 
@@ -34,6 +35,10 @@ def after(*facts):
         added = new_events(fact().clear() if now is None else now, history)
         history = pl.concat([history, added], how="diagonal")
     return history
+
+
+def test_every_event_has_words_on_a_label_s_page():
+    assert set(TITLES) == {*SOURCES, "released"}
 
 
 def test_what_stays_the_same_adds_nothing():
