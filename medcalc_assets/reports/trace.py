@@ -19,10 +19,12 @@ from medcalc_assets.release.use import records_of, use_of
 from medcalc_assets.reports.cause import Rows, cause
 from medcalc_assets.reports.history import SOURCES
 from medcalc_assets.statistics.effective_votes import amount
-from medcalc_assets.storage.tables import EFFECTIVE_VOTES, LABEL_EVIDENCE, RULE_CARDS
+from medcalc_assets.storage.tables import EFFECTIVE_VOTES, LABEL_EVIDENCE, RULE_CARDS, RULINGS
 from medcalc_assets.storage.warehouse import Warehouse
 
 QUESTION = "The question"
+LISTS = ("findings", "missing", "not_in_note")
+"""What of the evidence is a list."""
 STATES = {
     "computable": "computable",
     "not_computable": "**not computable** (N/A is the answer)",
@@ -58,11 +60,18 @@ def records_by_class(warehouse: Warehouse, evidence: pl.DataFrame) -> dict[str, 
 
 
 def cards_by_uid(warehouse: Warehouse) -> dict[int, list[dict[str, Any]]]:
-    """By uid the rows of `rule_cards` that it hangs on."""
+    """By uid the rows of `rule_cards` that it hangs on, with `by` whom they were ruled on, and how."""
     found: dict[int, list[dict[str, Any]]] = {}
-    for row in warehouse.read(RULE_CARDS).iter_rows(named=True) if warehouse.has(RULE_CARDS) else ():
+    if not (warehouse.has(RULE_CARDS) and warehouse.has(RULINGS)):
+        return found
+    by: dict[str, list[str]] = {}
+    for card, reviewer, choice in (
+        warehouse.read(RULINGS, columns=["card", "reviewer", "choice"]).sort("reviewer").iter_rows()
+    ):
+        by.setdefault(card, []).append(f"{reviewer}: {choice.replace('_', ' ')}")
+    for row in warehouse.read(RULE_CARDS).iter_rows(named=True):
         for uid in json.loads(row["uids"]):
-            found.setdefault(uid, []).append(row)
+            found.setdefault(uid, []).append(row | {"by": "; ".join(by.get(row["card"], ()))})
     return found
 
 
@@ -345,7 +354,10 @@ def _maintained(rows: Rows) -> str:
             f"**{shown(from_row(maintained, 'final'), instance)}**, {limits}; reason `{maintained['reason']}`, "
             f"state `{maintained['state']}`, relabels of {escaped(maintained['auditor'])}.",
             table(("Convention", "gives"), ((name, value or "no value") for name, value in conventions.items())),
-            table(("Evidence", "What it says"), ((name, _brief(found)) for name, found in evidence.items())),
+            table(
+                ("Evidence", "What it says"),
+                ((name, _brief(json.loads(found) if name in LISTS else found)) for name, found in evidence.items()),
+            ),
         )
         if block
     )
@@ -358,6 +370,8 @@ def changed(event: Mapping[str, Any]) -> str:
 
 
 def _brief(found: object) -> str:
+    if isinstance(found, list):
+        return "; ".join(map(str, found))
     return f"{found:.6g}" if isinstance(found, float) else str(found)
 
 

@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from medcalc_assets.benchmarks.demo import original_rows
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.settings import ProjectSettings, SettingsError
@@ -92,15 +93,20 @@ def test_the_estimate_counts_readers_of_what_the_panel_contests_and_may_come_to_
     relabels, scores = (panel.read(name).filter(auditor="panel") for name in ("relabels", "disagreement_scores"))
     contested, deferred = scores.filter("likely_error").height, relabels.filter(status="deferred").height
     asked = contested + deferred
+    judged, everything = relabels.height, len(original_rows())
+    unknown = everything - judged
     assert panel.read("input_votes")["uid"].n_unique() == asked
     env = {"MEDCALC_HOME": panel.settings.home, "MEDCALC_AUDITOR": ",".join(panel.settings.voters)}
     documents = document("estimate", **env)
     for found in (each["phases"]["inputs"] for each in documents):
-        assert found["instances"] == asked + (330 - 24)
-        assert found["instances_expected"] == pytest.approx(asked + asked / 24 * (330 - 24))
-        assert (found["settled"], found["calls_least"], found["calls_most"]) == (asked, 0, 5 * (330 - 24))
+        assert found["instances"] == asked + unknown
+        assert found["instances_expected"] == pytest.approx(asked + asked / judged * unknown)
+        assert (found["settled"], found["calls_least"], found["calls_most"]) == (asked, 0, 5 * unknown)
     told = " ".join(medcalc("estimate", **env).output.split())
-    assert f"inputs │ about {documents[0]['phases']['inputs']['instances_expected']:,.0f} of {asked + 306} │ {asked}" in told
-    for chosen, instances in (("all", 330), ("none", None)):
+    assert (
+        f"inputs │ about {documents[0]['phases']['inputs']['instances_expected']:,.0f} of {asked + unknown} │ {asked}"
+        in told
+    )
+    for chosen, instances in (("all", everything), ("none", None)):
         (first, _) = document("estimate", MEDCALC_INPUT_VOTES=chosen, **env)
         assert first["phases"].get("inputs", {}).get("instances_expected") == instances
