@@ -95,11 +95,11 @@ def nothing_stated(ask: Ask) -> dict[str, Any]:
 
 @dataclass
 class GeminiServer:
-    """`answer` says what the model answers, `reads` what it finds of inputs (a value, or value and unit), and `fault` how
-    the server misbehaves this time (None: not at all)."""
+    """`answer` says what the model answers, `reads` what it finds of inputs (by name a value, or value and unit; or the list
+    as it is sent), and `fault` how the server misbehaves this time (None: not at all)."""
 
     answer: Callable[[Ask], Json] = plain_answer
-    reads: Callable[[Ask], dict[str, Any]] = nothing_stated
+    reads: Callable[[Ask], dict[str, Any] | list[Any]] = nothing_stated
     fault: Callable[[Ask], str | None] = lambda ask: None
     seconds: float = 0.0
     models: list[str] = field(default_factory=lambda: ["gemini-2.5-pro"])
@@ -315,8 +315,9 @@ class GeminiServer:
             candidate["groundingMetadata"] = {"webSearchQueries": ["the rule", ""], "groundingChunks": chunks}
         return response | {"candidates": [candidate]}
 
-    def _read_inputs(self, ask: Ask) -> list[Json]:
-        found = self.reads(ask)
+    def _read_inputs(self, ask: Ask) -> list[Any]:
+        if isinstance(found := self.reads(ask), list):
+            return found
         given = {name: found[name] if isinstance(found[name], tuple) else (found[name], None) for name in found}
         values = {name: given.get(name, (None, None)) for name in ask.inputs}
         return [

@@ -18,7 +18,7 @@ from medcalc_assets.auditors.prices import cost, known_price, searches_of
 from medcalc_assets.auditors.protocol import Derivation, Inputs, Instance, Question, as_seen, columns_of
 from medcalc_assets.auditors.registry import read
 from medcalc_assets.auditors.replies import Reply
-from medcalc_assets.auditors.tasks import AUDIT, RELABEL, TASKS, Task, instance_sha256
+from medcalc_assets.auditors.tasks import AUDIT, INPUTS, RELABEL, TASKS, Task, instance_sha256
 from medcalc_assets.calculators.input_votes import all_asked
 from medcalc_assets.labels.voting import RUNS
 from medcalc_assets.storage.tables import LLM_CALLS
@@ -27,8 +27,10 @@ SEEN = columns_of(Derivation)[1:]
 """The columns of an instance, besides its keys, that a call may have been about."""
 ASSUMED_OUTPUT_TOKENS, ASSUMED_SEARCHES = 4_000, 1
 LATELY = 200
+ASSUMED_TO_READ = (286 + 160) / 1_047
+"""The share of labels that are contested, or whose relabel is deferred: of the relabels of arXiv:2512.19691."""
 ENOUGH = 20
-"""So many replies in the ledger replace the assumption."""
+"""So many replies in the ledger, or relabels, replace the assumption."""
 
 
 def calls_of(ledger: Ledger | None, raw: pl.DataFrame) -> pl.DataFrame:
@@ -99,6 +101,8 @@ class Estimate:
     """What the votes still missing would take. Costs are None if the price is unknown. Failed attempts are not foreseen."""
 
     instances: int
+    """Those that may be asked about."""
+    instances_expected: float
     settled: int
     calls_least: int
     calls_most: int
@@ -113,19 +117,36 @@ class Estimate:
     is_assumed: bool
 
 
-def estimates_of(auditor: ModelAuditor, instances: pl.DataFrame) -> dict[str, Estimate]:
-    """By task, of these rows of `raw_medcalc`."""
-    return {task.name: estimate(auditor, task, as_seen(task.sees, instances)) for task in (AUDIT, RELABEL)}
+def estimates_of(auditor: ModelAuditor, raw: pl.DataFrame, chances: Sequence[float] = ()) -> dict[str, Estimate]:
+    """By task, of these rows of `raw_medcalc`. Readers are asked for the inputs of each with a chance (see
+    `chances_of_reading`); without any the run does not ask them."""
+    found: dict[str, Estimate] = {task.name: estimate(auditor, task, as_seen(task.sees, raw)) for task in (AUDIT, RELABEL)}
+    if may_be := [chance for chance in chances if chance]:
+        to_read = raw.with_columns(all_asked()).filter(pl.Series(chances) > 0)
+        found[INPUTS.name] = estimate(auditor, INPUTS, as_seen(Inputs, to_read), may_be)
+    return found
 
 
-def estimate(auditor: ModelAuditor, task: Task, instances: Sequence[Any]) -> Estimate:
+def chances_of_reading(raw: pl.DataFrame, known: pl.DataFrame) -> list[float]:
+    """How likely it is, for each row of `raw_medcalc`, that readers are asked for its inputs: 1 or 0 where `known` (see
+    `labels.discrepancy.contested_or_deferred`) has it, else the share there, or an assumption."""
+    share = known["to_read"].mean() if known.height >= ENOUGH else ASSUMED_TO_READ
+    found = raw.select("uid").join(known, on="uid", how="left", maintain_order="left")["to_read"]
+    return found.cast(pl.Float64).fill_null(share).to_list()
+
+
+def estimate(
+    auditor: ModelAuditor, task: Task, instances: Sequence[Any], chances: Sequence[float] | None = None
+) -> Estimate:
     """Estimated from the length of the requests, and from what calls took so far: their output, their searches, and how many
-    settled an instance."""
+    settled an instance. `chances` says how likely each is asked about; without them each is."""
+    chance_of = {each.uid: chance for each, chance in zip(instances, chances or [1.0] * len(instances), strict=True)}
     casting = auditor.casting(task, instances)
     answered = [reply for reply in casting.replies() if reply.output_tokens is not None]
     known = len(answered) >= ENOUGH
     output = fmean(reply.output_tokens or 0 for reply in answered) if known else ASSUMED_OUTPUT_TOKENS
     searches = fmean(searches_of(reply) for reply in answered) if known else ASSUMED_SEARCHES
+    searches = searches if "search" in casting.setup.tools else 0
     open_ = casting.open
     took = [casting.asked(instance) for instance in set(instances) - set(open_)]
     least = [len(casting.wanted(instance)) for instance in open_]
@@ -134,6 +155,7 @@ def estimate(auditor: ModelAuditor, task: Task, instances: Sequence[Any]) -> Est
         min(max(fmean(took) - (RUNS - high), low), high) if len(took) >= ENOUGH else (low + high) / 2
         for low, high in zip(least, most, strict=True)
     ]
+    expected = [chance_of[each.uid] * calls for each, calls in zip(open_, expected, strict=True)]
     of_model, batch = known_price(auditor.model), auditor.mode == "batch"
 
     def usd(calls: Sequence[float], output_tokens: int, queries: float) -> float | None:
@@ -148,8 +170,9 @@ def estimate(auditor: ModelAuditor, task: Task, instances: Sequence[Any]) -> Est
 
     return Estimate(
         instances=len(instances),
+        instances_expected=sum(chance_of.values()),
         settled=len(instances) - len(open_),
-        calls_least=sum(least),
+        calls_least=sum(calls for each, calls in zip(open_, least, strict=True) if chance_of[each.uid] == 1),
         calls_most=sum(most),
         calls_expected=sum(expected),
         usd_expected=usd(expected, round(output), searches),

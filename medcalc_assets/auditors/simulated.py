@@ -45,8 +45,7 @@ class SimulatedAuditor:
     def relabel(self, questions: Sequence[Question]) -> Iterator[RelabelVote]:
         """Answers with the truth, but for simulated mistakes (another value, or an abstention) and failures."""
         for question in questions:
-            # Some notes are harder than others, so that some instances are deferred.
-            errs = 4 * ERRS if question.uid % 7 == 0 else ERRS
+            errs = _errs(question.uid)
             for run in range(RUNS):
                 random_ = random.Random(f"relabel {question.uid} {run}")
                 draw, answer = random_.random(), self.truth[question.uid]
@@ -60,13 +59,13 @@ class SimulatedAuditor:
     def inputs(self, asked: Sequence[Inputs]) -> Iterator[InputVote]:
         """Finds what the note states, but for simulated mistakes (an input overlooked) and failures."""
         for instance in asked:
-            stated = self.stated[instance.uid]
+            stated, errs = self.stated[instance.uid], _errs(instance.uid)
             for run in range(RUNS):
                 dice = random.Random(f"inputs {instance.uid} {run}")
                 if dice.random() < FAILS:
                     yield InputVote(inputs=None, **_failed(instance.uid, run))
                     continue
-                found = {key: None if dice.random() < ERRS / len(stated) else value for key, value in stated.items()}
+                found = {key: None if dice.random() < errs else value for key, value in stated.items()}
                 yield InputVote(inputs=json.dumps([_read(*each) for each in found.items()]), **_cast(instance.uid, run))
 
     def physician_labels(self, instances: pl.DataFrame, planned: Collection[int] = ()) -> pl.DataFrame:
@@ -84,6 +83,11 @@ class SimulatedAuditor:
             "rationale": ["simulated answer"] * len(answered),
         }
         return PHYSICIAN_LABELS.of_instances(instances, cells)
+
+
+def _errs(uid: int) -> float:
+    """Some notes are harder than others, so that some instances are deferred, and readers differ on some inputs."""
+    return 4 * ERRS if uid % 7 == 0 else ERRS
 
 
 def _read(key: str, value: Any) -> dict[str, Any]:

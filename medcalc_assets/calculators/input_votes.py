@@ -2,6 +2,7 @@
 of it. So an answer comes about without a model's arithmetic, and a disagreement is seen at the input."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 NOT_STATED = "not stated"
+WORD = re.compile(r"[^\W_]+")
 FIGURES = ".4g"
 """Two readers read the same number if it is the same to four figures, whatever units they found it in."""
 
@@ -35,8 +37,8 @@ class InputConsensus(NamedTuple):
     `status`: `computed`; `not_computable`, as the note lacks what the rule needs, or nothing follows from it; `split`, if
     they differ on an input; `not_read`, with fewer than 4 readers. `value` is N/A where it is not computable, and None where
     nothing is agreed on. `missing` are inputs by name, `inputs` is one record per input that counts: `input`, `read` (None
-    if they differ), `quote`, `n_agree`, `n_votes`, `answers` with how many gave each, `given` (as the benchmark's entities
-    have it), and whether it `differs`.
+    if they differ), `quote` ("" if no reader gives words that stand in the note), `n_agree`, `n_votes`, `answers` with how
+    many gave each, `given` (as the benchmark's entities have it), and whether it `differs`.
     """
 
     status: Literal["computed", "not_computable", "split", "not_read"]
@@ -78,11 +80,15 @@ def _kind(of: Input) -> str:
     return f"{called}a drug with its dose, such as 'Prednisone PO 10 mg'"
 
 
-def consensus(calculator: Calculator, entities: Mapping[str, object], votes: Sequence[Mapping[str, Said]]) -> InputConsensus:
+def consensus(
+    calculator: Calculator, entities: Mapping[str, object], votes: Sequence[Mapping[str, Said]], note: str
+) -> InputConsensus:
     """Of the usable votes on an instance, by the name of the input what was said of it.
 
-    An input that a vote leaves out got no answer from it. `entities` are those of the benchmark, to compare with.
+    An input that a vote leaves out got no answer from it. `entities` are those of the benchmark, to compare with. Words that
+    do not stand in the `note` are no quote; the reading counts, as a value may follow from others.
     """
+    words = _words(note)
     votes = [{each.key: said for name, said in vote.items() if (each := calculator.reader.find(name))} for vote in votes]
     of_benchmark = calculator.reader.read(entities)
     read: dict[str, Any] = {}
@@ -91,7 +97,8 @@ def consensus(calculator: Calculator, entities: Mapping[str, object], votes: Seq
         answers = [_answer(each, vote[each.key]) for vote in votes if each.key in vote]
         counted = Counter(key for key, _, _, _ in answers)
         most, n = counted.most_common(1)[0] if counted else (NOT_STATED, 0)
-        _, raw, shown, quote = next((answer for answer in answers if answer[0] == most), (None, None, NOT_STATED, ""))
+        raw, shown = next(((raw, shown) for key, raw, shown, _ in answers if key == most), (None, NOT_STATED))
+        quotes = (quote for key, *_, quote in answers if key == most and _stands_in(words, quote))
         agreed = n >= SUPERMAJORITY
         given, theirs = of_benchmark.values.get(each.key), each.key in of_benchmark.given
         if agreed and raw is not None:
@@ -104,7 +111,7 @@ def consensus(calculator: Calculator, entities: Mapping[str, object], votes: Seq
             {
                 "input": each.name,
                 "read": shown if agreed else None,
-                "quote": quote if agreed and raw is not None else "",
+                "quote": next(quotes, "") if agreed and raw is not None else "",
                 "n_agree": n,
                 "n_votes": len(answers),
                 "answers": {next(a[2] for a in answers if a[0] == key): count for key, count in counted.most_common()},
@@ -120,6 +127,14 @@ def consensus(calculator: Calculator, entities: Mapping[str, object], votes: Seq
     result = calculator.published.evaluate(read)
     value = NA if result.value is None else result.value
     return InputConsensus("not_computable" if value == NA else "computed", value, tuple(missing), inputs, _told(inputs))
+
+
+def computed(calculator: Calculator, vote: Mapping[str, Said]) -> Label:
+    """What the published rule makes of one reader's inputs; N/A where it makes nothing of them."""
+    said = {each.key: vote[name] for name in vote if (each := calculator.reader.find(name))}
+    read = {each.key: _answer(each, said[each.key])[1] for each in _wanted(calculator) if each.key in said}
+    value = calculator.published.evaluate({key: raw for key, raw in read.items() if raw is not None}).value
+    return NA if value is None else value
 
 
 def together(voters: Mapping[str, InputConsensus], output_type: OutputType) -> InputConsensus:
@@ -168,6 +183,17 @@ def _entity(of: Input, said: Said) -> Any:
     if isinstance(of, Quantity):
         return [said.value, unit] if unit else said.value
     return said.value if type(said.value) is bool else of.parsed(str(said.value))
+
+
+def _words(text: str) -> str:
+    """Its words and numbers alone, between blanks: however it is spaced, capitalized or punctuated."""
+    return f" {' '.join(WORD.findall(text.casefold()))} "
+
+
+def _stands_in(words: str, quote: str) -> bool:
+    """Whether each part of a quote, which an ellipsis may divide, stands in these words."""
+    parts = [_words(part) for part in re.split(r"\.{3,}|…", quote)]
+    return any(part.strip() for part in parts) and all(part in words for part in parts if part.strip())
 
 
 def _told(inputs: Sequence[Mapping[str, Any]]) -> str:

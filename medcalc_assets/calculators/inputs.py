@@ -184,7 +184,7 @@ class Quantity(Input):
         value = values[self.key]
         low, high = self.plausible
         if not low <= value <= high:
-            return f"{self.shown(value)} is outside {low:g} to {high:g}, the range seen alive"
+            return f"{self.shown(value)} is outside {low:,.10g} to {high:,.10g}, the range seen alive"
         if self.miswritten and type(raw) in (list, tuple) and raw[1] in self.miswritten:
             return f"{raw[0]:g} {raw[1]} read as {self.shown(value)}"
         low, high, elsewhere = self.applies

@@ -139,7 +139,10 @@ class _Instance:
         given = f"{value:.10g} {unit}".strip()
         here = list(self.note.by_value.get(float(f"{float(value):.12g}"), ()))
         if here:
-            best = min(here, key=lambda each: (not self._named(entity, each), each.glued, each.ranged, each.start))
+            canonical = self._canonical(source, amount)
+            best = min(
+                here, key=lambda each: (*self._fit(entity, source, canonical, each), each.glued, each.ranged, each.start)
+            )
             return self._amount("found", entity, given, given, best, "The note has this number.")
         if spelt := self._spelt(float(value)):
             return self._at("found", entity, given, given, spelt.start(), spelt.end(), "The note has this number.")
@@ -176,6 +179,12 @@ class _Instance:
     def _canonical(self, source: Quantity, amount: Any) -> float:
         """The amount in the unit of the input, whatever is possible."""
         return replace(source, possible=(-math.inf, math.inf), whole=False).read([float(amount[0]), amount[1]])
+
+    def _fit(self, entity: Input, source: Quantity, canonical: float, amount: Amount) -> tuple[bool, bool, bool]:
+        """How badly an amount of this number fits: of another unit, without a name before it, without a unit."""
+        value = amount.read_in(source.unit, source.substance) if source.unit else None
+        same = value is not None and _close(value, canonical)
+        return bool(amount.unit) and not same, not self._named(entity, amount), not same
 
     def _named(self, entity: Input, amount: Amount) -> bool:
         """Whether the name of the entity stands shortly before."""
@@ -215,9 +224,8 @@ class _Instance:
             yield slip
         elif not source.plausible[0] <= value <= source.plausible[1]:
             at = self._quoted(source, float(amount[0]), value)
-            why = (
-                f"{source.shown(value)} is outside {source.plausible[0]:g} to {source.plausible[1]:g}, the range seen alive."
-            )
+            low, high = source.plausible
+            why = f"{source.shown(value)} is outside {low:,.10g} to {high:,.10g}, the range seen alive."
             yield self._amount("implausible", source, given, None, at and at[1], why)
         yield from self._another_quantity(source, amount, given)
         if source.key == "Blood Urea Nitrogen (BUN)" and amount[1] == "mg/dL":

@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.markup import escape
 from rich.table import Table as Grid
 
 from medcalc_assets.cli import as_json, auditor, console, home, mode, print_json, source, tools, voting
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from medcalc_assets.defs.settings import Settings
 
 
 @click.command("estimate")
@@ -22,7 +27,8 @@ from medcalc_assets.cli import as_json, auditor, console, home, mode, print_json
 def show_estimate(as_json: bool) -> None:
     """Estimate what a model's votes would still cost.
 
-    No call is made. What the ledger holds already is not asked for again.
+    No call is made. What the ledger holds already is not asked for again. Readers are asked for the inputs of contested and
+    deferred labels (MEDCALC_INPUT_VOTES): of those that nobody has relabelled yet, a share is expected to be.
 
     \b
     Example:
@@ -38,7 +44,8 @@ def show_estimate(as_json: bool) -> None:
 
     settings = Settings.from_environment()
     instances = settings.benchmark.read().instances
-    found = {name: estimates_of(settings.model(name), instances) for name in settings.voters if is_model(name)}
+    chances = _chances_of_reading(settings, instances)
+    found = {name: estimates_of(settings.model(name), instances, chances) for name in settings.voters if is_model(name)}
     if as_json:
         documents = [
             {
@@ -54,16 +61,37 @@ def show_estimate(as_json: bool) -> None:
         show(name, estimates)
 
 
+def _chances_of_reading(settings: "Settings", instances: "pl.DataFrame") -> list[float]:
+    import polars as pl
+
+    from medcalc_assets.auditors.calls import chances_of_reading
+    from medcalc_assets.labels.discrepancy import contested_or_deferred
+    from medcalc_assets.storage.tables import DISAGREEMENT_SCORES, RELABELS
+
+    if settings.input_votes != "contested":
+        return [float(settings.input_votes == "all")] * instances.height
+    scores, relabels = (
+        settings.warehouse.read(table) if settings.warehouse.has(table) else pl.DataFrame(schema=table.polars_schema)
+        for table in (DISAGREEMENT_SCORES, RELABELS)
+    )
+    return chances_of_reading(instances, contested_or_deferred(scores, relabels, settings.auditor_that_counts))
+
+
 def show(model: str, estimates: Mapping[Any, Any]) -> None:
+    from medcalc_assets.auditors.prices import total
     from medcalc_assets.auditors.registry import provider_of
 
     unable = "" if "search" in provider_of(model).TOOLS else ", without search"
     grid = Grid("phase", "instances", "settled", "calls", "USD expected", "at most", title_justify="left")
     grid.title = f"Votes of {escape(model)}{unable}"
     for name, found in estimates.items():
-        costs = ("unknown" if usd is None else f"{usd:,.2f}" for usd in (found.usd_expected, found.usd_most))
+        costs = map(_usd, (found.usd_expected, found.usd_most))
         calls = f"{found.calls_least:,} to {found.calls_most:,}"
-        grid.add_row(name, f"{found.instances:,}", f"{found.settled:,}", calls, *costs)
+        about = "" if found.instances_expected == found.instances else f"about {found.instances_expected:,.0f} of "
+        grid.add_row(name, f"{about}{found.instances:,}", f"{found.settled:,}", calls, *costs)
+    together = ([getattr(each, usd) for each in estimates.values()] for usd in ("usd_expected", "usd_most"))
+    grid.add_section()
+    grid.add_row("all", "", "", "", *(_usd(total(costs)) for costs in together))
     console.print(grid)
     for name, found in estimates.items():
         basis = "assumed" if found.is_assumed else "the mean so far"
@@ -71,6 +99,10 @@ def show(model: str, estimates: Mapping[Any, Any]) -> None:
         console.print(f"{name}: {tokens}; failed attempts are not foreseen.", soft_wrap=True)
     if any(found.usd_most is None for found in estimates.values()):
         console.print(f"The price of {escape(model)} is unknown: add it to $MEDCALC_HOME/prices.toml.")
+
+
+def _usd(usd: float | None) -> str:
+    return "unknown" if usd is None else f"{usd:,.2f}"
 
 
 @click.command("models")

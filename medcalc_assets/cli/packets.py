@@ -152,28 +152,41 @@ def panel(as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    grid = Grid("packet", "reviewer", "issued", "asked", "answered", "typed", "last", "", box=None, padding=(0, 2, 0, 0))
+    grid = Grid("packet", "reviewer", "issued", "asked", "answered", "last", "", box=None, padding=(0, 2, 0, 0))
     for each in found["packets"]:
-        counts = (str(each[name]) for name in ("asked", "answered", "typed"))
+        counts = (str(each[name]) for name in ("asked", "answered"))
         days = (str(each[name] or "")[:10] for name in ("issued_at", "last"))
         issued, last = days
-        state = "overdue" if each["overdue"] else "done" if each["answered"] == each["asked"] else ""
+        states = {"overdue": each["overdue"], "done": each["answered"] == each["asked"]}
+        states[f"{each['typed']} typed at the desk, not handed in as they are"] = each["to_hand_in"]
+        state = ", ".join(name for name, holds in states.items() if holds)
         grid.add_row(escape(each["packet"]), escape(each["reviewer"]), issued, *counts, last, state)
     console.print(grid if found["packets"] else "No packet was issued yet.")
     shared = found["agreement"]
-    console.print(
-        f"{shared['cases']:,} cases have two answers or more. Krippendorff's alpha: {_alpha(shared['alpha_computable'])} "
-        f"for whether they can be answered, {_alpha(shared['alpha_value'])} for their values.",
-        soft_wrap=True,
+    told = (
+        f" Krippendorff's alpha: {_alpha(shared['alpha_computable'])} for whether they can be answered, "
+        f"{_alpha(shared['alpha_value'])} for their values."
     )
+    count = f"{shared['cases'] or 'No'} case{' has' if shared['cases'] < 2 else 's have'} two answers or more."
+    console.print(f"{count}{told if shared['cases'] else ''}", soft_wrap=True)
     for pair in shared["pairs"]:
         told = f"{pair['reviewers'][0]} and {pair['reviewers'][1]}: {pair['agree']} of {pair['cases']} cases alike"
         console.print(told, markup=False, soft_wrap=True)
     console.print(
-        f"Physicians differ on {found['differ']:,} cases and cards; on {found['alone']:,} one answer stands that nothing "
-        "else gives. [bold]medcalc packet --reviewer NAME --order again[/] asks for another opinion.",
+        f"By the last run, physicians differ on {_which(found['differ'])}; a single answer that nothing else gives stands "
+        f"on {_which(found['alone'])}.",
         soft_wrap=True,
     )
+    if found["differ"] or found["alone"]:
+        console.print(
+            "Next: [bold]medcalc packet --reviewer NAME --order again[/] asks for another opinion.", soft_wrap=True
+        )
+
+
+def _which(each: list[int | str]) -> str:
+    """How many cases and cards, and which are the first."""
+    few, many = f"{', '.join(map(str, each[:5]))}{', ...' if len(each) > 5 else ''}", "" if len(each) == 1 else "s"
+    return f"{len(each):,} case{many} or card{many} ({few})" if each else "nothing"
 
 
 def _alpha(value: float | None) -> str:

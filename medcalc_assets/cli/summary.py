@@ -41,6 +41,7 @@ VERDICTS = {
     "suspect": "with an entity that cannot be meant",
 }
 
+PHASES = {"audit": "Phase 1", "relabel": "Phase 2", "inputs": "Inputs read"}
 OTHERS = ("raw_medcalc", "derivation_audit", "relabels", "physician_consensus")
 """What is shown besides the counts of `statistics.summary`."""
 
@@ -99,6 +100,8 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
     total = totals(by_calculator)
     kinds = _counts(evidence["relabel_kind"].drop_nulls())
     verdicts, reasons = _counts(evidence["verdict"]), _counts(maintained["reason"])
+    votes = tables.EFFECTIVE_VOTES
+    effective = warehouse.read(votes) if warehouse.has(votes) else pl.DataFrame(schema=votes.polars_schema)
     physicians = compare_with_physicians(audits, found["relabels"], found["physician_consensus"], auditor)
     return {
         "simulated": bool(maintained["simulated"].any()),
@@ -140,6 +143,7 @@ def figures(warehouse: "Warehouse") -> dict[str, Any]:
         "cards": _cards(warehouse, evidence),
         "physicians": pl.DataFrame(physicians).fill_nan(None).to_dicts(),
         "error_rates": rates(warehouse, evidence),
+        "effective_votes": effective.to_dicts(),
         "plan": progress(last_plan(warehouse), set(found["physician_consensus"]["uid"])) or None,
         "maintained": {
             **{name: total[name] for name in ("changed", "not_computable", "ambiguous", "unresolved")},
@@ -179,6 +183,7 @@ def show(found: dict[str, Any], by_calculator: bool = False) -> None:
     """The figures as tables, and in the last lines what they come to."""
     from medcalc_assets.labels.attribution import CAUSES
     from medcalc_assets.labels.decision import REASONS
+    from medcalc_assets.statistics.effective_votes import amount
     from medcalc_assets.statistics.estimates import share
     from medcalc_assets.statistics.strata import JUDGED, STRATA
 
@@ -214,6 +219,10 @@ def show(found: dict[str, Any], by_calculator: bool = False) -> None:
     for cause, meaning in CAUSES.items():
         facts.add_row(f"  {cause}", f"{errors['by_cause'][cause]:,}: {meaning}")
     console.print(facts)
+
+    for phase, meaning in PHASES.items():
+        if told := amount(found["effective_votes"], phase):
+            console.print(escape(f"{meaning}: {told}"))
 
     agreement = Grid(title="Against physicians", title_justify="left")
     for heading in ("label set", "agree", "Wilson 95%", "sMAPE %", "bootstrap 95%", "N"):

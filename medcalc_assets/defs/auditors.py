@@ -13,6 +13,7 @@ from medcalc_assets.auditors.ledger import OF_VERSION
 from medcalc_assets.auditors.prices import known_price
 from medcalc_assets.auditors.registry import available_models
 from medcalc_assets.auditors.versions import versions_of
+from medcalc_assets.defs.inputs import answers_of
 from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.defs.stage import AFTER_LABELS, WAITS_FOR_LABELS, columns, describe, so_far, stage, tags_of_runs
 from medcalc_assets.labels import value
@@ -85,6 +86,9 @@ def auditor_versions(llm_calls: pl.DataFrame) -> pl.DataFrame:
         "relabel_votes": so_far("uid", "auditor", "run_index", "status", *value.columns("answer")),
         "audit_flags": so_far("uid", "auditor", "status"),
         "relabels": so_far("uid", "auditor", "status", *value.columns("relabel")),
+        "input_votes": so_far("uid", "auditor", "run_index", "status", "inputs"),
+        "input_consensus": so_far("uid", "auditor", "status", *value.columns("computed")),
+        "raw_medcalc": so_far("uid", "benchmark", "calculator_id", "entities"),
         "derivation_audit": so_far("uid", *value.columns("label")),
         "physician_consensus": so_far("uid", *value.columns("physician")),
     },
@@ -97,12 +101,16 @@ def effective_votes(
     relabel_votes: pl.DataFrame,
     audit_flags: pl.DataFrame,
     relabels: pl.DataFrame,
+    input_votes: pl.DataFrame,
+    input_consensus: pl.DataFrame,
+    raw_medcalc: pl.DataFrame,
     derivation_audit: pl.DataFrame,
     physician_consensus: pl.DataFrame,
 ) -> pl.DataFrame:
+    readings = answers_of(input_votes.join(physician_consensus, on="uid", how="semi"), raw_medcalc)
     found = count_effective(
-        {"audit": audit_votes, "relabel": relabel_votes},
-        {"audit": audit_flags, "relabel": relabels},
+        {"audit": audit_votes, "relabel": relabel_votes, "inputs": readings},
+        {"audit": audit_flags, "relabel": relabels, "inputs": input_consensus},
         derivation_audit,
         physician_consensus,
     )

@@ -265,15 +265,15 @@ CHAIN_CHECKS = [
     Check(
         "maintained_labels",
         "no_change_without_a_reason",
-        "A label changes only by a physician, a ruling or a relabel; what nobody checked is unresolved or contradicted.",
+        "Only a physician, a ruling, a relabel or inputs read change a label; unchecked, it is unresolved or contradicted.",
         """SELECT uid, reason FROM maintained_labels AS m
         JOIN (SELECT *, (contradicted AND NOT suspect) OR out_of_range AS refuted FROM label_evidence) AS e USING (uid)
         WHERE (reason IN ('ambiguous', 'confirmed', 'unresolved')
                AND (final_kind IS DISTINCT FROM e.label_kind OR final_number IS DISTINCT FROM e.label_number
                     OR final_date IS DISTINCT FROM e.label_date))
            OR (reason IN ('contradicted', 'unresolved'))
-              != (e.relabel_kind IS NULL AND e.reviewer IS NULL AND reason != 'ruled')
-           OR (reason = 'ruled' AND e.ruled_kind IS NULL)
+              != (e.relabel_kind IS NULL AND e.reviewer IS NULL AND reason NOT IN ('ruled', 'computed'))
+           OR (reason = 'ruled' AND e.ruled_kind IS NULL) OR (reason = 'computed' AND e.computed_kind IS NULL)
            OR (reason = 'contradicted' AND NOT refuted) OR (reason IN ('confirmed', 'unresolved') AND refuted)
            OR (reason = 'contradicted') != (final_kind IS NULL) OR (reason = 'confirmed' AND e.suspect)
            OR (reason = 'ambiguous') != (m.assumptions IS NOT NULL)

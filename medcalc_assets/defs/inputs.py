@@ -9,11 +9,12 @@ import polars as pl
 from medcalc_assets.auditors.protocol import Question, columns_of, votes_frame
 from medcalc_assets.auditors.tasks import INPUTS, version
 from medcalc_assets.benchmarks.versions import VERSIONS
-from medcalc_assets.calculators.input_votes import InputConsensus, Said, all_asked, consensus, together
+from medcalc_assets.calculators.input_votes import InputConsensus, Said, all_asked, computed, consensus, together
 from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.defs.stage import CALLS, MODEL_CALLS, columns, describe, stage
+from medcalc_assets.labels.discrepancy import contested_or_deferred
 from medcalc_assets.labels.families import PANEL
-from medcalc_assets.labels.value import as_columns
+from medcalc_assets.labels.value import as_columns, as_frame
 from medcalc_assets.labels.voting import USABLE, asked
 from medcalc_assets.storage.tables import INPUT_CONSENSUS, INPUT_VOTES, INSTANCE_KEYS
 
@@ -37,13 +38,10 @@ def input_votes(
     votes: Votes,
 ) -> pl.DataFrame:
     """Of the instances that are contested or deferred by the auditor that counts; MEDCALC_INPUT_VOTES says otherwise."""
-    counts = pl.col("auditor") == settings.auditor_that_counts
-    contested = disagreement_scores.filter(counts, "likely_error").select("uid")
-    deferred = relabels.filter(counts, pl.col("status") == "deferred").select("uid")
-    chosen = pl.concat([contested, deferred]).lazy()
+    known = contested_or_deferred(disagreement_scores, relabels, settings.auditor_that_counts)
     match settings.input_votes:
         case "contested":
-            raw_medcalc = raw_medcalc.join(chosen, on="uid", how="semi")
+            raw_medcalc = raw_medcalc.join(known.filter("to_read").lazy(), on="uid", how="semi")
         case "none":
             raw_medcalc = raw_medcalc.clear()
     instances, cast = settings.votes(INPUTS, raw_medcalc.with_columns(all_asked()), votes, context.run.run_id)
@@ -52,7 +50,7 @@ def input_votes(
     return frame
 
 
-@stage("disagreement", ins={"raw_medcalc": columns(*INSTANCE_KEYS, "benchmark", "entities")})
+@stage("disagreement", ins={"raw_medcalc": columns(*INSTANCE_KEYS, "benchmark", "entities", "note")})
 def input_consensus(
     context: dg.AssetExecutionContext, raw_medcalc: pl.DataFrame, input_votes: pl.DataFrame, settings: Settings
 ) -> pl.DataFrame:
@@ -64,10 +62,12 @@ def input_consensus(
         answers.setdefault(uid, {})[auditor] = []
     for uid, auditor, of_auditor in said.iter_rows():
         answers[uid][auditor] = of_auditor
-    for uid, number, benchmark, text in voted.select("uid", "calculator_id", "benchmark", "entities").iter_rows():
+    for uid, number, benchmark, text, note in voted.select(
+        "uid", "calculator_id", "benchmark", "entities", "note"
+    ).iter_rows():
         calculator = VERSIONS[benchmark].calculator(number, entities := json.loads(text))
         by_auditor = {
-            auditor: consensus(calculator, entities, list(map(_said, votes)))
+            auditor: consensus(calculator, entities, list(map(_said, votes)), note)
             for auditor, votes in sorted(answers[uid].items())
         }
         found += [(uid, auditor, each) for auditor, each in by_auditor.items()]
@@ -90,6 +90,18 @@ def input_consensus(
     computed = pl.col("status").is_in(["computed", "not_computable"]) & of_counting
     describe(context, frame, settings.auditor_that_counts, computed=computed.sum())
     return frame.select(INPUT_CONSENSUS.names)
+
+
+def answers_of(input_votes: pl.DataFrame, raw_medcalc: pl.DataFrame) -> pl.DataFrame:
+    """The votes with the `answer_*` that the published rule makes of each; null of one that failed or was not cast."""
+    rows = input_votes.join(raw_medcalc, on="uid")
+    answers = [
+        inputs and computed(VERSIONS[benchmark].calculator(number, json.loads(entities)), _said(inputs))
+        for inputs, benchmark, number, entities in rows.select(
+            "inputs", "benchmark", "calculator_id", "entities"
+        ).iter_rows()
+    ]
+    return rows.select("uid", "auditor", "run_index", "status").hstack(as_frame("answer", answers))
 
 
 def _said(inputs: str) -> dict[str, Said]:

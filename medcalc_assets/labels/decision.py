@@ -18,9 +18,10 @@ REASONS = {
     "that says what the note lacks",
     "contested": "a high-confidence relabel, one source against one: the rule gives something else from the entities, or "
     "nothing, or they cannot be meant",
+    "computed": "what the published rule gives for the inputs that blind readers find in the note; there is no relabel",
     "contradicted": "no answer: its own entities, or the range of its score, contradict the original label; there is no "
     "relabel",
-    "unresolved": "the original label, unchecked: no high-confidence relabel and no physician's answer",
+    "unresolved": "the original label: no high-confidence relabel, and no physicians' answer that stands, decides it",
 }
 """Every reason why a maintained label has its value, in the order in which they are asked for."""
 GIVEN_BY = {
@@ -32,6 +33,7 @@ GIVEN_BY = {
     "confirmed": "label",
     "relabelled": "relabel",
     "contested": "relabel",
+    "computed": "computed",
     "contradicted": "nobody",
     "unresolved": "label",
 }
@@ -48,6 +50,16 @@ def ruled() -> pl.Expr:
     return pl.col("ruled_kind").is_not_null() & ((pl.col("ruled_kind") == "na") | usable)
 
 
+def computed() -> pl.Expr:
+    """Whether blind readers' inputs decide on a label without a relabel, in a frame of `label_evidence`.
+
+    An original label that another published convention gives from its own entities is not replaced by what the published
+    rule gives.
+    """
+    of_another_convention = (pl.col("verdict") == "contradicted") & ~pl.col("contradicted") & ~accepted("computed", "label")
+    return pl.col("relabel_kind").is_null() & pl.col("computed_kind").is_not_null() & ~of_another_convention
+
+
 def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
     """The label that each instance has from now on: `final_*`, `reason`, `state`, limits, `evidence`, and whether it is
     `simulated`. `evidence` is `label_evidence`.
@@ -58,11 +70,14 @@ def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
     convention only, the original label stays and is ambiguous, with what every published convention gives as its
     `assumptions`. A relabel that agrees confirms, unless the label's own entities contradict
     it or cannot be meant. A relabel that does not
-    agree replaces the label: as `relabelled` where a second source stands beside it (the published rule gives it, or it is
-    N/A and an input is not there), else as `contested`.
+    agree replaces the label: as `relabelled` where a second source stands beside it (the published rule gives it from the
+    entities or from what blind readers find, or it is N/A and an input is not there), else as `contested`. Without a
+    relabel, what the rule gives for the inputs that blind readers find is the label (`computed`), and one within the limits
+    of that stays.
     """
     continuous = pl.any_horizontal(is_continuous(prefix) for prefix in ("physician", "label", "relabel"))
     confirms = continuous & pl.col("physician_number").is_not_null() & agrees("relabel", "physician", continuous)
+    read = accepted("relabel", "computed")
     lacks = (pl.col("missing") != "[]") | (pl.col("not_in_note") != "[]")
     supersedes = pl.col("attribution") == "superseded"
     abstains = (pl.col("relabel_kind") == "na") & lacks
@@ -75,15 +90,22 @@ def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
         "ruled": ruled(),
         "ambiguous": pl.col("attribution") == "convention",
         "confirmed": ~error & ~contradicted & ~suspect,
-        "relabelled": error & (abstains | supersedes | (accepted("relabel", "published") & ~suspect)),
+        "relabelled": error & (abstains | supersedes | read | (accepted("relabel", "published") & ~suspect)),
         "contested": error.is_not_null(),
+        "computed": computed(),
         "contradicted": contradicted,
     }
     reason = pl.coalesce(
         *(pl.when(condition.fill_null(False)).then(pl.lit(name)) for name, condition in holds.items()), pl.lit("unresolved")
     )
     given_by = pl.col("reason").replace_strict(GIVEN_BY, return_dtype=pl.String)
-    stays = pl.when(reason="ruled").then(accepted("ruled", "label")).otherwise((pl.col("reason") == "contested") & ~error)
+    stays = (
+        pl.when(reason="ruled")
+        .then(accepted("ruled", "label"))
+        .when(reason="computed")
+        .then(accepted("computed", "label"))
+        .otherwise((pl.col("reason") == "contested") & ~error)
+    )
     decided = pl.when(stays).then(pl.lit("label")).otherwise(given_by)
     return (
         evidence.with_columns(reason=reason)
@@ -96,9 +118,11 @@ def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
             .then(pl.col(label))
             .when(decided == "ruled")
             .then(pl.col(ruling))
+            .when(decided == "computed")
+            .then(pl.col(read))
             .alias(final)
-            for final, physician, relabel, label, ruling in zip(
-                *map(columns, ("final", "physician", "relabel", "label", "ruled")), strict=True
+            for final, physician, relabel, label, ruling, read in zip(
+                *map(columns, ("final", "physician", "relabel", "label", "ruled", "computed")), strict=True
             )
         )
         .with_columns(
@@ -121,6 +145,8 @@ def maintain(evidence: pl.DataFrame) -> pl.DataFrame:
                 as_text("ruled").alias("ruled"),
                 pl.when(pl.col("relabel_kind").is_not_null()).then("auditor").alias("auditor"),
                 as_text("relabel").alias("relabel"),
+                as_text("computed").alias("computed"),
+                pl.when(pl.col("computed_kind").is_not_null()).then("inputs_told").alias("inputs"),
                 "comparison",
                 "discrepancy",
                 "days",

@@ -48,3 +48,16 @@ def score_disagreement(labels: pl.DataFrame, relabels: pl.DataFrame) -> pl.DataF
             .otherwise(pl.col("label_kind") != pl.col("relabel_kind"))
         )
     )
+
+
+def contested_or_deferred(scores: pl.DataFrame, relabels: pl.DataFrame, auditor: str) -> pl.DataFrame:
+    """By `uid` that this auditor relabelled, whether it is either, so that its inputs are `to_read` from the note.
+
+    `scores` are `disagreement_scores`.
+    """
+    contested = scores.filter("likely_error", auditor=auditor).select("uid", contested=True)
+    return (
+        relabels.filter(pl.col("status") != "not_relabelled", auditor=auditor)
+        .join(contested, on="uid", how="left")
+        .select("uid", to_read=(pl.col("status") == "deferred") | pl.col("contested").fill_null(False))
+    )

@@ -13,7 +13,7 @@ from medcalc_assets.labels.value import NA, Label, as_frame, columns, from_row
 
 SEEN = [
     *("output_type", "alternatives", "n_answers_agree"),
-    *(name for prefix in ("label", "published", "relabel", "physician") for name in columns(prefix)),
+    *(name for prefix in ("label", "published", "relabel", "computed", "physician") for name in columns(prefix)),
 ]
 """What tells whether something else gives the physicians' answer."""
 
@@ -160,7 +160,7 @@ def _explained(row: dict[str, Any]) -> bool | None:
     answer = from_row(row, "physician")
     if answer is None:
         return None
-    others = [from_row(row, prefix) for prefix in ("label", "published", "relabel")]
+    others = [from_row(row, prefix) for prefix in ("label", "published", "relabel", "computed")]
     others += [parse_label(text) for text in json.loads(row["alternatives"]).values() if text]
     return (
         answer == NA

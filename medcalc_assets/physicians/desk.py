@@ -209,6 +209,10 @@ def application(desk: Desk, became: Callable[[str], Mapping[int | str, str]]) ->
         said = became(packet["reviewer"])
         return {uid: told for uid, told in said.items() if isinstance(uid, int) or uid in desk.packets.counting(packet)}
 
+    def is_done(packet: Mapping[str, Any], case: Case, draft: Draft) -> bool:
+        typed = draft.typed.get(str(case.uid), {})
+        return is_answered(typed) and not desk.faults(packet, case, typed)
+
     def shown(template: str, status: int = 200, **context: Any) -> HTMLResponse:
         return HTMLResponse(templates().get_template(template).render(**context), status)
 
@@ -247,7 +251,7 @@ def application(desk: Desk, became: Callable[[str], Mapping[int | str, str]]) ->
             name=calculator.name if calculator else "",
             choices=CHOICES,
             saved_at=draft.saved_at,
-            cases=[(each, is_answered(draft.typed.get(str(each.uid), {}))) for each in cases],
+            cases=[(each, is_done(packet, each, draft)) for each in cases],
             typed=typed,
             outcome=outcome,
             value=desk.understood(case, typed),
@@ -277,8 +281,8 @@ def application(desk: Desk, became: Callable[[str], Mapping[int | str, str]]) ->
         return RedirectResponse(f"{place + 1}" if place < len(cases) else "end", 303)
 
     def first(request: Request, packet: dict[str, Any], cases: list[Case], body: dict[str, str]) -> Response:
-        typed = desk.draft(packet).typed
-        place = next((n for n, case in enumerate(cases, 1) if not is_answered(typed.get(str(case.uid), {}))), None)
+        draft = desk.draft(packet)
+        place = next((n for n, case in enumerate(cases, 1) if not is_done(packet, case, draft)), None)
         return RedirectResponse(f"{request.path_params['link']}/{place or 'end'}", 303)
 
     def end(request: Request, packet: dict[str, Any], cases: list[Case], body: dict[str, str]) -> Response:
@@ -306,7 +310,7 @@ def application(desk: Desk, became: Callable[[str], Mapping[int | str, str]]) ->
             found=found,
             draft=draft,
             told=told,
-            answered=sum(is_answered(typed) for _, typed in of_cases),
+            answered=sum(is_answered(typed) and not faults for _, typed, faults, _ in found),
             is_answered=is_answered,
         )
 

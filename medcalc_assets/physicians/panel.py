@@ -16,14 +16,15 @@ from medcalc_assets.storage.warehouse import Warehouse
 
 def panel(packets: Packets, warehouse: Warehouse) -> dict[str, Any]:
     """Of every packet what was asked, answered and typed at the desk, when last, and whether it is overdue; and of all
-    answers that came back with packets their agreement. `differ` and `alone` count what needs another opinion, by the last
-    run."""
+    answers that came back with packets their agreement. `differ` and `alone` are the cases and cards that need another
+    opinion, by the last run."""
     desk = Desk(packets, warehouse)
     rows = []
     for packet in packets.issued():
         asked = len(packet["cases"]) + len(packet.get("cards", {}))
         counting = len(packets.counting(packet))
         draft = desk.draft(packet)
+        typed = sum(map(is_answered, draft.typed.values()))
         rows.append(
             {
                 "packet": packet["packet"],
@@ -31,7 +32,8 @@ def panel(packets: Packets, warehouse: Warehouse) -> dict[str, Any]:
                 "issued_at": packet["issued_at"],
                 "asked": asked,
                 "answered": counting,
-                "typed": sum(map(is_answered, draft.typed.values())),
+                "typed": typed,
+                "to_hand_in": bool(typed) and (draft.saved_at or "") > (draft.handed_in_at or ""),
                 "last": max(filter(None, (draft.saved_at, draft.handed_in_at)), default=None),
                 "overdue": counting < asked and is_overdue(packet),
             }
@@ -57,6 +59,6 @@ def panel(packets: Packets, warehouse: Warehouse) -> dict[str, Any]:
             "alpha_value": shared.alpha_value,
             "pairs": pairs,
         },
-        "differ": len(waiting.differ),
-        "alone": len(waiting.alone),
+        "differ": sorted(waiting.differ, key=str),
+        "alone": sorted(waiting.alone),
     }

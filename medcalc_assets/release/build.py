@@ -24,6 +24,7 @@ from medcalc_assets.release.card import CITED, CROISSANT, LICENSES, READ, croiss
 from medcalc_assets.release.formats import IN_CSV, evaluation_set, maintained_benchmark, reward_set
 from medcalc_assets.release.rates import rates
 from medcalc_assets.release.releases import MANIFEST, ReleaseError, Releases, code_of, manifest_of, sha256
+from medcalc_assets.release.rulings import ruled_since, rulings_of
 from medcalc_assets.release.versions import (
     FIRST,
     LEVELS,
@@ -147,6 +148,8 @@ def build(
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
     listed = {name: changed.to_dicts() for name, changed in comparisons.items()}
+    rulings = rulings_of(warehouse)
+    ruled_before = manifest_of(releases.of(previous)).get("rulings", {}) if previous else {}
     (folder / standalone.FILE).write_text(f"# {name} {title}\n{standalone.source()}", encoding="utf-8")
     changelog = render("CHANGELOG.md.j2").render(
         version=title,
@@ -154,6 +157,7 @@ def build(
         because=because,
         comparisons=listed,
         previous=previous,
+        ruled=ruled_since(ruled_before, rulings, previous),
         said=_said_since(releases, previous, history).to_dicts(),
     )
     (folder / "CHANGELOG.md").write_text(changelog, encoding="utf-8")
@@ -171,6 +175,7 @@ def build(
         "previous_manifest_sha256": previous and sha256(releases.of(previous) / MANIFEST),
         "changes": {name: dict(sorted(changed["Level"].value_counts().rows())) for name, changed in comparisons.items()},
         **_provenance(warehouse, maintained),
+        "rulings": rulings,
         "policy": {
             "uses": {name: each._asdict() for name, each in use.USES.items()},
             "track_record": records.to_dicts(),
@@ -268,7 +273,7 @@ def identity_of(warehouse: Warehouse) -> Identity:
 def with_grounds(raw: pl.DataFrame, maintained: pl.DataFrame, evidence: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
     """The benchmark in the columns of v1.0, and beside each label its grounds, its confidence and its uses; `records` are
     those of `records_of`."""
-    rules = evidence.select("uid", "output_type", "suspect", *columns("published"))
+    rules = evidence.select("uid", "output_type", "suspect", *columns("published"), *columns("computed"))
     grounds = use.with_uses(maintained.join(rules, on="uid", validate="1:1"), records).with_columns(
         confidence=use.confidence()
     )

@@ -27,6 +27,8 @@ SAID = {
     "Derivation": "derivation",
     "Published Rule Answer": "published_rule",
     "Relabel Answer": "relabel",
+    "Computed Answer": "computed",
+    "Inputs Read": "inputs",
     "Attribution": "attribution",
     "Ruled Answer": "ruled",
     "Physician Answer": "physician",

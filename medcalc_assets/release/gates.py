@@ -35,6 +35,7 @@ NAMED_BY = {
     "relabel": ("original", "auditor", "relabel"),
     "physician": ("original", "reviewer", "physician"),
     "ruled": ("original", "rulings", "ruled"),
+    "computed": ("original", "computed", "inputs"),
 }
 MUST_NAME = {reason: NAMED_BY[given_by] for reason, given_by in GIVEN_BY.items()} | {
     "physician_confirms": ("original", "relabel", "reviewer", "physician"),
@@ -356,9 +357,9 @@ def _label(text: object) -> Label | None:
 
 
 def _given_by(reason: str) -> tuple[str, ...]:
-    """Which of the evidence the label may be: in dispute where the relabel agrees, and within the limits of what is ruled,
-    it is the original one."""
-    return ("original", GIVES[reason]) if reason in ("contested", "ruled") else (GIVES[reason],)
+    """Which of the evidence the label may be: in dispute where the relabel agrees, and within the limits of what is ruled or
+    computed, it is the original one."""
+    return ("original", GIVES[reason]) if reason in ("contested", "ruled", "computed") else (GIVES[reason],)
 
 
 def _same(answer: str, evidence: object) -> bool:
@@ -375,14 +376,14 @@ def _confidence(reason: str, output_type: OutputType, evidence: Mapping[str, obj
     """What `use.confidence` has to say, from the file alone."""
     if reason in ("physician", "physician_confirms"):
         return "physician"
-    if reason == "ruled":
-        return "rulings"
+    if reason in ("ruled", "computed"):
+        return {"ruled": "rulings", "computed": "inputs"}[reason]
     if reason not in BY_TRACK_RECORD:
         return "none"
-    if evidence.get("derivation") == "suspect":
-        return "one way"
-    label, published = _label(evidence.get(GIVES[reason])), _label(evidence.get("published_rule"))
-    return "two ways" if label and published and accepts(label, published, output_type) else "one way"
+    label = _label(evidence.get(GIVES[reason]))
+    by_rule = ["computed"] if evidence.get("derivation") == "suspect" else ["computed", "published_rule"]
+    values = [value for name in by_rule if (value := _label(evidence.get(name)))]
+    return "two ways" if label and any(accepts(label, value, output_type) for value in values) else "one way"
 
 
 def _answers(candidate: Candidate) -> Iterator[tuple]:  # type: ignore[type-arg]

@@ -25,19 +25,20 @@ USES = {
     "physician_confirms": Use(True, False, "confirmed by a physician; kept from training, so that it stays a test"),
     "physician_unexplained": Use(False, False, "one answer that nothing else gives: it waits for a second opinion"),
     "ambiguous": Use(False, False, "several published conventions give several answers"),
-    "contradicted": Use(False, False, "its own entities contradict it, and nobody has recomputed it"),
-    "unresolved": Use(False, False, "nobody has checked it"),
+    "contradicted": Use(False, False, "its own entities contradict it, and neither a relabel nor physicians decide it"),
+    "unresolved": Use(False, False, "neither a relabel nor physicians decide it"),
 }
 """By the reason of the maintained label. No release permits training on the instances on which one reports."""
-BY_TRACK_RECORD = ("ruled", "confirmed", "relabelled", "contested")
+BY_TRACK_RECORD = ("ruled", "confirmed", "relabelled", "contested", "computed")
 """The reasons of labels that may serve for what physicians found of others that rest on the same kind of evidence."""
 SIMULATED = Use(False, False, "simulated evidence: it says nothing of any real label")
 
 CONFIDENCE = {
     "physician": "a physician computed it blind, or confirmed it",
     "rulings": "physicians ruled on its rule or its reading, not on the row; the benchmark's entities give it",
-    "two ways": "a high-confidence relabel, and the published rule on the benchmark's entities",
+    "two ways": "a high-confidence relabel, and the published rule on the benchmark's entities or on what readers find",
     "one way": "a high-confidence relabel; the published rule on the benchmark's entities gives something else, or nothing",
+    "inputs": "the published rule on the inputs that blind readers find; there is no high-confidence relabel",
     "none": "unchecked, unexplained, or several answers are defensible",
 }
 
@@ -100,16 +101,18 @@ def with_uses(labels: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
 
 
 def confidence() -> pl.Expr:
-    """A key of CONFIDENCE for the labels in a frame that has `reason`, `final_*`, limits and `published_*`."""
+    """A key of CONFIDENCE for the labels in a frame that has `reason`, `final_*`, limits, `published_*` and `computed_*`."""
     reason = pl.col("reason")
     return (
         pl.when(reason.is_in(["physician", "physician_confirms"]))
         .then(pl.lit("physician"))
         .when(reason == "ruled")
         .then(pl.lit("rulings"))
+        .when(reason == "computed")
+        .then(pl.lit("inputs"))
         .when(~reason.is_in(BY_TRACK_RECORD))
         .then(pl.lit("none"))
-        .when(accepted("final", "published") & ~pl.col("suspect"))
+        .when((accepted("final", "published") & ~pl.col("suspect")) | accepted("final", "computed"))
         .then(pl.lit("two ways"))
         .otherwise(pl.lit("one way"))
     )

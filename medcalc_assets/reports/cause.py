@@ -60,11 +60,16 @@ class _Story:
                 return f"{gives}, and {self._voters()} agrees." if gives else f"{self._voters()} agrees; {self._no_value()}."
             case "relabelled" | "contested":
                 return self._relabelled()
+            case "computed":
+                told = self._read_otherwise()
+                gives = f"by the published rule what blind readers find gives {from_row(self.evidence, 'computed')}"
+                return f"{self._no_relabel()}; {gives}{f': {told}' if told else ''}."
             case "contradicted":
-                return f"{self._wrong()}; {self._no_relabel()}."
+                return f"{self._wrong()}; {self._no_relabel()}{self._differ(', and ')}."
             case _:
                 doubt = self._suspects() or ("" if self.published else self._no_value())
-                return f"{self._no_relabel()}, and no physician has answered{f'; {doubt}' if doubt else ''}."
+                answers = self._differ() or "no physician has answered"
+                return f"{self._no_relabel()}, and {answers}{f'; {doubt}' if doubt else ''}."
 
     def _relabelled(self) -> str:
         if self.evidence["attribution"] == "superseded":
@@ -189,6 +194,12 @@ class _Story:
             return "nobody has relabelled it"
         agree = f"only {row['n_agree']} of {row['n_votes']} blind votes agree" if row["n_votes"] else ""
         return agree or "the blind votes do not agree"
+
+    def _differ(self, after: str = "") -> str:
+        """What physicians say whose answers have no majority."""
+        answers = [str(from_row(row, "physician")) for row in self.rows["physician_labels"]]
+        told = f"{after}{len(answers)} physicians differ ({listed(answers, most=3)})"
+        return told if len(answers) > 1 and not self.physician else ""
 
     def _others(self) -> Iterable[tuple[str, str]]:
         for who, value in (("v1.0", self.original), ("rule", self.published), ("relabel", self.relabel)):

@@ -15,6 +15,7 @@ SOURCES = {
     "audit_votes_cast": "audit_flags",
     "relabel_votes_cast": "relabel_votes",
     "relabelled": "relabels",
+    "inputs_read": "label_evidence",
     "contested": "disagreement_scores",
     "queued": "adjudication_queue",
     "adjudicated": "physician_labels",
@@ -39,7 +40,7 @@ NEEDED = {
     ],
     "adjudication_queue": ["auditor", "tier", "why", *columns("candidate")],
     "physician_labels": ["reviewer", "state", *BESIDES, *columns("physician")],
-    "label_evidence": ["rulings", "ruled", *columns("ruled")],
+    "label_evidence": ["rulings", "ruled", "inputs_status", "inputs_told", *columns("ruled"), *columns("computed")],
     "maintained_labels": ["auditor", "state", "reason", *columns("final")],
 }
 """The tables that events are read from, and the columns that they take, besides the keys of the instance."""
@@ -89,6 +90,13 @@ def facts(tables: Mapping[str, pl.DataFrame], releases: pl.DataFrame) -> pl.Data
             pl.col("answers"),
         ),
         _fact("relabelled", relabels.drop(ASKED), auditor, as_text("relabel"), pl.col("status")),
+        _fact(
+            "inputs_read",
+            tables["label_evidence"].filter(pl.col("inputs_status").is_not_null()),
+            pl.lit("blind readers"),
+            as_text("computed"),
+            pl.format("{}: {}", "inputs_status", "inputs_told"),
+        ),
         _fact(
             "contested",
             tables["disagreement_scores"].filter("likely_error"),

@@ -7,9 +7,8 @@ from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.labels.value import from_row
 from medcalc_assets.release.use import use_of
-from medcalc_assets.release.versions import Version
 from medcalc_assets.reports.cause import Rows, cause
-from medcalc_assets.reports.label import STATES, wrong
+from medcalc_assets.reports.label import STATES, last_release, wrong
 from medcalc_assets.templates import templates
 
 CAUSES = {
@@ -92,11 +91,8 @@ def listed(rows: Rows) -> dict[str, Any]:
 
 def _differs_from_release(rows: Rows) -> bool:
     """Whether the maintained label has another value than in the last release that has it."""
-    released = [event for event in rows["label_events"] if event["event"] == "released" and event["value"] is not None]
-    if not released:
-        return False
-    last = max(released, key=lambda event: Version.parse(event["actor"]))
-    return parse_label(last["value"]) != from_row(rows["maintained_labels"][0], "final")
+    last = last_release(rows)
+    return last is not None and parse_label(last["value"]) != from_row(rows["maintained_labels"][0], "final")
 
 
 def words(name: str) -> str:

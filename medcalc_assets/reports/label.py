@@ -1,6 +1,7 @@
 """The page of one label: what it shows, in the order in which a reader asks."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from itertools import zip_longest
@@ -15,10 +16,13 @@ from medcalc_assets.calculators.rules import Step
 from medcalc_assets.labels.attribution import PUBLISHED
 from medcalc_assets.labels.finding import STATUS
 from medcalc_assets.labels.limits import accepts
+from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.labels.value import Label, from_row
 from medcalc_assets.release.use import use_of
+from medcalc_assets.release.versions import Version
 from medcalc_assets.reports.cause import Rows, cause, listed
 from medcalc_assets.reports.trace import changed, details, events, readings, shown, source_of
+from medcalc_assets.statistics.effective_votes import worth
 from medcalc_assets.templates import markdown, templates
 
 STATES = {
@@ -31,7 +35,7 @@ STATES = {
 OPEN = {
     "contested": "In dispute",
     "physician_unexplained": "Waits for a second physician",
-    "unresolved": "Unchecked",
+    "unresolved": "Undecided",
 }
 """By reason, what is still to be done about the label."""
 USES = {
@@ -41,7 +45,22 @@ USES = {
     (False, False): "For neither",
 }
 """By whether it may grade and may train."""
-TURNS = ("derivation_audited", "relabelled", "adjudicated", "ruled", "maintained")
+TITLES = {
+    "imported": "Imported from {}",
+    "derivation_audited": "Recomputed by {}",
+    "audit_votes_cast": "Audited by {}",
+    "relabel_votes_cast": "Answered blind by {}",
+    "relabelled": "Relabelled by {}",
+    "inputs_read": "Computed from the inputs that {} find",
+    "contested": "Contested by the relabel of {}",
+    "queued": "Queued for physicians, candidate",
+    "adjudicated": "Answered blind by {}",
+    "ruled": "Ruled on by physicians",
+    "maintained": "Maintained",
+    "released": "Released in {}",
+}
+"""By event, what happened and by whom."""
+TURNS = ("derivation_audited", "relabelled", "inputs_read", "adjudicated", "ruled", "maintained")
 """The events of a history at which what is known of the value changes."""
 
 
@@ -79,7 +98,7 @@ def label_page(rows: Rows, out: Sequence[str], before: int | None = None, after:
         .render(
             instance=instance,
             unit=calculator.unit,
-            source=calculator.source,
+            source=f"{calculator.source[:1].upper()}{calculator.source[1:]}",
             was=shown(original, instance),
             now=shown(final, instance),
             stays=original == final,
@@ -89,6 +108,7 @@ def label_page(rows: Rows, out: Sequence[str], before: int | None = None, after:
             use=USES[use.evaluation, use.reward],
             why=use.why,
             wrong=wrong(rows),
+            since=_since(rows),
             strip=strip(rows, calculator),
             note=note,
             entities=list(_entities(calculator, entities, rows["note_checks"], marks, json.loads(evidence["missing"]))),
@@ -116,7 +136,9 @@ def label_page(rows: Rows, out: Sequence[str], before: int | None = None, after:
             ],
             readings=as_html(readings(rows, instance)),
             details=as_html(details(rows)),
-            history=[(event, changed(event), event["event"] in TURNS) for event in events(rows)],
+            history=[
+                (event, _title(event), _detail(event, rows["rule_cards"]), event["event"] in TURNS) for event in events(rows)
+            ],
             out=out,
             before=before,
             after=after,
@@ -145,6 +167,26 @@ def wrong(rows: Rows) -> tuple[int | None, str, str]:
         percent = round(100 * row["probability_wrong"])
         return percent, f"{percent}% likely", f"{row['why'][:1].upper()}{row['why'][1:]}."
     return None, "Not estimated", "It is in no order of review yet."
+
+
+def last_release(rows: Rows) -> dict[str, Any] | None:
+    """The event of the last release that has an answer for the label."""
+    released = [event for event in rows["label_events"] if event["event"] == "released" and event["value"] is not None]
+    return max(released, key=lambda event: Version.parse(event["actor"]), default=None)
+
+
+def _since(rows: Rows) -> tuple[str, str, str] | None:
+    """The last release, what it said if that was another value, and which events came after it."""
+    last = last_release(rows)
+    if last is None:
+        return None
+    instance, now = rows["raw_medcalc"][0], from_row(rows["maintained_labels"][0], "final")
+    was = parse_label(last["value"])
+    known = [each for each in rows["label_events"] if each["happened_at"] and last["happened_at"]]
+    later = [each for each in known if each["happened_at"] > last["happened_at"] and each["event"] != "released"]
+    titles = (TITLES[each["event"]].format(each["actor"]) for each in events({**rows, "label_events": later}))
+    told = listed([f"{title[:1].lower()}{title[1:]}" for title in dict.fromkeys(titles)], most=3)
+    return last["actor"], "Unchanged" if was == now else f"Was {shown(was, instance)}", told if later else ""
 
 
 def strip(rows: Rows, calculator: Calculator) -> list[dict[str, Any]]:
@@ -178,37 +220,51 @@ def strip(rows: Rows, calculator: Calculator) -> list[dict[str, Any]]:
     missing = [calculator.reader.name(key) for key in json.loads(evidence["missing"])]
     how = how or (f"{listed(missing)} {'is' if len(missing) == 1 else 'are'} missing" if missing else "Cannot be computed")
     relabels = [row for row in rows["relabels"] if row["auditor"] == maintained["auditor"]] or rows["relabels"][:1]
-    ruled, physician = from_row(evidence, "ruled"), from_row(evidence, "physician")
+    ruled, physician, computed = (from_row(evidence, name) for name in ("ruled", "physician", "computed"))
     return [
         cell("Original, v1.0", from_row(instance, "label"), "Exact" if lower == upper else f"Accepts {lower} to {upper}"),
         cell("Its own entities, by the published rule", published, how, nobody="No value"),
-        _relabel(relabels, cell),
+        (
+            cell("What blind readers find, by the published rule", computed, evidence["inputs_told"])
+            if computed and from_row(evidence, "relabel") is None
+            else _relabel(relabels, cell, rows["effective_votes"])
+        ),
         (
             cell("Physicians’ rulings", ruled, "On what it hangs on, not on the row")
             if ruled and not physician
             else cell(
                 "Physicians, blind",
                 physician,
-                evidence["reviewer"] or _rulings(rows["rule_cards"]),
+                evidence["reviewer"] or _answers(rows) or _rulings(rows["rule_cards"]),
                 f"{evidence['n_answers_agree']} of {evidence['n_answers']}" if physician else "",
-                "No majority" if evidence["n_answers"] else "Nobody yet",
+                "They differ" if rows["physician_labels"] else "Nobody yet",
             )
         ),
     ]
 
 
-def _relabel(relabels: Sequence[Mapping[str, Any]], cell: Any) -> dict[str, Any]:
+def _relabel(relabels: Sequence[Mapping[str, Any]], cell: Any, effective: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     row = next(iter(relabels), None)
     if row is None or row["status"] == "not_relabelled":
         return dict(cell("Blind relabel", None, "No votes are here"))
     votes = f"{row['n_agree']} of {row['n_votes']}" if row["n_votes"] is not None else ""
-    how = f"By {row['auditor']}{'' if votes else '; the votes are not public'}"
+    how = f"By {row['auditor']}; {worth(effective, 'relabel', row['auditor']) if votes else 'the votes are not public'}"
     return dict(cell("Blind relabel", from_row(row, "relabel"), how, votes, nobody="No agreement"))
+
+
+def _answers(rows: Rows) -> str:
+    """What each of the physicians says."""
+    each = ((row["reviewer"], shown(from_row(row, "physician"), rows["raw_medcalc"][0])) for row in rows["physician_labels"])
+    return "; ".join(f"{reviewer}: {value}" for reviewer, value in each)
 
 
 def _rulings(cards: Sequence[Mapping[str, Any]]) -> str:
     ruled = sum(row["ruling"] is not None for row in cards)
-    return f"{ruled} of {len(cards)} cards are ruled" if cards else "No card bears on it"
+    return (
+        f"{ruled} of {len(cards)} question{'' if len(cards) == 1 else 's'} ruled"
+        if cards
+        else "No question on a rule bears on it"
+    )
 
 
 def marked(note: str, checks: Iterable[Mapping[str, Any]]) -> tuple[Markup, dict[int, int]]:
@@ -341,6 +397,29 @@ def _vote(vote: Mapping[str, Any], answer: str) -> dict[str, Any]:
         "answer": answer if vote["status"] == "ok" else vote["status"].replace("_", " "),
         "sources": [source_of(each) for each in json.loads(vote["sources"] or "[]")],
     }
+
+
+def _title(event: Mapping[str, Any]) -> str:
+    """An event in words, with the value that it gave, of which six digits tell enough."""
+    value = re.sub(r"\d+\.\d{5,}", lambda digits: numeral(float(digits[0])), changed(event))
+    if event["event"] == "relabelled" and not value:
+        return f"No relabel by {event['actor']}"
+    value = value or ("no answer" if event["event"] == "maintained" else "")
+    return TITLES[event["event"]].format(event["actor"]) + (f": {value}" if value else "")
+
+
+def _detail(event: Mapping[str, Any], cards: Iterable[Mapping[str, Any]]) -> str:
+    """What an event says besides; rulings by the question that they answer, as far as it is still asked."""
+    detail = str(event["detail"])
+    if event["event"] != "ruled" or not detail.startswith("{"):
+        return detail
+    rulings, _, shows = detail.partition("; ")
+    questions = {card["card"]: card["question"] for card in cards}
+    told = [
+        f"{questions.get(card, card)} {choice.replace('_', ' ').capitalize()}"
+        for card, choice in json.loads(rulings).items()
+    ]
+    return "; ".join([*told, shows])
 
 
 def _known(label: Label | None) -> Label:

@@ -54,6 +54,7 @@ def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
     (unfinished / "labels").mkdir(parents=True)
     records = records_by_class(warehouse, stored["label_evidence"])
     cards = cards_by_uid(warehouse)
+    effective = _read(warehouse, tables.EFFECTIVE_VOTES).to_dicts()
     rows_of_index = []
     for name in STATIC:
         (unfinished / name).write_text(static(name), encoding="utf-8")
@@ -62,6 +63,7 @@ def write_pages(warehouse: Warehouse, packets: Packets, folder: Path) -> int:
     for keys in _in_parts(stored["maintained_labels"]):
         for uid, rows in _rows(warehouse, told, keys).items():
             rows["rule_cards"] = cards.get(uid, [])
+            rows["effective_votes"] = effective
             rows["track_record"] = records[rows["maintained_labels"][0]["evidence_class"]]
             page = label_page(rows, out.get(uid, []), before.get(uid), after.get(uid))
             (unfinished / "labels" / f"{uid}.html").write_text(page, encoding="utf-8")

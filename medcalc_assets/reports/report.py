@@ -21,6 +21,7 @@ from medcalc_assets.physicians.consensus import agreement
 from medcalc_assets.reports.charts import Kind, Mark, Stage, address, flow, scatter, slopes
 from medcalc_assets.reports.index import BY_ENTITIES, CAUSES, ITS_OWN, NO_VOTES, RELABEL, SHORT, words
 from medcalc_assets.statistics.agreement import compare_with_physicians
+from medcalc_assets.statistics.effective_votes import amount_of
 from medcalc_assets.statistics.error_rates import BASES, TERMS, findings, headline
 from medcalc_assets.statistics.estimates import proportion, share
 from medcalc_assets.statistics.summary import NEEDED, summarise, totals
@@ -38,6 +39,7 @@ HEAT = (
 )
 """The columns of the table of calculators: figure, words, and colour. Those without any label are left out."""
 ANSWERED, RULED, NOBODY = "Answered", "Ruled", "Nobody yet"
+PHASES = {"audit": "1", "relabel": "2", "inputs": "2, inputs"}
 RATES = ("Labels", "Wrong", "#Expected", "#95%", "#Of", "#Seen", "#Not covered", "Basis")
 
 
@@ -308,15 +310,14 @@ def _answers(physicians: pl.DataFrame) -> dict[str, dict[int, Any]]:
 
 def _independent(row: Mapping[str, Any]) -> tuple[Any, ...]:
     whose = {"auditor": "", "family": "outcomes of the family ", "all": "outcomes of "}[row["scope"]] + row["name"]
-    votes = f"{row['effective']:.2f} ({row['effective_low']:.2f} to {row['effective_high']:.2f})" if row["effective"] else ""
     return (
-        {"audit": 1, "relabel": 2}[row["phase"]],
+        PHASES[row["phase"]],
         whose,
         "not known" if row["votes"] is None else row["votes"],
         f"{row['labels']:,}",
         "" if row["error_rate"] is None else f"{row['error_rate']:.1%}",
         "" if row["correlation"] is None else f"{row['correlation']:.2f}",
-        votes or "not known",
+        amount_of(row) if row["effective"] else "not known",
     )
 
 

@@ -8,6 +8,7 @@ import polars as pl
 
 from medcalc_assets.benchmarks.versions import VERSIONS
 from medcalc_assets.calculators import Rule
+from medcalc_assets.calculators.input_votes import NOT_STATED
 from medcalc_assets.calculators.working import block_quoted, bullets, escaped, table
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.labels.attribution import CAUSES
@@ -17,10 +18,13 @@ from medcalc_assets.labels.value import Label, from_row
 from medcalc_assets.release.use import records_of, use_of
 from medcalc_assets.reports.cause import Rows, cause
 from medcalc_assets.reports.history import SOURCES
-from medcalc_assets.storage.tables import LABEL_EVIDENCE, RULE_CARDS
+from medcalc_assets.statistics.effective_votes import amount
+from medcalc_assets.storage.tables import EFFECTIVE_VOTES, LABEL_EVIDENCE, RULE_CARDS, RULINGS
 from medcalc_assets.storage.warehouse import Warehouse
 
 QUESTION = "The question"
+LISTS = ("findings", "missing", "not_in_note")
+"""What of the evidence is a list."""
 STATES = {
     "computable": "computable",
     "not_computable": "**not computable** (N/A is the answer)",
@@ -45,6 +49,7 @@ def rows_of(warehouse: Warehouse, uid: int) -> Rows:
         )
     rows["rule_cards"] = cards_by_uid(warehouse).get(uid, [])
     records = records_by_class(warehouse, warehouse.read(LABEL_EVIDENCE))
+    rows["effective_votes"] = warehouse.read(EFFECTIVE_VOTES).to_dicts() if warehouse.has(EFFECTIVE_VOTES) else []
     rows["track_record"] = records[rows["maintained_labels"][0]["evidence_class"]]
     return rows
 
@@ -55,11 +60,18 @@ def records_by_class(warehouse: Warehouse, evidence: pl.DataFrame) -> dict[str, 
 
 
 def cards_by_uid(warehouse: Warehouse) -> dict[int, list[dict[str, Any]]]:
-    """By uid the rows of `rule_cards` that it hangs on."""
+    """By uid the rows of `rule_cards` that it hangs on, with `by` whom they were ruled on, and how."""
     found: dict[int, list[dict[str, Any]]] = {}
-    for row in warehouse.read(RULE_CARDS).iter_rows(named=True) if warehouse.has(RULE_CARDS) else ():
+    if not (warehouse.has(RULE_CARDS) and warehouse.has(RULINGS)):
+        return found
+    by: dict[str, list[str]] = {}
+    for card, reviewer, choice in (
+        warehouse.read(RULINGS, columns=["card", "reviewer", "choice"]).sort("reviewer").iter_rows()
+    ):
+        by.setdefault(card, []).append(f"{reviewer}: {choice.replace('_', ' ')}")
+    for row in warehouse.read(RULE_CARDS).iter_rows(named=True):
         for uid in json.loads(row["uids"]):
-            found.setdefault(uid, []).append(row)
+            found.setdefault(uid, []).append(row | {"by": "; ".join(by.get(row["card"], ()))})
     return found
 
 
@@ -195,7 +207,8 @@ def _audits(rows: Rows) -> str:
         for row in rows["audit_flags"]
         if row["status"] != "not_audited"
     ]
-    return "\n\n".join([*flags, *_votes(rows["audit_votes"], lambda vote: vote["verdict"])]) or "Nobody has audited it."
+    votes = _votes(rows, "audit", lambda vote: vote["verdict"])
+    return "\n\n".join([*flags, *votes]) or "Nobody has audited it."
 
 
 def _relabels(rows: Rows, instance: Mapping[str, Any]) -> str:
@@ -204,7 +217,7 @@ def _relabels(rows: Rows, instance: Mapping[str, Any]) -> str:
         + (", votes not published." if row["n_votes"] is None else f", {row['n_agree']} of {row['n_votes']} agree.")
         for row in rows["relabels"]
     ]
-    votes = _votes(rows["relabel_votes"], lambda vote: shown(from_row(vote, "answer"), instance))
+    votes = _votes(rows, "relabel", lambda vote: shown(from_row(vote, "answer"), instance))
     return "\n\n".join([*agreed, *votes]) or "Nobody has relabelled it."
 
 
@@ -221,18 +234,22 @@ def readings(rows: Rows, instance: Mapping[str, Any]) -> str:
                 each["input"] + (" (differs)" if each["differs"] else ""),
                 "they differ" if each["read"] is None else each["read"],
                 f"{each['n_agree']} of {each['n_votes']}",
-                each["quote"],
+                each["quote"] or ("" if each["read"] in (None, NOT_STATED) else "none that stand there"),
                 each["given"],
             )
             for each in json.loads(row["inputs"])
         )
         told.append(table(("Input", "Read", "Readers", "Words of the note", "Benchmark"), found))
-    votes = _votes(rows["input_votes"], lambda vote: f"{len(json.loads(vote['inputs']))} inputs read")
+    votes = _votes(rows, "input", lambda vote: f"{len(json.loads(vote['inputs']))} inputs read")
     return "\n\n".join([*told, *votes]) or "No model was asked. One that votes is, of contested and deferred labels."
 
 
-def _votes(votes: Iterable[Mapping[str, Any]], answer: Any) -> Iterator[str]:
-    """Each vote with all that is known of it: who, by which prompt, what, why, and from which sources."""
+def _votes(rows: Rows, kind: str, answer: Any) -> Iterator[str]:
+    """How independent the votes are, and each with all that is known of it: who, by which prompt, what, why, and from which
+    sources."""
+    votes = rows[f"{kind}_votes"]
+    if votes and (told := amount(rows["effective_votes"], "inputs" if kind == "input" else kind)):
+        yield escaped(told)
     for vote in votes:
         said = f"**{answer(vote)}**" if vote["status"] == "ok" else vote["status"].replace("_", " ")
         model = f", served as {escaped(vote['model_version'])}" if vote["model_version"] else ""
@@ -337,7 +354,10 @@ def _maintained(rows: Rows) -> str:
             f"**{shown(from_row(maintained, 'final'), instance)}**, {limits}; reason `{maintained['reason']}`, "
             f"state `{maintained['state']}`, relabels of {escaped(maintained['auditor'])}.",
             table(("Convention", "gives"), ((name, value or "no value") for name, value in conventions.items())),
-            table(("Evidence", "What it says"), ((name, _brief(found)) for name, found in evidence.items())),
+            table(
+                ("Evidence", "What it says"),
+                ((name, _brief(json.loads(found) if name in LISTS else found)) for name, found in evidence.items()),
+            ),
         )
         if block
     )
@@ -350,6 +370,8 @@ def changed(event: Mapping[str, Any]) -> str:
 
 
 def _brief(found: object) -> str:
+    if isinstance(found, list):
+        return "; ".join(map(str, found))
     return f"{found:.6g}" if isinstance(found, float) else str(found)
 
 

@@ -1,6 +1,7 @@
 """How many independent votes several auditors are worth, whose errors go together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -112,8 +113,8 @@ def effective_votes(
     originals: pl.DataFrame,
     physicians: pl.DataFrame,
 ) -> pl.DataFrame:
-    """Rows of `effective_votes`, by phase (`audit`, `relabel`): of each auditor's votes, and of what the auditors of a
-    family, and all of them, decide.
+    """Rows of `effective_votes`, by phase (`audit`, `relabel`, `inputs`): of each auditor's votes, and of what the auditors
+    of a family, and all of them, decide. The answer of readers of inputs is what the published rule makes of them.
 
     An answer is wrong where it does not agree with the physicians' (see `labels.agreement`); a verdict, where it differs
     from whether the original label does. A vote that failed is wrong, and so is an outcome without a decision.
@@ -136,11 +137,52 @@ def effective_votes(
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
+def amount(rows: Iterable[Mapping[str, Any]], phase: str) -> str:
+    """How many independent votes those of a phase amount to, in a sentence by auditor, family and all; "" without votes.
+
+    `rows` are those of `effective_votes`.
+    """
+    of_phase = [row for row in rows if row["phase"] == phase]
+    labels = max((row["labels"] for row in of_phase), default=0)
+    told = [f"{_whose(row)} amount to {amount_of(row)} independent ones" for row in of_phase if row["effective"]]
+    if told or not of_phase:
+        return f"{'; '.join(told)} (by {labels:,} labels that physicians answered)." if told else ""
+    return (
+        f"How many independent votes these amount to is not known: it takes {FEWEST} labels that physicians answered, of "
+        f"2 votes each, and there are {labels:,}."
+    )
+
+
+def worth(rows: Iterable[Mapping[str, Any]], phase: str, auditor: str) -> str:
+    """The same of one auditor, or of the panel, in a few words."""
+    scope, name = ("all", "all") if auditor == PANEL else ("auditor", auditor)
+    for row in rows:
+        if (row["phase"], row["scope"], row["name"]) == (phase, scope, name) and row["effective"]:
+            many = "auditors" if scope == "all" else "votes"
+            return f"{row['votes']} {many} worth {row['effective']:.1f} independent ones"
+    return "how independent, is not known"
+
+
+def amount_of(row: Mapping[str, Any]) -> str:
+    """The figure of one row with its interval."""
+    return f"{row['effective']:.2f} ({row['effective_low']:.2f} to {row['effective_high']:.2f})"
+
+
+def _whose(row: Mapping[str, Any]) -> str:
+    match row["scope"]:
+        case "auditor":
+            return f"{row['votes']} votes of {row['name']}"
+        case "family":
+            return f"{row['votes']} auditors of the family {row['name']}"
+    return f"all {row['votes']} auditors"
+
+
 def _wrong(phase: str, given: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:
     """The votes, or outcomes, on labels of known truth, with whether each is `wrong`."""
     beside = given.join(truth, on="uid")
-    if phase == "relabel":
-        prefix = "answer" if "answer_kind" in given.columns else "relabel"
+    if phase != "audit":
+        outcome = "relabel" if phase == "relabel" else "computed"
+        prefix = "answer" if "answer_kind" in given.columns else outcome
         right = agrees(prefix, "physician", pl.col("continuous") | is_continuous(prefix))
     else:
         verdict = "verdict" if "verdict" in given.columns else "status"

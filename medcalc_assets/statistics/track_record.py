@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 
 import polars as pl
 
-from medcalc_assets.labels.decision import ruled
+from medcalc_assets.labels.decision import computed, ruled
 from medcalc_assets.labels.limits import accepted
 from medcalc_assets.statistics.certificate import sample_size
 from medcalc_assets.statistics.strata import right, stratum
@@ -14,6 +14,7 @@ CLASSES = {
     "confirmed": "the relabel agrees, and nothing contradicts",
     "abstention": "the relabel is N/A",
     "rule": "the relabel is what the published rule gives; the original is contradicted",
+    "inputs": "the published rule gives it for the inputs that blind readers find, and not from the entities",
     "relabel": "a relabel contradicts it; the entities give the original, or no rule can be computed",
     "neither": "a relabel contradicts it; the rule gives neither, or from entities that cannot be meant",
     "date": "the relabel is another date",
@@ -34,7 +35,7 @@ GRADES, TRAINS = 0.8, 0.7
 
 def evidence_class() -> pl.Expr:
     """A key of CLASSES, for a frame with `output_type`, `contradicted`, `likely_error`, `comparison`, `attribution`,
-    `published_*`, `relabel_*`, and what `ruled` reads."""
+    `published_*`, `relabel_*`, and what `ruled` and `computed` read."""
     of_stratum = stratum()
     holds = {
         "ruled": ruled() & ~accepted("ruled", "relabel"),
@@ -43,6 +44,7 @@ def evidence_class() -> pl.Expr:
         "abstention": of_stratum == "A",
         "date": of_stratum == "E",
         "rule": (of_stratum == "B") & accepted("relabel", "published") & ~pl.col("suspect"),
+        "inputs": accepted("relabel", "computed") | computed(),
         "neither": of_stratum == "B",
         "relabel": of_stratum == "D",
     }
@@ -68,6 +70,8 @@ def track_record(
         .then(right("label", terms))
         .when(evidence_class="ruled")
         .then(right("ruled", terms))
+        .when(evidence_class="inputs")
+        .then(right("computed", terms))
         .otherwise(right("relabel", terms))
         .sum()
         for terms in ("paper", "limits")

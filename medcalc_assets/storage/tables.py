@@ -447,7 +447,7 @@ EFFECTIVE_VOTES = Table(
     "effective_votes",
     "How many independent votes the votes amount to, since errors go together: on labels that physicians have seen.",
     (
-        Column("phase", "VARCHAR", "`audit` or `relabel`."),
+        Column("phase", "VARCHAR", "`audit`, `relabel` or `inputs`."),
         Column("scope", "VARCHAR", "Whose votes: those of an `auditor`, the outcomes of a `family`, or those of `all`."),
         Column("name", "VARCHAR", "The auditor or the family; `all`."),
         Column(
@@ -832,8 +832,8 @@ LABEL_EVENTS = Table(
         Column(
             "event",
             "VARCHAR",
-            "`imported`, `derivation_audited`, `audit_votes_cast`, `relabel_votes_cast`, `relabelled`, `contested`, "
-            "`queued`, `adjudicated`, `ruled`, `maintained` or `released`.",
+            "`imported`, `derivation_audited`, `audit_votes_cast`, `relabel_votes_cast`, `relabelled`, "
+            "`inputs_read`, `contested`, `queued`, `adjudicated`, `ruled`, `maintained` or `released`.",
         ),
         Column("actor", "VARCHAR", "The auditor, the physician, the rule or the release."),
         Column("sequence", "INTEGER", "Which event of this kind by the same, from 0."),
@@ -898,7 +898,7 @@ BENCHMARK_SUMMARY = Table(
         Column("changed", "INTEGER", "Maintained labels that differ from the original one."),
         Column("not_computable", "INTEGER", "Maintained labels that are N/A."),
         Column("ambiguous", "INTEGER", "Maintained labels that are defensible under several published conventions."),
-        Column("unresolved", "INTEGER", "Maintained labels that nobody has checked."),
+        Column("unresolved", "INTEGER", "Maintained labels that neither a relabel nor physicians decide."),
     ),
     key=("calculator_id",),
     partitioned=False,

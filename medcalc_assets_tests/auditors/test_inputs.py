@@ -1,7 +1,7 @@
 """Readers of inputs: they see what Phase 2 sees and the names of the inputs, over HTTP as everybody else."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -10,6 +10,7 @@ from medcalc_assets.auditors.tasks import INPUTS, InputsAnswer
 from medcalc_assets.benchmarks.reader import Source
 from medcalc_assets.calculators.input_votes import all_asked
 from medcalc_assets.labels.voting import inputs_settled
+from medcalc_assets_tests.openai_server import OpenAIServer
 
 READ = {"input": "age", "value": 61, "unit": "years", "quote": "61-year-old"}
 
@@ -59,6 +60,64 @@ def test_readings_come_over_http_and_are_kept(gemini, auditor, asked):
     assert all(not ask.body.get("tools") for ask in gemini.asked), "nothing is searched or computed"
     list(auditor.inputs(asked))
     assert len(gemini.asked) == 4 * len(asked), "what the ledger holds is not asked again"
+
+
+@pytest.fixture(params=["gemini", "openai"])
+def server_and_reader(request, gemini, auditor, monkeypatch):
+    """A server of either shape, and a model that it serves."""
+    if request.param == "gemini":
+        yield gemini, auditor
+        return
+    monkeypatch.setenv("OPENAI_COMPATIBLE_API_KEY", "none")
+    with OpenAIServer(models=["qwen3-8b"]) as server:
+        yield server, replace(auditor, name=f"openai:qwen3-8b@{server.url}/v1")
+
+
+DEEP = json.loads("[" * 150 + "]" * 150)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "told"),
+    [
+        ([READ | {"value": DEEP}], "malformed: inputs.0.value"),
+        ([READ | {"quote": "61 " * 40_000}], "malformed: an answer block of 120,"),
+        ([READ] * 2, "malformed: Value error, an input is there twice"),
+        ([READ | {"value": {"61": "years"}}], "malformed: inputs.0.value"),
+        ([READ | {"unit": 7}], "malformed: inputs.0.unit Input should be a valid string"),
+        ([READ | {"quote": None}], "malformed: inputs.0.quote Input should be a valid string"),
+        ([{"input": "age", "value": 61}], "malformed: inputs.0.unit Field required"),
+        (["age"], "malformed: inputs.0 "),
+    ],
+    ids=["depth", "size", "twice", "object", "no unit", "no quote", "parts missing", "a name alone"],
+)
+def test_readings_that_are_not_as_asked_for_fail_their_votes_and_say_why(server_and_reader, asked, inputs, told):
+    server, reader = server_and_reader
+    server.reads = lambda ask: inputs
+    votes = list(reader.inputs(asked[:1]))
+    assert [vote.status for vote in votes] == ["failed", "failed", "not_cast", "not_cast", "not_cast"]
+    assert f"no usable answer in 4, the last: {told}" in votes[0].rationale
+    assert len(votes[0].rationale) < 400
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        [],
+        [READ | {"input": f"of nobody {n}"} for n in range(900)],
+        [READ | {"unit": "furlongs"}],
+        [READ | {"quote": "words that are not in the note"}],
+        [READ | {"value": 10**4_000}],
+        [READ | {"value": "9" * 50_000}],
+    ],
+    ids=["missing", "not asked for", "wrong unit", "quote of nothing", "a huge number", "a long text"],
+)
+def test_readings_that_are_wrong_in_what_they_say_are_kept_as_said_and_their_rule_computes(server_and_reader, asked, inputs):
+    """What they are worth is judged input by input: see `calculators.input_votes`."""
+    server, reader = server_and_reader
+    server.reads = lambda ask: inputs
+    votes = list(reader.inputs(asked[:1]))
+    assert [vote.status for vote in votes] == ["ok"] * 4 + ["not_cast"] if inputs else ["ok"] * 5
+    assert json.loads(votes[0].inputs) == inputs
 
 
 def test_the_prompt_of_inputs_names_the_fields_of_its_answer():

@@ -1,16 +1,20 @@
 import datetime as dt
 from dataclasses import replace
 
+import polars as pl
 import pytest
 
 from medcalc_assets.auditors.budget import MOST_QUERIES
-from medcalc_assets.auditors.calls import estimate
+from medcalc_assets.auditors.calls import chances_of_reading, estimate, estimates_of
 from medcalc_assets.auditors.casting import MAX_OUTPUT_TOKENS
 from medcalc_assets.auditors.ledger import Attempt, Setup, VoteKey
 from medcalc_assets.auditors.prices import PriceError, cost, known_price, price, total
+from medcalc_assets.auditors.protocol import Inputs, as_seen
 from medcalc_assets.auditors.registry import read
 from medcalc_assets.auditors.replies import Reply
-from medcalc_assets.auditors.tasks import AUDIT, RELABEL
+from medcalc_assets.auditors.tasks import AUDIT, INPUTS, RELABEL
+from medcalc_assets.benchmarks.reader import Source
+from medcalc_assets.calculators.input_votes import all_asked
 from medcalc_assets_tests.auditors.conftest import DERIVATIONS, QUESTIONS, noisy
 
 TODAY = dt.date(2026, 11, 22)
@@ -137,3 +141,30 @@ def test_an_estimate_expects_less_than_the_bound_that_no_course_of_the_voting_ex
     after = estimate(asked, AUDIT, DERIVATIONS)
     assert (after.settled, after.calls_expected, after.usd_expected, after.is_assumed) == (12, 0, 0, False)
     assert after.output_tokens == 1500
+
+
+def test_the_inputs_are_estimated_of_contested_and_deferred_labels_and_of_a_share_of_those_without_a_relabel(auditor):
+    """30 rows: 20 are relabelled, of which 5 are contested or deferred, and of the other 10 nobody knows."""
+    raw = Source("demo").read().instances.head(30)
+    known = pl.DataFrame({"uid": raw["uid"][:20], "to_read": [True] * 5 + [False] * 15})
+    chances = chances_of_reading(raw, known)
+    assert chances == [1.0] * 5 + [0.0] * 15 + [0.25] * 10
+    found = estimates_of(auditor, raw, chances)["inputs"]
+    assert (found.instances, found.instances_expected, found.settled) == (15, 7.5, 0)
+    assert (found.calls_least, found.calls_expected, found.calls_most) == (5 * 4, 7.5 * 4.5, 15 * 5)
+    assert (found.output_tokens, found.searches) == (4_000, 0), "readers have no tools"
+    asked = as_seen(Inputs, raw.with_columns(all_asked()))
+    casting, pro = auditor.casting(INPUTS, asked), known_price(auditor.model)
+    tokens = [casting.request(each, 0).tokens for each in asked]
+    assert found.usd_expected == pytest.approx(
+        sum(4.5 * chance * pro.of(n, 4_000, 0) for chance, n in zip(chances, tokens, strict=True))
+    )
+    assert found.usd_most == pytest.approx(sum(5 * pro.of(n, MAX_OUTPUT_TOKENS, 0) for n in [*tokens[:5], *tokens[20:]]))
+
+
+def test_before_enough_labels_are_relabelled_the_share_is_that_of_the_authors(auditor):
+    raw = Source("demo").read().instances.head(30)
+    chances = chances_of_reading(raw, pl.DataFrame({"uid": raw["uid"][:19], "to_read": [False] * 19}))
+    assert chances[:19] + chances[19:] == [0.0] * 19 + [446 / 1_047] * 11
+    assert estimates_of(auditor, raw, chances)["inputs"].instances_expected == pytest.approx(11 * 446 / 1_047)
+    assert set(estimates_of(auditor, raw)) == set(estimates_of(auditor, raw, [0.0] * 30)) == {"audit", "relabel"}

@@ -49,7 +49,7 @@ def test_a_reproduced_label_on_an_implausible_input_says_so():
     entities = {"Temperature": [37, "°C"], "Heart Rate or Pulse": 80, "respiratory rate": 16}
     audit = audit_derivation(CALCULATORS[51], {**entities, "White blood cell count": [9440, "L"]}, number(1))
     assert audit.verdict == "reproduced"
-    assert "White blood cell count: 0.00944 /µL is outside 10 to 1e+06, the range seen alive" in audit.explanation
+    assert "White blood cell count: 0.00944 /µL is outside 10 to 1,000,000, the range seen alive" in audit.explanation
 
 
 def test_the_audit_gives_every_rule_its_value():

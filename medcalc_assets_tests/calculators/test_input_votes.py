@@ -2,12 +2,24 @@
 
 import json
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from medcalc_assets.calculators import CALCULATORS
-from medcalc_assets.calculators.input_votes import NOT_STATED, Said, asked, consensus, together
+from medcalc_assets.calculators.input_votes import NOT_STATED, Said, asked, computed, together
+from medcalc_assets.calculators.input_votes import consensus as consensus_on
 from medcalc_assets.labels.value import NA, number
 
 MAP, ANION_GAP, CAPRINI = CALCULATORS[5], CALCULATORS[39], CALCULATORS[36]
 SYSTOLIC, DIASTOLIC = "Systolic Blood Pressure", "Diastolic Blood Pressure"
+
+
+NOTE = "Blood pressure as noted, 90/60\n mm Hg."
+
+
+def consensus(calculator, entities, votes, note=NOTE):
+    return consensus_on(calculator, entities, votes, note)
 
 
 def said(value, unit=None, quote="as noted"):
@@ -81,6 +93,56 @@ def test_what_cannot_be_read_is_said_and_computes_nothing():
     found = consensus(MAP, {}, pressures(*["low"] * 5))
     assert found.status == "not_computable"
     assert of(found, SYSTOLIC)["read"] == "'low mm Hg', which cannot be used ('low mm Hg' is no number in mm Hg)"
+
+
+@pytest.mark.parametrize(
+    ("quotes", "shown"),
+    [
+        (["blood pressure AS NOTED,"] * 5, "blood pressure AS NOTED,"),
+        (["Blood pressure ... 90/60 mm  Hg"] * 5, "Blood pressure ... 90/60 mm  Hg"),
+        (["BP 90/60", "as noted", "?", "", "BP"], "as noted"),
+        (["BP 90/60", "pressure as noted 9", "...", "", "Blood ... hypertension"], ""),
+    ],
+)
+def test_the_words_that_are_shown_stand_in_the_note_and_a_reading_without_such_counts(quotes, shown):
+    """However they are spaced; a value may follow from others, so that nobody has to quote it."""
+    votes = [{SYSTOLIC: said(90, "mm Hg", quote), DIASTOLIC: said(60, "mm Hg")} for quote in quotes]
+    found = consensus(MAP, {}, votes)
+    assert (found.value, of(found, SYSTOLIC)["n_agree"], of(found, SYSTOLIC)["quote"]) == (number(70), 5, shown)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "told"),
+    [
+        (90, "furlongs", "'90 furlongs', which cannot be used ('furlongs' cannot be converted to mm Hg)"),
+        (90, "kg", "'90 kg', which cannot be used ("),
+        (90, "mm Hg ** 1000", "'90 mm Hg ** 1000', which cannot be used ("),
+        (float("nan"), "mm Hg", "'nan mm Hg', which cannot be used ("),
+        (float("inf"), "mm Hg", "'inf mm Hg', which cannot be used ("),
+        (10**4_000, "mm Hg", "which cannot be used ("),
+        (True, "mm Hg", "'True mm Hg', which cannot be used ("),
+        ("90 or 100", "mm Hg", "'90 or 100 mm Hg', which cannot be used ("),
+        ("9" * 90_000, None, "which cannot be used ("),
+    ],
+)
+def test_a_value_that_is_none_or_of_another_unit_is_told_as_unusable_and_computes_nothing(value, unit, told):
+    votes = [{SYSTOLIC: said(value, unit), DIASTOLIC: said(60, "mm Hg")}] * 5
+    found = consensus(MAP, {}, votes)
+    assert (found.status, found.value) == ("not_computable", NA)
+    assert told in of(found, SYSTOLIC)["read"]
+    assert len(of(found, SYSTOLIC)["read"]) < 400
+
+
+ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+
+
+@given(st.data())
+def test_no_reading_of_any_input_is_ever_an_exception(data):
+    calculator = data.draw(st.sampled_from(list(CALCULATORS.values())))
+    vote = {each.key: said(data.draw(ANYTHING), data.draw(st.none() | st.text())) for each in calculator.inputs}
+    found = consensus(calculator, {}, [vote] * 5)
+    assert found.status in ("computed", "not_computable")
+    assert found.value == computed(calculator, vote), "each reader alone comes to the same"
 
 
 def test_fewer_than_four_usable_readings_decide_nothing():

@@ -55,6 +55,20 @@ def test_an_entity_is_found_converted_another_number_or_absent(given, note, stat
 
 
 @pytest.mark.parametrize(
+    ("note", "quote"),
+    [
+        ("She gained 2 kg of weight. Zinc at 50 mg/d was given. In May she was well, with a body weight of 50 kg.", "50 kg"),
+        ("She was given 50 mg of zinc, and is 160 cm and 50 kg.", "50 kg"),
+        ("Weight 50. In physiotherapy, twice a week, she can lift 50 kg.", "50"),
+        ("She was given 50 mg of zinc.", "50 mg"),
+    ],
+)
+def test_of_several_equal_numbers_that_of_another_unit_is_marked_last(note, quote):
+    (found,) = of_kind("found", 22, {"weight": [50.0, "kg"]}, note)
+    assert found.quote == quote
+
+
+@pytest.mark.parametrize(
     "note",
     ["platelets 115 K/mm3", "PLT 115 x 10^9/L", "platelet count 1.15 lakh/mm3", "platelets 115 000/µL", "platelets 115"],
 )

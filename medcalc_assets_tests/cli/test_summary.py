@@ -6,6 +6,7 @@ from medcalc_assets.benchmarks.demo import instances, original_rows
 from medcalc_assets.benchmarks.known import NOTE_DIGITS
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.cli.summary import _counted
+from medcalc_assets.statistics.effective_votes import amount
 from medcalc_assets_tests.cli import document, medcalc
 
 
@@ -23,6 +24,15 @@ def test_the_finding_is_the_last_that_a_summary_says(demo):
     assert wrong.endswith("; the other 176 are not covered; in truth 139, as the demo knows.")
     assert in_key.startswith("Our key: of all 314 about 4 are wrong (0 to 11; 1.4% of them), by a model")
     assert changed.startswith("190 labels changed; of the maintained labels 52 are N/A,")
+
+
+def test_a_summary_says_how_many_independent_votes_the_votes_amount_to(demo):
+    shown = medcalc("summary", MEDCALC_HOME=demo.settings.home, COLUMNS="300").output.splitlines()
+    rows = document("summary", MEDCALC_HOME=demo.settings.home)["effective_votes"]
+    assert rows == demo.read("effective_votes").to_dicts()
+    for heading, phase in (("Phase 1", "audit"), ("Phase 2", "relabel"), ("Inputs read", "inputs")):
+        assert f"{heading}: {amount(rows, phase)}" in shown
+    assert any(line.startswith("Phase 2: 5 votes of simulated amount to 4.") for line in shown)
 
 
 def test_calculators_have_their_rows_on_request_only(demo):

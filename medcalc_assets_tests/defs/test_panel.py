@@ -3,10 +3,11 @@
 import polars as pl
 import pytest
 
+from medcalc_assets.benchmarks.demo import original_rows
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.labels.parsing import parse_label
 from medcalc_assets.settings import ProjectSettings, SettingsError
-from medcalc_assets_tests.cli import medcalc
+from medcalc_assets_tests.cli import document, medcalc
 from medcalc_assets_tests.defs.test_gemini import knows_the_demo
 from medcalc_assets_tests.openai_server import OpenAIServer
 
@@ -84,3 +85,28 @@ def test_each_model_of_a_panel_is_estimated_and_one_without_search_is_called_tha
     told = " ".join(shown.output.split())
     assert "Votes of gemini-2.5-pro ┏" in told
     assert f"Votes of openai:qwen3-8b@{qwen.url}/v1, without search" in told
+
+
+def test_the_estimate_counts_readers_of_what_the_panel_contests_and_may_come_to_contest(panel, qwen):
+    qwen.answer = differs
+    panel.run(KEYS[:4])
+    relabels, scores = (panel.read(name).filter(auditor="panel") for name in ("relabels", "disagreement_scores"))
+    contested, deferred = scores.filter("likely_error").height, relabels.filter(status="deferred").height
+    asked = contested + deferred
+    judged, everything = relabels.height, len(original_rows())
+    unknown = everything - judged
+    assert panel.read("input_votes")["uid"].n_unique() == asked
+    env = {"MEDCALC_HOME": panel.settings.home, "MEDCALC_AUDITOR": ",".join(panel.settings.voters)}
+    documents = document("estimate", **env)
+    for found in (each["phases"]["inputs"] for each in documents):
+        assert found["instances"] == asked + unknown
+        assert found["instances_expected"] == pytest.approx(asked + asked / judged * unknown)
+        assert (found["settled"], found["calls_least"], found["calls_most"]) == (asked, 0, 5 * unknown)
+    told = " ".join(medcalc("estimate", **env).output.split())
+    assert (
+        f"inputs │ about {documents[0]['phases']['inputs']['instances_expected']:,.0f} of {asked + unknown} │ {asked}"
+        in told
+    )
+    for chosen, instances in (("all", everything), ("none", None)):
+        (first, _) = document("estimate", MEDCALC_INPUT_VOTES=chosen, **env)
+        assert first["phases"].get("inputs", {}).get("instances_expected") == instances

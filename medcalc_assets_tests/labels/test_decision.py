@@ -11,6 +11,7 @@ from medcalc_assets.labels.evidence import gather
 from medcalc_assets.labels.queue import SUSPECT_DATE, SUSPECT_NUMBER, UNDECIDED, review_order
 from medcalc_assets.labels.simulated import is_simulated
 from medcalc_assets.labels.value import NA, Label, as_columns, columns, day, from_row, number
+from medcalc_assets.statistics.track_record import evidence_class as classes
 from medcalc_assets.storage.tables import (
     AUDIT_FLAGS,
     DERIVATION_AUDIT,
@@ -59,8 +60,11 @@ def found(*kinds, uid=1, suspect=False):
     return pl.DataFrame(cells, schema={name: NOTE_CHECKS.polars_schema[name] for name in cells})
 
 
-def evidence_of(labels, *relabels, physicians=None, audits=None, checks=None, attribution=None, auditor="model", rulings=()):
-    """What is known of the labels: relabels of `model`, and derivation audits that reproduce them if none are given."""
+def evidence_of(
+    labels, *relabels, physicians=None, audits=None, checks=None, attribution=None, auditor="model", rulings=(), read=None
+):
+    """What is known of the labels: relabels of `model`, derivation audits that reproduce them if none are given, and what
+    the rule gives for the inputs that were `read`, by uid."""
     audits, confident = audits_of(labels) if audits is None else audits, relabels_of(labels, *relabels)
     scores = score_disagreement(labels, confident).with_columns(
         attribution=pl.lit(attribution, pl.String), attribution_evidence=pl.lit(None, pl.String)
@@ -70,7 +74,13 @@ def evidence_of(labels, *relabels, physicians=None, audits=None, checks=None, at
     answers, checks = physicians_of({}) if physicians is None else physicians, found() if checks is None else checks
     ruled = pl.DataFrame(rulings, schema={name: RULINGS.polars_schema[name] for name in ("card", "choice")}, orient="row")
     confident, scored = reversed(counted)
-    inputs = pl.DataFrame(schema=INPUT_CONSENSUS.polars_schema)
+    cells = as_columns("computed", (read := read or {}).values()) | {"uid": list(read)}
+    cells |= {
+        "auditor": [auditor] * len(read),
+        "status": ["computed"] * len(read),
+        "explanation": ["So they read."] * len(read),
+    }
+    inputs = pl.DataFrame(cells, schema={name: INPUT_CONSENSUS.polars_schema[name] for name in cells})
     return gather(audits, checks, flags, confident, inputs, scored, answers, ruled, auditor)
 
 
@@ -375,3 +385,51 @@ def test_a_label_outside_the_range_of_its_own_score_has_no_answer_even_if_the_ru
     assert review_order(evidence).select("tier", "why").rows() == [
         (SUSPECT_NUMBER, "original 18, no relabel, its entities give no value")
     ]
+
+
+@pytest.mark.parametrize(
+    ("original", "rule", "relabel", "read", "expected", "evidence_class"),
+    [
+        (12.5, 15, 13.5, 13.6, ("relabelled", 13.5), "inputs"),  # the rule gives the relabel for what is in the note
+        (12.5, 15, 13.5, 15, ("contested", 13.5), "neither"),
+        (12.5, 15, 13.5, NA, ("contested", 13.5), "neither"),
+        (12.5, None, 13.5, 13.5, ("relabelled", 13.5), "inputs"),
+        (12.5, None, NA, NA, ("relabelled", None), "abstention"),
+        (12.5, 13.5, 13.5, 99, ("relabelled", 13.5), "rule"),
+        (12.5, None, 12.5, 99, ("confirmed", 12.5), "confirmed"),
+        # Nobody agreed on a relabel: code computes from what 4 of 5 read.
+        (12.5, None, None, 14, ("computed", 14), "inputs"),
+        (12.5, 15, None, 14, ("computed", 14), "inputs"),
+        (12.5, 15, None, 12.6, ("computed", 12.5), "inputs"),  # within the limits: the original stays
+        (12.5, None, None, NA, ("computed", None), "inputs"),
+        (12.5, 15, None, None, ("contradicted", None), "unchecked"),
+    ],
+)
+def test_what_the_rule_gives_for_inputs_that_blind_readers_find_is_a_second_source(
+    original, rule, relabel, read, expected, evidence_class
+):
+    original, rule, relabel, read = (
+        value and (value if value == NA else number(value)) for value in (original, rule, relabel, read)
+    )
+    labels = labels_of(original)
+    audits = audits_of(labels, rule, verdict="contradicted") if rule else None
+    evidence = evidence_of(labels, relabel, audits=audits, read={1: read} if read else None)
+    row = maintain(evidence).row(0, named=True)
+    assert (row["reason"], row["final_number"]) == expected
+    assert evidence.select(classes()).item() == evidence_class
+    said = json.loads(row["evidence"])
+    assert (said["computed"], said["inputs"]) == ((str(read), "So they read.") if read else (None, None))
+
+
+def test_an_original_that_another_published_convention_gives_is_not_replaced_by_what_was_read():
+    labels = labels_of(number(12.5), number(12.5))
+    audits = audits_of(labels, number(15), number(15), verdict="contradicted").with_columns(likely_error=pl.lit(False))
+    rows = maintain(evidence_of(labels, None, None, audits=audits, read={1: number(15), 2: number(12.4)}))
+    assert rows.select("reason", "final_number").rows() == [("unresolved", 12.5), ("computed", 12.5)]
+
+
+def test_what_was_read_explains_a_physicians_answer():
+    labels = labels_of(number(3), number(3))
+    physicians = physicians_of({1: number(7), 2: number(7)})
+    reasons = maintain(evidence_of(labels, number(8), number(8), physicians=physicians, read={1: number(7)}))["reason"]
+    assert reasons.to_list() == ["physician", "physician_unexplained"]

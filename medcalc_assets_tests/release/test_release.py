@@ -81,6 +81,7 @@ def test_a_label_that_its_evidence_does_not_give_closes_a_gate(copied):
         ("relabelled", "relabel"),
         ("physician_unexplained", "physician"),
         ("contested", "relabel"),
+        ("computed", "computed"),
         ("ambiguous", "original"),
         ("unresolved", "original"),
     ],
@@ -89,7 +90,7 @@ def test_a_label_is_what_its_reason_says_of_the_evidence(copied, reason, named):
     """Of one label: what the evidence names, another value, and evidence that does not name it."""
     uid = copied.labels["Row Number"][0]
     evidence = {"original": "1", "relabel": "2", "physician": "3", "published_rule": "4"}
-    evidence |= {"auditor": "authors", "reviewer": "Dr Lee"}
+    evidence |= {"auditor": "authors", "reviewer": "Dr Lee", "computed": "5", "inputs": "blind readers differ on none"}
 
     def found(answer, said):
         cells = {

@@ -96,6 +96,17 @@ def test_an_entity_that_cannot_be_meant_is_the_cause_where_nobody_has_answered(r
     )
 
 
+def test_physicians_who_differ_have_answered(rows):
+    rows["relabels"] = [{"auditor": rows["maintained_labels"][0]["auditor"], "status": "deferred", "n_votes": None}]
+    rows["physician_labels"] = [
+        {"physician_kind": "number", "physician_number": value, "physician_date": None} for value in (7.0, 99.0)
+    ]
+    rows["maintained_labels"][0]["reason"] = "unresolved"
+    assert cause(rows) == "The blind votes do not agree, and 2 physicians differ (7 and 99)."
+    rows["maintained_labels"][0]["reason"] = "contradicted"
+    assert cause(rows).endswith("; the blind votes do not agree, and 2 physicians differ (7 and 99).")
+
+
 def test_a_relabel_that_repeats_a_label_of_wrong_entities_says_what_is_wrong_with_them(rows):
     rows["maintained_labels"][0]["reason"] = "contested"
     rows["note_checks"] = [

@@ -182,7 +182,7 @@ def test_the_labels_most_likely_wrong_are_there_without_a_script(folder, browser
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1920, 320])
 def test_a_page_hinders_nobody(folder, browser, width, scheme):
     """axe-core finds nothing against it: WCAG, A and AA, and what is good practice."""
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
@@ -195,11 +195,13 @@ def test_a_page_hinders_nobody(folder, browser, width, scheme):
     page.close()
 
 
-@pytest.mark.parametrize("name", ["report.html", "index.html", "labels/1.html"])
-def test_a_page_can_be_read_on_a_phone_and_says_that_it_is_a_demo(folder, page, name):
-    page.set_viewport_size({"width": 390, "height": 844})
+@pytest.mark.parametrize("name", ["report.html", "index.html", "labels/1.html", "labels/3.html"])
+def test_a_page_never_scrolls_sideways_and_says_that_it_is_a_demo(folder, page, name):
     page.goto((folder / name).as_uri())
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    for width in (320, 390, 768, 1280, 1920):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert "DEMO" in page.inner_text("body")
 
 
@@ -305,6 +307,12 @@ def test_the_report_tells_how_many_independent_votes_the_votes_amount_to(demo, f
     assert told in row
 
 
+def test_the_strip_says_how_many_independent_votes_the_relabel_rests_on(demo, folder):
+    of_votes = demo.read("effective_votes").row(by_predicate=pl.col("phase") == "relabel", named=True)
+    page = (folder / "labels" / "1.html").read_text(encoding="utf-8")
+    assert f"By simulated; 5 votes worth {of_votes['effective']:.1f} independent ones</p>" in page
+
+
 def test_a_case_that_is_out_for_review_says_so(demo, folder):
     out = [path for path in (folder / "labels").iterdir() if "Out for blind review with Dr Lee" in path.read_text()]
     assert len(out) == 3
@@ -362,6 +370,42 @@ def test_lines_of_a_rule_that_differ_come_first_with_what_v1_does_otherwise():
     assert (coma.item, coma.published, coma.original, coma.apart) == ("Glasgow Coma Score", "+3", "+12", "+9")
     assert coma.otherwise == "1 point each"
     assert (age.item, age.differs, age.apart) == ("age in years", False, "")
+
+
+def test_what_came_after_a_release_is_told_in_words_on_the_first_screen_and_fits_the_smallest(demo, folder, page, tmp_path):
+    row = demo.read("rule_cards").filter(pl.col("ruling").is_not_null()).row(0, named=True)
+    uid = json.loads(row["uids"])[0]
+    rows = rows_of(demo.settings.warehouse, uid)
+    now, long = from_row(rows["maintained_labels"][0], "final"), "Lee" * 26
+    for hours, event, actor, value, detail in (
+        (1, "released", "1.1.0", "8", f"in release 1.1.0, manifest {'0' * 64}"),
+        (2, "adjudicated", long, str(now), "computable"),
+        (
+            2,
+            "ruled",
+            "physicians' rulings",
+            "25.377915914151917",
+            f'{{"{row["card"]}": "wrong"}}; the original is shown wrong',
+        ),
+    ):
+        happened = dt.datetime(2030, 1, 1, hours, tzinfo=dt.UTC)
+        rows["label_events"].append(
+            {**rows["label_events"][0], "event": event, "actor": actor, "value": value, "detail": detail, "before": None}
+            | {"sequence": 0, "happened_at": happened, "run_id": f"{hours}"}
+        )
+    shutil.copytree(folder, tmp_path / "report")
+    (tmp_path / "report" / "labels" / f"{uid}.html").write_text(label_page(rows, []))
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.goto((tmp_path / "report" / "labels" / f"{uid}.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    fact = page.locator(".facts > div", has_text="Since 1.1.0").inner_text()
+    assert "Was 8" in fact
+    assert f"New: answered blind by {long} and ruled on by physicians. History" in " ".join(fact.split())
+    titles = page.locator(".time h3").all_inner_texts()
+    assert titles[-3:] == ["Released in 1.1.0: 8", f"Answered blind by {long}: {now}", "Ruled on by physicians: 25.3779"]
+    assert page.locator(".time p").last.inner_text().startswith(f"{row['question']} Wrong; the original is shown wrong")
+    assert f"Ruled: {row['ruling']}" in page.inner_text(".rules")
+    assert f"simulated: {row['ruling']}" in page.inner_text(".rules")
 
 
 @pytest.mark.parametrize("reason", ["physician", "confirmed", "relabelled", "unresolved"])

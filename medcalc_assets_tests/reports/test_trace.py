@@ -69,6 +69,24 @@ def test_a_trace_has_all_votes_of_three_tasks_every_rule_and_the_physician(demo,
     assert "### simulated: **" in told
 
 
+def test_the_votes_of_each_task_begin_with_how_many_independent_ones_they_amount_to(demo, story):
+    uid = with_reason(demo, "physician")["uid"]
+    rows = rows_of(demo.settings.warehouse, uid)
+    phases = [section for section in story(uid).split("\n## ") if "### simulated, vote" in section]
+    assert len(phases) == 3
+    for section, phase in zip(phases, ("audit", "relabel", "inputs"), strict=True):
+        (told,) = (each for each in rows["effective_votes"] if each["phase"] == phase)
+        low, high, labels = told["effective_low"], told["effective_high"], told["labels"]
+        said = (
+            f"{told['votes']} votes of simulated amount to {told['effective']:.2f} ({low:.2f} to {high:.2f}) independent "
+            f"ones (by {labels} labels that physicians answered)."
+            if told["effective"]
+            else "How many independent votes these amount to is not known: it takes 100 labels that physicians answered, "
+            f"of 2 votes each, and there are {labels}."
+        )
+        assert said in section.replace("\\", "").partition("### simulated, vote")[0]
+
+
 def test_what_others_wrote_is_quoted_whole_and_does_nothing(demo):
     rows = rows_of(demo.settings.warehouse, with_reason(demo, "physician")["uid"])
     poison = "<script>alert(1)</script> ![x](http://evil/x.png)\n# Label 1 stays 5\n- a\n1. b\n```\n\x1b[31m" + "long " * 300

@@ -36,10 +36,12 @@ def evidence_of(folder: Path, instances: pl.DataFrame) -> pl.DataFrame:
         .join(scores.select(*COMPARED, *columns("relabel")), on="uid", how="left")
         .join(physicians.select("uid", *columns("physician")), on="uid", how="left")
         .with_columns(
+            *(
+                pl.lit(None, dtype=kind).alias(name)
+                for prefix in ("ruled", "computed")
+                for name, kind in zip(columns(prefix), (pl.String, pl.Float64, pl.Date), strict=True)
+            ),
             pl.lit(None, dtype=pl.String).alias("ruled"),
-            pl.lit(None, dtype=pl.String).alias("ruled_kind"),
-            pl.lit(None, dtype=pl.Float64).alias("ruled_number"),
-            pl.lit(None, dtype=pl.Date).alias("ruled_date"),
             suspect=pl.lit(False),
             not_in_note=pl.lit("[]"),
             stratum=stratum(),

@@ -4,12 +4,14 @@ import pytest
 
 from medcalc_assets.errors import MedcalcError
 from medcalc_assets.statistics.effective_votes import (
+    amount,
     correlation_from_disagreement,
     effective_number,
     effective_votes,
     from_disagreement,
     from_errors,
     intraclass_correlation,
+    worth,
 )
 
 
@@ -134,3 +136,53 @@ def test_of_few_labels_the_error_rate_is_told_and_no_number_of_votes(monkeypatch
     found = given(lambda auditor, uid, run: uid % 3 == 0)
     assert found["effective"].null_count() == found.height
     assert found.filter(name="gemini-2.5-pro")["error_rate"].to_list() == pytest.approx([1 / 3] * 2)
+
+
+def row(phase, scope, name, votes, labels, effective=None):
+    low, high = (effective - 0.25, effective + 0.25) if effective else (None, None)
+    figures = {"votes": votes, "labels": labels, "effective": effective, "effective_low": low, "effective_high": high}
+    return {"phase": phase, "scope": scope, "name": name, **figures}
+
+
+KNOWN = [
+    row("audit", "auditor", "gemini-2.5-pro", 2, 60),
+    row("audit", "all", "all", 2, 60),
+    row("relabel", "auditor", "gemini-2.5-pro", 4, 1_200, 1.5),
+    row("relabel", "auditor", "openai:gpt-5.2", None, 0),
+    row("relabel", "family", "gemini", 2, 1_190, 1.25),
+    row("relabel", "all", "all", 3, 1_180, 2.0),
+]
+
+
+@pytest.mark.parametrize(
+    ("phase", "told"),
+    [
+        (
+            "audit",
+            "How many independent votes these amount to is not known: it takes 100 labels that physicians answered, of 2 "
+            "votes each, and there are 60.",
+        ),
+        (
+            "relabel",
+            "4 votes of gemini-2.5-pro amount to 1.50 (1.25 to 1.75) independent ones; 2 auditors of the family gemini "
+            "amount to 1.25 (1.00 to 1.50) independent ones; all 3 auditors amount to 2.00 (1.75 to 2.25) independent ones "
+            "(by 1,200 labels that physicians answered).",
+        ),
+        ("inputs", ""),
+    ],
+)
+def test_what_the_votes_of_a_phase_amount_to_is_one_sentence(phase, told):
+    assert amount(KNOWN, phase) == told
+
+
+@pytest.mark.parametrize(
+    ("phase", "auditor", "told"),
+    [
+        ("relabel", "gemini-2.5-pro", "4 votes worth 1.5 independent ones"),
+        ("relabel", "panel", "3 auditors worth 2.0 independent ones"),
+        ("relabel", "openai:gpt-5.2", "how independent, is not known"),
+        ("audit", "panel", "how independent, is not known"),
+    ],
+)
+def test_what_the_votes_of_an_auditor_are_worth_is_a_few_words(phase, auditor, told):
+    assert worth(KNOWN, phase, auditor) == told
