@@ -3,10 +3,12 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from sqlalchemy.pool import NullPool
 from medcalc_assets.auditors.ledger import Ledger
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.cli.instance import instance_of_dagster
+from medcalc_assets.cli.ui import running
 from medcalc_assets.defs.housekeeping import housekeeping
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets_tests.cli import START, medcalc, process
@@ -29,6 +32,7 @@ from medcalc_assets_tests.defs.test_gemini import knows_the_demo
 from medcalc_assets_tests.test_ui import ROOT, UI, served, until
 
 DEPLOY = ROOT / "deploy"
+README = (DEPLOY / "README.md").read_text(encoding="utf-8")
 MODEL = "gemini-2.5-pro"
 SERVE = (sys.executable, "-c", START, "ui", "--source", "demo", "--auditor", MODEL)
 RUNS = "{runsOrError{... on Runs{results{runId status startTime endTime tags{key value}}}}}"
@@ -155,6 +159,27 @@ def finish_quietly(run: "subprocess.Popen[str]") -> None:
     assert PASSWORD not in out + err
 
 
+def test_the_processes_of_the_readme_serve_the_chain_started_one_by_one(databases: list[str], tmp_path: Path) -> None:
+    modules = {"dagster": "dagster", "dagster-daemon": "dagster._daemon", "dagster-webserver": "dagster_webserver"}
+    told = re.findall(r"^\.venv/bin/(dagster(?:-\w+)?) (.*(?:start|run|webserver|workspace).*--.*)$", README, re.MULTILINE)
+    commands = [line for line in told if "backfill" not in line[1]]
+    assert [name for name, _ in commands] == list(modules)
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        ports = {"4000": str(one.getsockname()[1]), "3000": str(other.getsockname()[1])}
+    workspace = tmp_path / "workspace.yaml"
+    workspace.write_text((DEPLOY / "workspace.yaml").read_text().replace("4000", ports["4000"]))
+    there = ports | {"deploy/workspace.yaml": str(workspace)}
+    with ExitStack() as started:
+        for name, arguments in commands:
+            process = started.enter_context(running(modules[name], *(there.get(word, word) for word in arguments.split())))
+        (tmp_path / "log").touch()
+        ui = UI(f"http://127.0.0.1:{ports['3000']}", tmp_path, process)
+        nodes = until(lambda: ui.ask("{assetNodes{assetKey{path}}}")["assetNodes"], "the code location", ui)
+        assert {"maintained_labels", "label_evidence"} <= {node["assetKey"]["path"][-1] for node in nodes}
+        health = '{instance{daemonHealth{daemonStatus(daemonType: "QUEUED_RUN_COORDINATOR"){healthy}}}}'
+        until(lambda: ui.ask(health)["instance"]["daemonHealth"]["daemonStatus"]["healthy"], "the daemon", ui)
+
+
 def test_old_runs_go_from_the_server_too_and_every_partition_stays_materialized(
     databases: list[str], tmp_path: Path
 ) -> None:
@@ -181,7 +206,7 @@ def test_old_runs_go_from_the_server_too_and_every_partition_stays_materialized(
         ("{wrong}", 'password authentication failed for user "guarded". See that it runs'),
         (
             "{nowhere}",
-            "Connection refused Is the server running on that host and accepting TCP/IP connections?. See that it",
+            "Connection refused Is the server running on that host and accepting TCP/IP connections?. See that it runs",
         ),
         ("{no_database}", 'database "none" does not exist. See that it runs and has the database'),
         ("{at}", "DAGSTER_POSTGRES_URL has a password with an @, which is written %40"),
@@ -250,3 +275,22 @@ def test_the_dagster_yaml_of_a_team_differs_from_that_of_the_project_where_it_sa
     assert ours.keys() - theirs.keys() == {"event_log_storage"}
     assert theirs.keys() - ours.keys() == {"storage"}
     assert {name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name]} == {"concurrency"}
+
+
+def test_a_history_that_is_lost_in_the_middle_of_a_run_is_told_in_the_last_line(
+    databases: list[str], postgres: str, tmp_path: Path
+) -> None:
+    run = process("run", *(word for key in THREE for word in ("-c", key)))
+    engine = sa.create_engine(postgres, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        while run.poll() is None and "STEP_SUCCESS" not in all_that_is_in(databases[0]):
+            time.sleep(0.2)
+        connection.exec_driver_sql(f"DROP DATABASE {sa.make_url(databases[0]).database} WITH (FORCE)")
+    out, err = run.communicate()
+    assert run.returncode == 1
+    *of_dagster, last = err.splitlines()
+    assert any("Retrying failed database connection" in line for line in of_dagster), "Dagster tells that it waits"
+    assert last.startswith("DagsterHomeError The PostgreSQL of DAGSTER_POSTGRES_URL cannot be used: "), err
+    assert last.endswith("that the URL has its address, and that PGPASSFILE, or the URL, has the password.")
+    assert "Traceback" not in err
+    assert PASSWORD not in out + err

@@ -100,9 +100,10 @@ def _require_server() -> None:
 
 
 def _unusable(error: BaseException) -> str:
+    told = " ".join(str(getattr(error, "orig", None) or error).split()).removesuffix(".")
     return (
-        f"The PostgreSQL of {HISTORY} cannot be used: {str(getattr(error, 'orig', None) or error).strip()}. See that it "
-        "runs and has the database, that the URL has its address, and that PGPASSFILE, or the URL, has the password."
+        f"The PostgreSQL of {HISTORY} cannot be used: {told}. See that it runs and has the database, that the URL has its "
+        "address, and that PGPASSFILE, or the URL, has the password."
     )
 
 
