@@ -25,7 +25,7 @@ from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.storage.tables import TABLES, dictionary
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("deploy/*.md"), *ROOT.glob("docs/**/*.md")])
 MEDCALC = ".venv/bin/medcalc "
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
