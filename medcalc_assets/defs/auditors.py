@@ -149,8 +149,10 @@ RE_AUDIT = "re_audit"
 
 
 def re_audit(settings: Settings) -> "UnresolvedAssetJobDefinition":
-    """The job, whose config in the launchpad is what the settings say of a re-audit."""
-    told = Votes(auditor=settings.voters[0], max_usd=settings.reaudit_max_usd, sample=settings.reaudit_sample)
+    """The job, whose config in the launchpad is what the settings say of a re-audit: once a partition is chosen, as Dagster
+    keeps the config of a partitioned job by partition."""
+    limit = min((usd for usd in (settings.reaudit_max_usd, settings.max_usd) if usd), default=None)
+    told = Votes(auditor=settings.voters[0], max_usd=limit, sample=settings.reaudit_sample)
     return dg.define_asset_job(
         RE_AUDIT,
         dg.AssetSelection.assets(
@@ -158,7 +160,8 @@ def re_audit(settings: Settings) -> "UnresolvedAssetJobDefinition":
         ),
         config=dg.RunConfig(resources={"votes": told}),
         description="The votes of one more model beside those that count. Which one, what it may cost, and of how many "
-        "instances, is said in the launchpad: `resources: votes: config:`.",
+        "instances, is said in the launchpad: `resources: votes: config:`. Choose the partitions first: that fills in what "
+        "the settings say.",
     )
 
 
