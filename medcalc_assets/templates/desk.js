@@ -55,6 +55,7 @@ function save() {
 
 /* Nothing leaves the page before it is saved, so that no older save can come after. */
 form.addEventListener("input", save);
+if (value && value.value !== value.defaultValue) save();  // typed before this script was there
 form.addEventListener("submit", event => {
   if (!busy) return;
   event.preventDefault();

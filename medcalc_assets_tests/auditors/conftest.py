@@ -1,5 +1,3 @@
-import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,18 +75,11 @@ def ledger(tmp_path) -> Ledger:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(request, tmp_path) -> Iterator[str]:
+def database(request, tmp_path) -> str:
     """URL of a new database."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'any.sqlite'}"
-        return
-    url = request.getfixturevalue("postgres")
-    name = f"of_{uuid.uuid4().hex}"
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    yield url.replace("/postgres", f"/{name}")
-    engine.dispose()
+        return f"sqlite:///{tmp_path / 'any.sqlite'}"
+    return request.getfixturevalue("new_database")().render_as_string()
 
 
 @pytest.fixture
