@@ -48,7 +48,7 @@ def assemble(settings: Settings) -> dg.Definitions:
         schedules=[auditors.watch_models, housekeeping_schedule],
         sensors=[auditors.new_models, history_of_releases, figures_after_labels],
         resources={
-            "votes": Votes(),
+            "votes": Votes(max_usd=settings.max_usd),  # a launchpad shows what holds, before any partition is chosen
             # The same for all runs: no launchpad offers to change them.
             "settings": dg.ResourceDefinition(lambda _: settings, config_schema={}),
             "io_manager": dg.IOManagerDefinition.hardcoded_io_manager(DuckDBIOManager(home=settings.home)),

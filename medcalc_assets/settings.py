@@ -22,6 +22,9 @@ from medcalc_assets.labels.families import FAMILIES, PANEL, family
 NO_AUDITOR = "none"
 OPTIONS = ("home", "source", "strict", "authors", "auditor", "change", "tools", "voting", "mode", "max_usd")
 """The settings that change from run to run: the command line has an option for each."""
+LEDGERS = "sqlite:////folder/ledger.sqlite or postgresql+psycopg://user@host/database"
+HISTORY = "DAGSTER_POSTGRES_URL"
+"""Where Dagster keeps its history, with the `dagster.yaml` of `deploy/`."""
 MEMORY = "settings.json"
 REMEMBERED = ("source", "authors", "auditor")
 """What labels are made with. The home remembers it, in MEMORY, so that to forget a setting does not change every label."""
@@ -132,7 +135,7 @@ class ProjectSettings(Checked):
         if len(self.voters) > 1:
             self._require_panel()
         if self.ledger:
-            _require_database(self.ledger, self.called("ledger"))
+            require_database(self.ledger, self.called("ledger"), ("sqlite+", "postgresql+"), LEDGERS)
         return self
 
     @property
@@ -314,24 +317,27 @@ def _models() -> str:
     return " or ".join(f"{prefix}*" for prefix in providers())
 
 
-def _require_database(url: str, called: str) -> None:
-    """Raise SettingsError if this is no URL of a database that can be used here. It is not shown: it may hold a password."""
+def require_database(url: str, called: str, kinds: tuple[str, ...], may_be: str) -> None:
+    """Raise SettingsError if no database of these kinds (how its dialect and driver begin) can be used by this URL, which is
+    not shown: it may hold a password."""
     import sqlalchemy as sa
 
     try:
-        dialect = sa.make_url(url).get_dialect()
+        named = sa.make_url(url)
+        dialect = named.get_dialect()
         dialect.import_dbapi()
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):
         found = "is no URL of a database"
     except ImportError as error:
         found = f"names a database that needs more: {error}; pip install 'medcalc_assets[postgres]' for PostgreSQL"
     else:
-        if dialect.name in ("sqlite", "postgresql"):
+        if "@" in (named.host or "") or "password" in named.query:  # it would be shown with the address
+            found = "has a password with an @, which is written %40, or one behind a ?, where it is not hidden"
+        elif (kind := f"{dialect.name}+{dialect.driver}").startswith(kinds):
             return
-        found = f"is a database of {dialect.name}"
-    raise SettingsError(
-        f"{called} {found}: it may be sqlite:////folder/ledger.sqlite or postgresql+psycopg://user@host/database."
-    )
+        else:
+            found = f"is a database of {kind}"
+    raise SettingsError(f"{called} {found}: it may be {may_be}.")
 
 
 def variable(name: str) -> str:
@@ -374,9 +380,20 @@ def dictionary() -> str:
         "`OPENAI_COMPATIBLE_API_KEY`": "The key of another server of that API, for `openai:MODEL@URL`",
     }
     rows += [(names, "", f"{key}; read from the environment only, and written nowhere.") for names, key in keys.items()]
-    rows.append(
-        ("`DAGSTER_HOME`", "", "Where Dagster keeps its history; the project's folder, if its `dagster.yaml` is there.")
-    )
+    rows += [
+        (
+            "`MEDCALC_WAREHOUSE`",
+            "",
+            "`ducklake:postgres:` and how PostgreSQL is reached keeps the tables in a lake, which several processes and "
+            "machines write at once; without it they are in the one DuckDB file in the home.",
+        ),
+        ("`DAGSTER_HOME`", "", "Where Dagster keeps its history; the project's folder, if its `dagster.yaml` is there."),
+        (
+            f"`{HISTORY}`",
+            "",
+            "URL of the PostgreSQL in which Dagster keeps its history, where the `dagster.yaml` of `deploy/` is used.",
+        ),
+    ]
     return (
         "# Settings\n\nMade from `medcalc_assets/settings.py` by `make docs`: edit that. All are environment variables; an "
         "option of the command line sets one for a run. A value that cannot be is refused before anything starts.\n\n"

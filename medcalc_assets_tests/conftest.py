@@ -6,7 +6,8 @@ import socket
 import sqlite3
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,10 @@ import dagster as dg
 import hypothesis
 import polars as pl
 import pytest
+import sqlalchemy as sa
 from filelock import FileLock
 from playwright.sync_api import Browser, sync_playwright
+from sqlalchemy.pool import NullPool
 
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.cli import instance as cli_instance
@@ -26,6 +29,9 @@ from medcalc_assets.release.build import confirmation
 from medcalc_assets.release.versions import Version
 from medcalc_assets.storage.tables import TABLES
 from medcalc_assets_tests.gemini_server import KEY, GeminiServer
+
+PASSWORD = "a-password-that-nothing-may-show"
+"""Of the role `guarded` of the PostgreSQL for tests."""
 
 hypothesis.settings.register_profile("busy", deadline=None)  # these machines are noisy
 hypothesis.settings.load_profile("busy")
@@ -205,7 +211,8 @@ def settings_from_nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> It
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """URL of a PostgreSQL on 127.0.0.1, of Debian's package, in a folder of its own: pytest closes its folders."""
+    """URL of a PostgreSQL on 127.0.0.1, of Debian's package, in a folder of its own: pytest closes its folders. It asks the
+    role `guarded` for a password, and nobody else."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     assert found, "`make test` installs PostgreSQL"
     folder = Path(tempfile.mkdtemp(prefix="medcalc-postgres-"))
@@ -216,9 +223,49 @@ def postgres() -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     subprocess.run([found[-1] / "initdb", "-D", folder / "data", "-A", "trust", "-U", "tests"], check=True, **as_user)
+    hba = folder / "data" / "pg_hba.conf"
+    hba.write_text(f"host all guarded 127.0.0.1/32 scram-sha-256\n{hba.read_text()}")
     options = f"-c listen_addresses=127.0.0.1 -c unix_socket_directories='' -p {port}"
     control = [found[-1] / "pg_ctl", "-D", folder / "data", "-w", "-l", folder / "log"]
     subprocess.run([*control, "-o", options, "start"], check=True, **as_user)
-    yield f"postgresql+psycopg://tests@127.0.0.1:{port}/postgres"
+    url = f"postgresql+psycopg://tests@127.0.0.1:{port}/postgres"
+    with sa.create_engine(url, poolclass=NullPool).begin() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE guarded LOGIN PASSWORD '{PASSWORD}'")
+    yield url
     subprocess.run([*control, "-m", "immediate", "stop"], check=True, **as_user)
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def new_database(postgres: str) -> Callable[..., sa.URL]:
+    """Makes a database in that PostgreSQL, of this role; the URL is without its password."""
+
+    def make(role: str = "tests") -> sa.URL:
+        name = f"of_{uuid.uuid4().hex}"
+        engine = sa.create_engine(postgres, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name} OWNER {role}")
+        return sa.make_url(postgres).set(database=name, username=role)
+
+    return make
+
+
+@pytest.fixture
+def databases(new_database: Callable[..., sa.URL], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The URLs of history and ledger, which the environment has, too. The one has its password in it; that of the other is
+    in the file of PGPASSFILE, as README.md advises."""
+    history, ledger = (new_database("guarded") for _ in range(2))
+    history = history.set(drivername="postgresql+psycopg2", password=PASSWORD)
+    (file := tmp_path / "pgpass").write_text(f"127.0.0.1:{ledger.port}:{ledger.database}:guarded:{PASSWORD}\n")
+    file.chmod(0o600)
+    (folder := tmp_path / "dagster").mkdir()
+    shutil.copy(Path(__file__).parents[1] / "deploy" / "dagster.yaml", folder)
+    urls = [history.render_as_string(hide_password=False), ledger.render_as_string()]
+    for name, value in {
+        "PGPASSFILE": str(file),
+        "DAGSTER_HOME": str(folder),
+        "DAGSTER_POSTGRES_URL": urls[0],
+        "MEDCALC_LEDGER": urls[1],
+    }.items():
+        monkeypatch.setenv(name, value)
+    return urls

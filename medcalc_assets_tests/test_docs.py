@@ -25,7 +25,7 @@ from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.storage.tables import TABLES, dictionary
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("deploy/*.md"), *ROOT.glob("docs/**/*.md")])
 MEDCALC = ".venv/bin/medcalc "
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
@@ -95,7 +95,7 @@ def test_the_tutorial_tells_what_its_commands_show(demo, run, tmp_path):
     assert "Label 106 was 16 and is now 11" in shown["trace 106"]
     assert any("Answer: 11 points" in output for output in told)
     assert any("relabelled" in output and "labels" in output for name, output in shown.items() if "python" in name)
-    assert "193 labels differ between v1.0 and 1.1.0" in shown["diff v1.0 1.1.0"]
+    assert "194 labels differ between v1.0 and 1.1.0" in shown["diff v1.0 1.1.0"]
     assert "a physician computed this value" in " ".join(shown["trace 5"].split())
     assert "1 label differs between 1.1.0 and 1.1.1: 0 major, 0 minor, 1 patch" in shown["diff 1.1.0 1.1.1"]
     assert any("by a planned random sample; in truth 1" in output for output in told)

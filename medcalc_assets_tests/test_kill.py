@@ -16,10 +16,14 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.pool import NullPool
 
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.cli.instance import instance_of_dagster
+from medcalc_assets.definitions import assemble
 from medcalc_assets.defs.checks import CHAIN_CHECKS, FIGURE_CHECKS
+from medcalc_assets.defs.settings import Settings
 from medcalc_assets.storage.tables import SCHEMA, TABLES
 from medcalc_assets.storage.warehouse import WRITTEN, Warehouse
 
@@ -39,6 +43,7 @@ class Project:
     """A person's folder: a warehouse and a Dagster instance, empty at first."""
 
     folder: Path
+    dagster_yaml: Path = ROOT / "dagster.yaml"
 
     @property
     def warehouse(self) -> Warehouse:
@@ -48,7 +53,7 @@ class Project:
         """`medcalc run` on these calculators."""
         dagster_home = self.folder / "dagster"
         dagster_home.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / "dagster.yaml", dagster_home)
+        shutil.copy(self.dagster_yaml, dagster_home)
         settings = SOURCE | {"MEDCALC_HOME": str(self.warehouse.home), "DAGSTER_HOME": str(dagster_home)}
         options = [word for key in calculators for word in ("-c", key)]
         return subprocess.Popen(
@@ -136,6 +141,24 @@ def test_two_runs_on_different_calculators_at_the_same_time_both_succeed(
     assert_same({name: tables[name] for name in CHAIN}, {name: expected[name] for name in CHAIN})
 
 
+def test_two_commands_at_once_with_history_in_postgresql_one_killed_end_as_if_undisturbed(
+    undisturbed: tuple[Project, float], databases: list[str], tmp_path: Path
+) -> None:
+    expected, duration = undisturbed[0].tables(), undisturbed[1]
+    project = Project(tmp_path, ROOT / "deploy" / "dagster.yaml")
+    one, other = project.run(*CHOSEN[:1]), project.run(*CHOSEN[1:])
+    time.sleep(0.8 * duration)
+    one.kill()
+    one.communicate()
+    finish(other)
+    finish(project.run(*CHOSEN))
+    assert_same(project.tables(), expected)
+    assert not (tmp_path / "dagster" / "history").exists(), "it is in PostgreSQL"
+    with sa.create_engine(databases[0], poolclass=NullPool).connect() as connection:
+        states = connection.execute(sa.text("SELECT status, count(*) FROM runs GROUP BY status")).all()
+    assert sum(count for status, count in states if status == "SUCCESS") >= 4, states
+
+
 def open_dagster() -> None:
     """Open the Dagster instance of this project at the moment that the others do."""
     print("ready", flush=True)
@@ -170,17 +193,36 @@ def test_processes_that_open_a_new_dagster_home_at_the_same_moment_all_succeed(t
         assert out == "0\n", err
 
 
-@pytest.mark.parametrize("begun", range(1, len(CHAIN)), ids=lambda n: f"begun_up_to_{CHAIN[n - 1]}")
-def test_a_calculator_that_a_run_beside_this_one_has_only_begun_fails_no_check(
-    undisturbed: tuple[Project, float], tmp_path: Path, begun: int
-) -> None:
-    shutil.copytree(undisturbed[0].warehouse.home, tmp_path / "home")
-    with Warehouse(tmp_path / "home").connect() as connection:
+def begin(undisturbed: Project, home: Path, begun: int) -> None:
+    """A home in which another run has written so many tables of the second calculator, and those alone."""
+    shutil.copytree(undisturbed.warehouse.home, home)
+    with Warehouse(home).connect() as connection:
         connection.execute(f"USE {SCHEMA}")
         connection.execute(f"DELETE FROM benchmark_summary WHERE calculator = '{KEYS[1]}'")
         for later in CHAIN[begun:]:
             connection.execute(f"DELETE FROM {later} WHERE calculator = '{KEYS[1]}'")
             connection.execute(f"DELETE FROM {WRITTEN} WHERE table_name = '{later}' AND calculator = '{KEYS[1]}'")
+
+
+@pytest.mark.parametrize("begun", range(1, len(CHAIN)), ids=lambda n: f"begun_up_to_{CHAIN[n - 1]}")
+def test_a_calculator_that_a_run_beside_this_one_has_only_begun_fails_no_check(
+    undisturbed: tuple[Project, float], tmp_path: Path, begun: int
+) -> None:
+    begin(undisturbed[0], tmp_path / "home", begun)
+    with Warehouse(tmp_path / "home").connect() as connection:
+        connection.execute(f"USE {SCHEMA}")
         results = [check.run(connection) for check in CHAIN_CHECKS + FIGURE_CHECKS]
     failed = [result for result in results if not result.passed and result.severity == dg.AssetCheckSeverity.ERROR]
     assert not failed
+
+
+@pytest.mark.parametrize("begun", [1, CHAIN.index("label_evidence"), CHAIN.index("label_evidence") + 1])
+def test_figures_that_are_made_when_another_run_has_only_begun_a_calculator_fail_no_check(
+    undisturbed: tuple[Project, float], tmp_path: Path, begun: int
+) -> None:
+    begin(undisturbed[0], tmp_path / "home", begun)
+    figures = assemble(Settings(home=str(tmp_path / "home"))).resolve_job_def("figures")
+    with dg.DagsterInstance.ephemeral() as instance:
+        checks = figures.execute_in_process(instance=instance).get_asset_check_evaluations()
+    assert len(checks) >= len(FIGURE_CHECKS)
+    assert [(each.check_name, each.metadata) for each in checks if not each.passed] == []

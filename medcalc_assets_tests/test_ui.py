@@ -74,7 +74,8 @@ def served(folder: Path, *command: str) -> Iterator[UI]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    shutil.copy(ROOT / "dagster.yaml", folder)
+    if not (folder / "dagster.yaml").exists():
+        shutil.copy(ROOT / "dagster.yaml", folder)
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             [Path(sys.executable).parent / command[0], *command[1:], "--port", str(port)],

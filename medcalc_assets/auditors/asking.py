@@ -23,7 +23,7 @@ PROGRESS_SECONDS = 10.0
 FIRST_ANSWERS = 20
 """If so many answers, the first of a run, share one fault of form, the next ones will, too."""
 SEVERAL = 3
-"""So many instances at least: what one note leads to says nothing of the others."""
+"""Of so many instances at least, however many answers that takes: what one note leads to says nothing of the others."""
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class Asking:
         """Take note of an attempt of this run that is in the ledger."""
         reply = self.casting.keep(attempt)
         self.progress.count(reply)
-        if reply.counts and len(self.first_faults) < FIRST_ANSWERS:
+        if reply.counts and (len(self.first_faults) < FIRST_ANSWERS or self._of_few(self.first_faults)):
             self._watch_form(reply, attempt)
         return reply
 
@@ -143,16 +143,20 @@ class Asking:
         fault = reply.fault_of_form
         # That a job has mixed up its answers says nothing of the next one.
         self.first_faults.append((None if fault == ANOTHER and attempt.mode == "batch" else fault, attempt.vote.uid))
-        faults, instances = map(set, zip(*self.first_faults, strict=True))
-        if len(self.first_faults) == FIRST_ANSWERS and faults == {fault} != {None} and len(instances) >= SEVERAL:
+        enough = len(self.first_faults) >= FIRST_ANSWERS and not self._of_few(self.first_faults)
+        if enough and {each for each, _ in self.first_faults} == {fault} != {None}:
             said = reply.excerpt if reply.excerpt is not None else (attempt.body or "")[:EXCERPT]
             self.flow.stop(
                 AuditorError(
-                    f"The first {FIRST_ANSWERS} answers of {self.casting.setup.name} have the same fault, of the last: "
-                    f"{reply.fault}. It ends with {said!r}. No more is asked for: see whether the model can follow "
+                    f"The first {len(self.first_faults)} answers of {self.casting.setup.name} have the same fault, of the "
+                    f"last: {reply.fault}. It ends with {said!r}. No more is asked for: see whether the model can follow "
                     "the prompt, and whether MEDCALC_TOOLS gives it tools that it has."
                 )
             )
+
+    @staticmethod
+    def _of_few(first_faults: list[tuple[str | None, int]]) -> bool:
+        return len({uid for _, uid in first_faults}) < SEVERAL
 
 
 class Progress:

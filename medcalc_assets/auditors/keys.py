@@ -26,8 +26,12 @@ def keys(*variables: str) -> list[tuple[str, str]]:
 
 
 def without_key(text: str | None) -> str | None:
-    """The text with `[key]` for each part of a key, plain, in base64 or in hex; WITHHELD if it spells one in another way."""
-    forms = {form for _, key in keys(*GEMINI, OPENAI, OTHERS) for line in key.split() for form in _forms(line)}
+    """The text with `[key]` for each part of a key, plain, in base64 or in hex; WITHHELD if it spells one in another way.
+
+    What is shorter than a part is no secret: a server that needs no key is given a word such as `none` or `EMPTY`.
+    """
+    lines = {line for _, key in keys(*GEMINI, OPENAI, OTHERS) for line in key.split() if len(line) >= PART}
+    forms = {form for line in lines for form in _forms(line)}
     if not text or not _holds(text, forms):
         return text
     for form in sorted(forms, key=len, reverse=True):

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +24,8 @@ VERSION = 1
 OF_VERSION = "#"
 """Parts, in an auditor's name, a model from the one served version of it that may answer."""
 REQUEST_ID_LENGTH = 16
+AT_ONCE = 128
+"""So many claims and attempts go into one transaction: the first calls go out while others are still being claimed."""
 MANY = 500
 """How many keys are looked up at once: all databases take that many parameters."""
 
@@ -81,7 +84,7 @@ class LedgerError(MedcalcError):
     """The ledger cannot be used. The message says why and what to do, and whether what it holds is safe."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Setup:
     """How a vote is asked for. Whatever is in here makes another call if it changes."""
 
@@ -91,7 +94,7 @@ class Setup:
     sampling: str
     tools: str
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         return _sha256(*astuple(self))
 
@@ -365,12 +368,17 @@ class Ledger:
 
 
 class Writer:
-    """Writes to a ledger from an event loop: whatever is waiting goes into one transaction, in a thread."""
+    """Writes to a ledger from an event loop: what is waiting goes into transactions of AT_ONCE at most, in a thread."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self._waiting: list[tuple[Claim | Attempt, asyncio.Future[Any]]] = []
         self._draining: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many claims and attempts are not being written yet."""
+        return len(self._waiting)
 
     async def append(self, attempt: Attempt) -> None:
         """Returns when the attempt is on disk."""
@@ -389,7 +397,7 @@ class Writer:
 
     async def _drain(self) -> None:
         while self._waiting:
-            batch, self._waiting = self._waiting, []
+            batch, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
             results = await asyncio.to_thread(self._written, [entry for entry, _ in batch])
             for (_, future), result in zip(batch, results, strict=True):
                 if future.done():

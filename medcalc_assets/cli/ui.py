@@ -114,14 +114,14 @@ def _serve(instance: dg.DagsterInstance, door: socket.socket) -> None:
         code, workspace = Path(folder, "code"), Path(folder, "workspace.yaml")
         workspace.write_text(WORKSPACE.format(code=code), encoding="utf-8")
         loaded = ("--socket", str(code), "--module-name", "medcalc_assets.definitions", "--location-name", "medcalc_assets")
-        with _running("dagster", "code-server", "start", *loaded) as server:
+        with running("dagster", "code-server", "start", *loaded) as server:
             while not code.exists():
                 if server.poll() is not None:
                     raise UIError("The chain could not be loaded: the reason is above.")
                 time.sleep(0.1)
             target = WorkspaceFileTarget([str(workspace)])
             with (
-                _running("dagster._daemon", "run", "--workspace", str(workspace)),
+                running("dagster._daemon", "run", "--workspace", str(workspace)),
                 WorkspaceProcessContext(instance, target) as context,
             ):
                 app = create_app_from_workspace_process_context(context, live_data_poll_rate=2000)
@@ -138,7 +138,7 @@ def _serve(instance: dg.DagsterInstance, door: socket.socket) -> None:
 
 
 @contextmanager
-def _running(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def running(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """A Python process that ends with the block, and all that it started, runs included.
 
     It is the leader of a session of its own, so that Ctrl-C reaches it through here, and what is left of it is found.

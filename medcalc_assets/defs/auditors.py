@@ -13,6 +13,7 @@ from medcalc_assets.auditors.ledger import OF_VERSION
 from medcalc_assets.auditors.prices import known_price
 from medcalc_assets.auditors.registry import available_models
 from medcalc_assets.auditors.versions import versions_of
+from medcalc_assets.calculators.working import table
 from medcalc_assets.defs.inputs import answers_of
 from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.defs.stage import AFTER_LABELS, WAITS_FOR_LABELS, columns, describe, so_far, stage, tags_of_runs
@@ -106,6 +107,7 @@ def effective_votes(
     raw_medcalc: pl.DataFrame,
     derivation_audit: pl.DataFrame,
     physician_consensus: pl.DataFrame,
+    settings: Settings,
 ) -> pl.DataFrame:
     readings = answers_of(input_votes.join(physician_consensus, on="uid", how="semi"), raw_medcalc)
     found = count_effective(
@@ -113,6 +115,7 @@ def effective_votes(
         {"audit": audit_flags, "relabel": relabels, "inputs": input_consensus},
         derivation_audit,
         physician_consensus,
+        settings.voters,
     )
     context.add_asset_metadata({"effective votes": dg.MarkdownMetadataValue(_markdown(found))})
     return found.select(pl.col(name).cast(dtype) for name, dtype in EFFECTIVE_VOTES.polars_schema.items())
@@ -149,8 +152,10 @@ RE_AUDIT = "re_audit"
 
 
 def re_audit(settings: Settings) -> "UnresolvedAssetJobDefinition":
-    """The job, whose config in the launchpad is what the settings say of a re-audit."""
-    told = Votes(auditor=settings.voters[0], max_usd=settings.reaudit_max_usd, sample=settings.reaudit_sample)
+    """The job, whose config in the launchpad is what the settings say of a re-audit: once a partition is chosen, as Dagster
+    keeps the config of a partitioned job by partition."""
+    limit = min((usd for usd in (settings.reaudit_max_usd, settings.max_usd) if usd), default=None)
+    told = Votes(auditor=settings.voters[0], max_usd=limit, sample=settings.reaudit_sample)
     return dg.define_asset_job(
         RE_AUDIT,
         dg.AssetSelection.assets(
@@ -158,7 +163,8 @@ def re_audit(settings: Settings) -> "UnresolvedAssetJobDefinition":
         ),
         config=dg.RunConfig(resources={"votes": told}),
         description="The votes of one more model beside those that count. Which one, what it may cost, and of how many "
-        "instances, is said in the launchpad: `resources: votes: config:`.",
+        "instances, is said in the launchpad: `resources: votes: config:`. Choose the partitions first: that fills in what "
+        "the settings say.",
     )
 
 
@@ -233,5 +239,6 @@ def _distinct(name: str) -> pl.Expr:
 
 
 def _markdown(frame: pl.DataFrame) -> str:
-    rows = [frame.columns, ["---"] * frame.width, *frame.with_columns(pl.col(pl.Float64).round(3)).rows()]
-    return "\n".join(f"| {' | '.join('' if cell is None else str(cell) for cell in row)} |" for row in rows)
+    """A table whose headings are words and whose cells lead nowhere: the name of an auditor may hold an address."""
+    told = frame.with_columns(pl.col(pl.Float64).map_elements("{:.3f}".format, pl.String)).cast(pl.String).fill_null("")
+    return table(tuple(name.replace("_", " ") for name in frame.columns), told.iter_rows())

@@ -7,7 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
+import sqlalchemy as sa
 from dagster import DagsterRunStatus
+from dagster._core.storage.event_log import SqlEventLogStorage
 from pydantic import Field
 
 from medcalc_assets.defs.settings import Settings
@@ -33,22 +35,20 @@ class Retention(dg.Config):
 def tidy(context: dg.OpExecutionContext, config: Retention) -> None:
     """Delete finished runs that are older, with their files, but those that hold the last materialization of any partition
     or the last result of any check; then give the space back."""
-    instance = context.instance
-    history = Path(instance.root_directory) / "history"
-    index = history / "runs" / "index.db"
-    if not index.exists():
-        context.log.info("Dagster's history is in another database, or in memory: nothing is deleted from there")
-        return
-    with closing(sqlite3.connect(index, timeout=60)) as connection:
-        needed = {run_id for (run_id,) in connection.execute(LAST)}
+    instance, events = context.instance, context.instance.event_log_storage
+    if not isinstance(events, SqlEventLogStorage):
+        raise dg.Failure("Dagster's event log is in no SQL database: nothing is known of it, and nothing was deleted")
+    with events.index_connection() as connection:
+        needed = set(connection.scalars(sa.text(LAST)))
     older = dg.RunsFilter(statuses=FINISHED, created_before=dt.datetime.now(dt.UTC) - dt.timedelta(days=config.days))
     deleted = [run.run_id for run in instance.get_runs(older) if run.run_id not in needed]
+    history = Path(instance.root_directory) / "history"  # in PostgreSQL it has no files, and is vacuumed without us
     for run_id in deleted:
         instance.delete_run(run_id)
         for file in (history / "runs").glob(f"{run_id}.db*"):
             file.unlink()
         shutil.rmtree(Path(instance.storage_directory()) / run_id, ignore_errors=True)
-    for file in (history / "runs.db", index):
+    for file in filter(Path.exists, (history / "runs.db", history / "runs" / "index.db")):
         with closing(sqlite3.connect(file, timeout=60)) as connection:
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

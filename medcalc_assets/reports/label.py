@@ -22,7 +22,7 @@ from medcalc_assets.release.use import use_of
 from medcalc_assets.release.versions import Version
 from medcalc_assets.reports.cause import Rows, cause, listed
 from medcalc_assets.reports.trace import changed, details, events, readings, shown, source_of
-from medcalc_assets.statistics.effective_votes import worth
+from medcalc_assets.statistics.effective_votes import amount, worth
 from medcalc_assets.templates import markdown, templates
 
 STATES = {
@@ -124,10 +124,12 @@ def label_page(rows: Rows, out: Sequence[str], before: int | None = None, after:
             votes=[
                 (
                     "Phase 2: blind answers",
+                    amount(rows["effective_votes"], "relabel"),
                     [_vote(vote, shown(from_row(vote, "answer"), instance)) for vote in rows["relabel_votes"]],
                 ),
                 (
                     "Phase 1: is the original wrong?",
+                    amount(rows["effective_votes"], "audit"),
                     [
                         _vote(vote, {"likely_error": "Yes", "passed": "No"}.get(vote["verdict"], "No vote"))
                         for vote in rows["audit_votes"]

@@ -14,6 +14,7 @@ from medcalc_assets.auditors.registry import read
 from medcalc_assets.auditors.replies import Reply
 from medcalc_assets.auditors.tasks import AUDIT, INPUTS, RELABEL
 from medcalc_assets.benchmarks.reader import Source
+from medcalc_assets.benchmarks.spec import INSTANCES
 from medcalc_assets.calculators.input_votes import all_asked
 from medcalc_assets_tests.auditors.conftest import DERIVATIONS, QUESTIONS, noisy
 
@@ -165,6 +166,6 @@ def test_the_inputs_are_estimated_of_contested_and_deferred_labels_and_of_a_shar
 def test_before_enough_labels_are_relabelled_the_share_is_that_of_the_authors(auditor):
     raw = Source("demo").read().instances.head(30)
     chances = chances_of_reading(raw, pl.DataFrame({"uid": raw["uid"][:19], "to_read": [False] * 19}))
-    assert chances[:19] + chances[19:] == [0.0] * 19 + [446 / 1_047] * 11
-    assert estimates_of(auditor, raw, chances)["inputs"].instances_expected == pytest.approx(11 * 446 / 1_047)
+    assert chances[:19] + chances[19:] == [0.0] * 19 + [446 / INSTANCES["test"]] * 11
+    assert estimates_of(auditor, raw, chances)["inputs"].instances_expected == pytest.approx(11 * 446 / INSTANCES["test"])
     assert set(estimates_of(auditor, raw)) == set(estimates_of(auditor, raw, [0.0] * 30)) == {"audit", "relabel"}

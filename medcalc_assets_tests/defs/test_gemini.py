@@ -429,6 +429,16 @@ def test_the_launchpad_of_a_re_audit_shows_model_budget_and_sample_as_they_are_s
     }
 
 
+def test_the_launchpad_shows_the_limit_that_holds_before_a_partition_is_chosen_and_after():
+    definitions = assemble(Settings(max_usd=7.0, reaudit_max_usd=25.0, auditor="gemini-2.5-pro"))
+    for name in ("chain", "re_audit"):
+        job = definitions.resolve_job_def(name)
+        votes = job.run_config_schema.run_config_schema_type.fields["resources"].config_type.fields["votes"].config_type
+        assert votes.fields["config"].default_value["max_usd"] == 7.0
+    chosen = definitions.resolve_job_def("re_audit").get_run_config_for_partition_key(KEYS[0])
+    assert chosen["resources"]["votes"]["config"]["max_usd"] == 7.0, "a re-audit crosses no limit of the settings"
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [

@@ -7,19 +7,19 @@ import multiprocessing
 import os
 import signal
 import time
-import uuid
 from importlib import resources
 from pathlib import Path
 
 import duckdb
 import polars as pl
 import pytest
-import sqlalchemy as sa
 from polars.testing import assert_frame_equal
 
 from medcalc_assets.calculators import KEYS
 from medcalc_assets.storage.tables import LABEL_EVENTS, RELABELS, TABLES
-from medcalc_assets.storage.warehouse import FILES, Warehouse, WarehouseError, lake_address
+from medcalc_assets.storage.warehouse import FILE, FILES, Warehouse, WarehouseError, lake_address
+from medcalc_assets_tests.cli import process
+from medcalc_assets_tests.test_deploy import MODEL, THREE, backfill_with_a_kill, finish_quietly
 
 NOT_COMPARED = {
     "happened_at",
@@ -48,16 +48,11 @@ def extensions(tmp_path_factory):
 
 
 @pytest.fixture
-def lake(extensions, postgres, tmp_path, monkeypatch):
+def lake(extensions, new_database, tmp_path, monkeypatch):
     """A new lake, whose catalog is a database of its own."""
-    name = f"of_{uuid.uuid4().hex}"
-    url = sa.make_url(postgres)
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    engine.dispose()
+    url = new_database()
     monkeypatch.setenv("HOME", str(extensions))
-    address = f"ducklake:postgres:dbname={name} host=127.0.0.1 port={url.port} user={url.username}"
+    address = f"ducklake:postgres:dbname={url.database} host=127.0.0.1 port={url.port} user={url.username}"
     monkeypatch.setenv("MEDCALC_WAREHOUSE", address)
     return Warehouse(tmp_path / "shared")
 
@@ -88,17 +83,21 @@ def write_all(home: Path, writer: int, rounds: int) -> None:
             warehouse.write(RELABELS, [relabels(key, 100 * writer + nth)], [key], code_version="1", run_id=f"{writer}")
 
 
+def tables_of(warehouse: Warehouse) -> dict[str, pl.DataFrame]:
+    return {name: warehouse.read(TABLES[name]) for name, found in warehouse.contents().items() if found.rows}
+
+
 def test_the_chain_writes_the_same_tables_to_a_lake_as_to_the_file(lake, start_chain, monkeypatch):
     on_lake = start_chain()
     on_lake.run()
     assert [check.check_name for check in on_lake.checks if not check.passed] == []
     assert not on_lake.settings.warehouse.path.exists()
-    of_lake = {name: on_lake.read(name) for name, found in on_lake.settings.warehouse.contents().items() if found.rows}
+    of_lake = tables_of(on_lake.settings.warehouse)
     lake_home = on_lake.settings.warehouse.home
     monkeypatch.delenv("MEDCALC_WAREHOUSE")
     in_file = start_chain()
     in_file.run()
-    of_file = {name: in_file.read(name) for name, found in in_file.settings.warehouse.contents().items() if found.rows}
+    of_file = tables_of(in_file.settings.warehouse)
     assert of_lake.keys() == of_file.keys()
     assert len(of_lake) > 20
     for name, frame in of_lake.items():
@@ -129,15 +128,18 @@ def test_a_writer_that_is_killed_leaves_every_partition_as_before_or_after(lake)
     for nth in range(6):
         writer = PROCESSES.Process(target=write_all, args=(lake.home, nth, 50))
         writer.start()
-        time.sleep(2.5 + 0.3 * nth)
+        while writer.is_alive() and lake.read(RELABELS)["relabel_number"].max() < 100 * nth:
+            time.sleep(0.05)  # until it has begun to write
+        time.sleep(0.1 * nth)
         os.kill(writer.pid, signal.SIGKILL)
         writer.join()
+        assert writer.exitcode == -signal.SIGKILL, "in the middle"
         found = lake.read(RELABELS)
         assert found.height == 16
         whole = found.group_by("calculator").agg(pl.col("relabel_number").n_unique())
         assert whole["relabel_number"].unique().to_list() == [1]
         assert lake.contents()["relabels"].written.keys() == set(KEYS[:8])
-    assert found["relabel_number"].max() >= 0, "some were written before the kill"
+    assert found["relabel_number"].max() >= 500, "the last wrote before its kill, too"
 
 
 def add(home: Path, events: Path) -> None:
@@ -159,6 +161,25 @@ def test_events_that_four_add_at_once_are_there_once(lake, demo, tmp_path, monke
         each.join(300)
     assert [each.exitcode for each in writers] == [0, 0, 0, 0]
     assert_frame_equal(lake.read(LABEL_EVENTS), events, check_row_order=False)
+
+
+def test_runs_of_a_calculator_each_write_at_once_what_one_run_writes_to_the_file(
+    lake, databases, gemini, tmp_path, monkeypatch
+):
+    """With Dagster's history and the ledger in that PostgreSQL, too: a team's deployment."""
+    backfill_with_a_kill(databases, gemini)
+    asked = len(gemini.asked)
+    of_lake = tables_of(Warehouse(Path(os.environ["MEDCALC_HOME"])))
+    assert not (Path(os.environ["MEDCALC_HOME"]) / FILE).exists()
+    monkeypatch.delenv("MEDCALC_WAREHOUSE")
+    in_file = {"MEDCALC_HOME": str(tmp_path / "in_file")}
+    finish_quietly(process("run", "--auditor", MODEL, *(word for key in THREE for word in ("-c", key)), **in_file))
+    assert len(gemini.asked) == asked, "the ledger has every answer"
+    of_file = tables_of(Warehouse(tmp_path / "in_file"))
+    assert len(of_file["maintained_labels"]) == 18
+    for name in (name for name, frame in of_file.items() if TABLES[name].partitioned and frame.height):
+        columns = [each for each in of_file[name].columns if each not in NOT_COMPARED]
+        assert_frame_equal(of_lake[name].select(columns), of_file[name].select(columns), check_row_order=False)
 
 
 def test_a_lake_that_cannot_be_opened_is_told_without_its_password(lake, monkeypatch):

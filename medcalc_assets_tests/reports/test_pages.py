@@ -18,6 +18,7 @@ from medcalc_assets.reports.label import label_page, lines, marked
 from medcalc_assets.reports.pages import write_pages
 from medcalc_assets.reports.report import report_page
 from medcalc_assets.reports.trace import rows_of
+from medcalc_assets.statistics.effective_votes import amount
 from medcalc_assets.statistics.error_rates import headline
 from medcalc_assets.storage import tables
 
@@ -311,6 +312,9 @@ def test_the_strip_says_how_many_independent_votes_the_relabel_rests_on(demo, fo
     of_votes = demo.read("effective_votes").row(by_predicate=pl.col("phase") == "relabel", named=True)
     page = (folder / "labels" / "1.html").read_text(encoding="utf-8")
     assert f"By simulated; 5 votes worth {of_votes['effective']:.1f} independent ones</p>" in page
+    rows = demo.read("effective_votes").to_dicts()
+    for phase in ("audit", "relabel", "inputs"):
+        assert amount(rows, phase) in page
 
 
 def test_a_case_that_is_out_for_review_says_so(demo, folder):

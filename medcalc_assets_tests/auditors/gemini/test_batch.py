@@ -9,7 +9,7 @@ from medcalc_assets.auditors.prices import cost
 from medcalc_assets.auditors.provider import AuditorError
 from medcalc_assets.auditors.registry import read
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
-from medcalc_assets_tests.auditors.conftest import DERIVATIONS, QUESTIONS, ballots, phase
+from medcalc_assets_tests.auditors.conftest import DERIVATIONS, EACH_TASK, QUESTIONS, ballots, phase
 from medcalc_assets_tests.gemini_server import CONTENT, sometimes
 
 CREATING, NAMING = (
@@ -22,13 +22,13 @@ def batch(auditor):
     return replace(auditor, mode="batch")
 
 
-@pytest.mark.parametrize("task", [AUDIT, RELABEL], ids=lambda task: task.name)
+@EACH_TASK
 def test_a_batch_has_the_verdicts_of_single_calls_at_half_the_price(gemini, batch, undisturbed, task):
     votes = phase(batch, task)
     assert ballots(votes) == undisturbed[task.name]
     assert set(gemini.batch_answered.values()) == {1}
     assert not gemini.answered
-    assert votes[0].cost_usd == pytest.approx((1500 * 1.25 + 1500 * 10) / 2e6 + 0.035)
+    assert votes[0].cost_usd == pytest.approx((1500 * 1.25 + 1500 * 10) / 2e6 + 0.035 * ("search" in task.tools))
     assert len(gemini.jobs) <= 2, "what cannot be in vain, then all that is missing: a job may take a day"
     paid = sum(gemini.batch_answered.values())
     assert sum(vote.calls or 0 for vote in votes) == paid, "also of votes that turned out not to be needed"

@@ -21,11 +21,21 @@ from medcalc_assets.auditors.registry import read
 from medcalc_assets.auditors.tasks import AUDIT, RELABEL
 from medcalc_assets.labels.value import NA, number
 from medcalc_assets.labels.voting import RUNS
-from medcalc_assets_tests.auditors.conftest import DERIVATIONS, IMPATIENT, QUESTIONS, QUICK, UIDS, attempts, ballots, phase
+from medcalc_assets_tests.auditors.conftest import (
+    DERIVATIONS,
+    EACH_TASK,
+    IMPATIENT,
+    QUESTIONS,
+    QUICK,
+    UIDS,
+    attempts,
+    ballots,
+    phase,
+)
 from medcalc_assets_tests.gemini_server import CONTENT, HARMLESS, HUGE, KEY, PASSING, REFUSALS, TRANSPORT, sometimes
 
 
-@pytest.mark.parametrize("task", [AUDIT, RELABEL], ids=lambda task: task.name)
+@EACH_TASK
 @pytest.mark.parametrize("fault", PASSING)
 def test_a_passing_fault_costs_attempts_and_no_verdict(gemini, auditor, ledger, undisturbed, task, fault):
     """The first request for every second vote fails."""
@@ -40,7 +50,7 @@ def test_a_passing_fault_costs_attempts_and_no_verdict(gemini, auditor, ledger, 
         assert all(vote.cost_usd is None for vote in repeated), "what a lost answer cost is unknown, not zero"
 
 
-@pytest.mark.parametrize("task", [AUDIT, RELABEL], ids=lambda task: task.name)
+@EACH_TASK
 def test_every_fault_at_once(gemini, auditor, ledger, undisturbed, task):
     gemini.fault = sometimes(0.02)
     assert ballots(phase(replace(auditor, limits=IMPATIENT), task)) == undisturbed[task.name]
@@ -62,7 +72,7 @@ def test_a_vote_that_never_gets_a_usable_answer_failed_and_is_not_paid_for_again
     assert len(gemini.asked) == asked
 
 
-@pytest.mark.parametrize("task", [AUDIT, RELABEL], ids=lambda task: task.name)
+@EACH_TASK
 @pytest.mark.parametrize(
     ("fault", "told"), [("malformed", "malformed: Invalid JSON"), ("empty", "empty"), ("deep", "HTTP 200 without JSON")]
 )
@@ -71,11 +81,30 @@ def test_a_run_stops_when_its_first_answers_share_one_fault_of_form_and_one_is_s
 ):
     gemini.fault = lambda ask: fault
     few = replace(auditor, limits=replace(QUICK, at_first=4, at_once=4))
-    with pytest.raises(AuditorError, match=f"first 20 answers of gemini-2.5-pro have the same fault.*{told}") as stop:
+    with pytest.raises(AuditorError, match=rf"first \d+ answers of gemini-2.5-pro have the same fault.*{told}") as stop:
         phase(few, task)
     if fault == "malformed":
         assert "worked out by the test server" in str(stop.value), "a person sees what is wrong"
-    assert FIRST_ANSWERS <= len(attempts(ledger)) < FIRST_ANSWERS + 4
+    answers = int(str(stop.value).split()[2])
+    on_two_instances = 2 * 4 * QUICK.answers
+    assert FIRST_ANSWERS <= answers <= on_two_instances + 1
+    assert answers <= len(attempts(ledger)) < answers + 4
+
+
+def test_answers_on_two_instances_decide_nothing_of_form_and_the_first_on_a_third_does(gemini, auditor, ledger):
+    """Of inputs four votes are asked for at once, each up to four times: the first twenty answers may be on two."""
+
+    async def last(ask, fault, writer, deliver=gemini._deliver):
+        await asyncio.sleep(0.0 if ask.fields["note"] != "note 3" else 2.0)
+        return await deliver(ask, fault, writer)
+
+    gemini.fault, gemini._deliver = lambda ask: "malformed", last
+    votes = list(auditor.relabel(QUESTIONS[:2]))
+    assert {vote.status for vote in votes} == {"failed"}
+    assert len(attempts(ledger)) == 2 * RUNS * QUICK.answers
+    again = replace(auditor, ledger=Ledger(f"{ledger.url}.again"))
+    with pytest.raises(AuditorError, match=r"The first 4\d answers of gemini-2\.5-pro have the same fault"):
+        list(again.relabel(QUESTIONS[:3]))
 
 
 def test_one_good_answer_among_the_first_lets_a_run_go_on(gemini, auditor):
@@ -84,7 +113,7 @@ def test_one_good_answer_among_the_first_lets_a_run_go_on(gemini, auditor):
     assert Counter(vote.status for vote in votes if vote.uid > 1) == {"failed": RUNS * (len(UIDS) - 1)}
 
 
-@pytest.mark.parametrize("task", [AUDIT, RELABEL], ids=lambda task: task.name)
+@EACH_TASK
 @pytest.mark.parametrize("fault", HUGE)
 def test_no_reply_raises_or_hangs_now_or_when_it_is_read_again(gemini, auditor, ledger, undisturbed, task, fault):
     gemini.fault = lambda ask: fault if ask.nth == 0 and int(ask.request_id, 16) % 4 == 0 else None
@@ -122,14 +151,14 @@ def test_a_permanent_error_stops_the_run_at_once_with_the_remedy(gemini, auditor
     assert len(gemini.asked) <= 2 * len(DERIVATIONS), "nothing is repeated, and nothing new is asked"
 
 
-@pytest.mark.parametrize("task", [AUDIT, RELABEL], ids=lambda task: task.name)
+@EACH_TASK
 def test_a_request_that_is_not_accepted_fails_its_vote_and_no_other(gemini, auditor, undisturbed, task):
     gemini.fault = lambda ask: "400" if ask.fields["note"] in ("note 1", "note 2", "note 3", "note 4") else None
     votes = phase(auditor, task)
     refused = [vote for vote in votes if vote.uid <= 4 and vote.status == "failed"]
     assert {vote.calls for vote in refused} == {1}
     assert all(vote.rationale.startswith("given up: Gemini refused (HTTP 400)") for vote in refused)
-    assert {vote.status for vote in votes if vote.uid <= 4} == {"failed"} | ({"not_cast"} if task is AUDIT else set())
+    assert {vote.status for vote in votes if vote.uid <= 4} == {"failed"} | ({"not_cast"} if task is not RELABEL else set())
     assert ballots(votes[20:]) == undisturbed[task.name][20:]
     assert ballots(phase(auditor, task)) == ballots(votes), "a run of what is refused alone does not stop, either"
 

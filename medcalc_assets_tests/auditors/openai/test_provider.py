@@ -1,4 +1,4 @@
-"""The faults that a run survives, and those that stop it, in both phases, with a server of OpenAI's shape."""
+"""The faults that a run survives, and those that stop it, in all tasks, with a server of OpenAI's shape."""
 
 import json
 from collections import Counter
@@ -14,26 +14,26 @@ from medcalc_assets.auditors.openai.client import OpenAIError
 from medcalc_assets.auditors.openai.replies import read
 from medcalc_assets.auditors.provider import AuditorError
 from medcalc_assets.auditors.replies import TOO_LONG
-from medcalc_assets.auditors.tasks import AUDIT, RELABEL
+from medcalc_assets.auditors.tasks import RELABEL
 from medcalc_assets.labels.value import number
 from medcalc_assets.labels.voting import RUNS
 from medcalc_assets_tests.auditors.conftest import (
     DERIVATIONS,
+    EACH_TASK,
     IMPATIENT,
     QUESTIONS,
     QUICK,
     UIDS,
     attempts,
     ballots,
-    noisy,
     phase,
+    undisturbed_by,
 )
 from medcalc_assets_tests.auditors.gemini.test_replies import JSON
 from medcalc_assets_tests.auditors.test_replies import attempt, block
 from medcalc_assets_tests.gemini_server import CONTENT, HUGE, PASSING, TRANSPORT, sometimes
 from medcalc_assets_tests.openai_server import KEY, ODD, REFUSALS, OpenAIServer
 
-TASKS = pytest.mark.parametrize("task", [AUDIT, RELABEL], ids=lambda task: task.name)
 HARMLESS = ("other_model", "odd_usage", "thinks_aloud")
 OURS = tuple(fault for fault in PASSING if fault not in ("no_search", "code_failed"))
 
@@ -54,17 +54,11 @@ def auditor(server, ledger):
 
 
 @pytest.fixture
-def undisturbed(server, auditor, tmp_path):
-    server.answer = noisy
-    calm = replace(auditor, ledger=Ledger(f"sqlite:///{tmp_path / 'calm.sqlite'}"))
-    found = {task.name: ballots(phase(calm, task)) for task in (AUDIT, RELABEL)}
-    server.asked.clear()
-    server.answered.clear()
-    server._seen.clear()
-    return found
+def undisturbed(request, server, auditor, tmp_path):
+    return undisturbed_by(server, auditor, tmp_path, request.node)
 
 
-@TASKS
+@EACH_TASK
 @pytest.mark.parametrize("fault", [*OURS, *ODD, *HUGE])
 def test_a_passing_fault_costs_attempts_and_no_verdict(server, auditor, ledger, undisturbed, task, fault):
     server.fault = lambda ask: fault if ask.nth == 0 and int(ask.request_id, 16) % 2 else None
@@ -77,7 +71,7 @@ def test_a_passing_fault_costs_attempts_and_no_verdict(server, auditor, ledger, 
         assert set(server.answered.values()) == {1}
 
 
-@TASKS
+@EACH_TASK
 def test_every_fault_at_once(server, auditor, ledger, undisturbed, task):
     server.fault = sometimes(0.005, OURS)
     assert ballots(phase(replace(auditor, limits=IMPATIENT), task)) == undisturbed[task.name]
@@ -85,7 +79,7 @@ def test_every_fault_at_once(server, auditor, ledger, undisturbed, task):
     assert set(server.answered.values()) == {1}
 
 
-@TASKS
+@EACH_TASK
 @pytest.mark.parametrize(
     ("fault", "remedy"),
     [
@@ -101,10 +95,10 @@ def test_a_permanent_error_stops_the_run_at_once_with_the_remedy(server, auditor
     server.fault = lambda ask: fault
     with pytest.raises(OpenAIError, match=remedy):
         phase(auditor, task)
-    assert len(server.asked) <= 3 * len(UIDS)
+    assert len(server.asked) <= 4 * len(UIDS), "nothing is repeated"
 
 
-@TASKS
+@EACH_TASK
 def test_requests_of_which_none_is_accepted_stop_the_run_and_one_of_many_fails_its_vote(server, auditor, undisturbed, task):
     server.fault = lambda ask: "400" if ask.fields["note"] in ("note 1", "note 2", "note 3") else None
     votes = phase(auditor, task)
@@ -190,6 +184,15 @@ def test_a_key_that_is_sent_back_is_in_no_file(server, auditor, ledger, tmp_path
     assert {vote.status for vote in auditor.relabel(QUESTIONS[:2])} == {"ok", "not_cast"}
     ledger.engine.dispose()
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize("key", ["none", "EMPTY", "x", "ollama"])
+def test_a_word_in_the_place_of_a_key_withholds_no_answer_that_says_it(server, auditor, ledger, monkeypatch, key):
+    monkeypatch.setenv("OPENAI_COMPATIBLE_API_KEY", key)
+    server.answer = lambda ask: {"answer": "N/A", "rationale": f"There is {key} in the note."}
+    assert [vote.status for vote in auditor.relabel(QUESTIONS[:1])] == ["ok"] * 4 + ["not_cast"]
+    assert all(f"There is {key} in the note." in attempt.body for attempt in attempts(ledger))
+    assert f"Bearer {key}" in server.keys
 
 
 def test_parts_of_an_answer_are_one_text():
