@@ -13,6 +13,7 @@ from medcalc_assets.auditors.ledger import OF_VERSION
 from medcalc_assets.auditors.prices import known_price
 from medcalc_assets.auditors.registry import available_models
 from medcalc_assets.auditors.versions import versions_of
+from medcalc_assets.calculators.working import table
 from medcalc_assets.defs.inputs import answers_of
 from medcalc_assets.defs.settings import Settings, Votes
 from medcalc_assets.defs.stage import AFTER_LABELS, WAITS_FOR_LABELS, columns, describe, so_far, stage, tags_of_runs
@@ -106,6 +107,7 @@ def effective_votes(
     raw_medcalc: pl.DataFrame,
     derivation_audit: pl.DataFrame,
     physician_consensus: pl.DataFrame,
+    settings: Settings,
 ) -> pl.DataFrame:
     readings = answers_of(input_votes.join(physician_consensus, on="uid", how="semi"), raw_medcalc)
     found = count_effective(
@@ -113,6 +115,7 @@ def effective_votes(
         {"audit": audit_flags, "relabel": relabels, "inputs": input_consensus},
         derivation_audit,
         physician_consensus,
+        settings.voters,
     )
     context.add_asset_metadata({"effective votes": dg.MarkdownMetadataValue(_markdown(found))})
     return found.select(pl.col(name).cast(dtype) for name, dtype in EFFECTIVE_VOTES.polars_schema.items())
@@ -236,5 +239,6 @@ def _distinct(name: str) -> pl.Expr:
 
 
 def _markdown(frame: pl.DataFrame) -> str:
-    rows = [frame.columns, ["---"] * frame.width, *frame.with_columns(pl.col(pl.Float64).round(3)).rows()]
-    return "\n".join(f"| {' | '.join('' if cell is None else str(cell) for cell in row)} |" for row in rows)
+    """A table whose headings are words and whose cells lead nowhere: the name of an auditor may hold an address."""
+    told = frame.with_columns(pl.col(pl.Float64).map_elements("{:.3f}".format, pl.String)).cast(pl.String).fill_null("")
+    return table(tuple(name.replace("_", " ") for name in frame.columns), told.iter_rows())

@@ -309,7 +309,8 @@ def _answers(physicians: pl.DataFrame) -> dict[str, dict[int, Any]]:
 
 
 def _independent(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    whose = {"auditor": "", "family": "outcomes of the family ", "all": "outcomes of "}[row["scope"]] + row["name"]
+    of = {"auditor": "", "family": "outcomes of the family ", "panel": "outcomes of the ", "all": "outcomes of "}
+    whose = of[row["scope"]] + row["name"]
     return (
         PHASES[row["phase"]],
         whose,

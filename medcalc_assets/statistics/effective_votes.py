@@ -1,6 +1,6 @@
 """How many independent votes several auditors are worth, whose errors go together."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from medcalc_assets.statistics.estimates import SEED, Estimate
 FEWEST = 100
 """Labels of known truth, below which there is no figure."""
 DRAWS = 2_000
+SCOPES = ("auditor", "family", PANEL, "all")
 UNASKED = ("not_audited", "not_relabelled")
 SCHEMA = {
     **dict.fromkeys(("phase", "scope", "name"), pl.String),
@@ -112,9 +113,12 @@ def effective_votes(
     outcomes: Mapping[str, pl.DataFrame],
     originals: pl.DataFrame,
     physicians: pl.DataFrame,
+    voters: Sequence[str] = (),
 ) -> pl.DataFrame:
     """Rows of `effective_votes`, by phase (`audit`, `relabel`, `inputs`): of each auditor's votes, and of what the auditors
     of a family, and all of them, decide. The answer of readers of inputs is what the published rule makes of them.
+
+    Where several auditors count together, `voters`, theirs are those of the `panel`, too.
 
     An answer is wrong where it does not agree with the physicians' (see `labels.agreement`); a verdict, where it differs
     from whether the original label does. A vote that failed is wrong, and so is an outcome without a decision.
@@ -132,7 +136,10 @@ def effective_votes(
             kindred = [name for name in auditors if family(name) == kind]
             if len(kindred) > 1:
                 rows.append(_row(phase, "family", kind, _of_auditors(decided, kindred)))
-        if len(auditors) > 1:
+        together = [name for name in auditors if name in voters]
+        if len(together) > 1:
+            rows.append(_row(phase, PANEL, PANEL, _of_auditors(decided, together)))
+        if len(auditors) > max(len(together), 1):
             rows.append(_row(phase, "all", "all", _of_auditors(decided, auditors)))
     return pl.DataFrame(rows, schema=SCHEMA)
 
@@ -142,23 +149,26 @@ def amount(rows: Iterable[Mapping[str, Any]], phase: str) -> str:
 
     `rows` are those of `effective_votes`.
     """
-    of_phase = [row for row in rows if row["phase"] == phase]
+    of_phase = sorted((row for row in rows if row["phase"] == phase), key=lambda row: SCOPES.index(row["scope"]))
     labels = max((row["labels"] for row in of_phase), default=0)
-    told = [f"{_whose(row)} amount to {amount_of(row)} independent ones" for row in of_phase if row["effective"]]
-    if told or not of_phase:
-        return f"{'; '.join(told)} (by {labels:,} labels that physicians answered)." if told else ""
-    return (
-        f"How many independent votes these amount to is not known: it takes {FEWEST} labels that physicians answered, of "
-        f"2 votes each, and there are {labels:,}."
-    )
+    known = [row for row in of_phase if row["effective"]]
+    if not known:
+        unknown = (
+            f"How many independent votes these amount to is not known: it takes {FEWEST} labels that physicians answered, "
+            f"of 2 votes each, and there are {labels:,}."
+        )
+        return unknown if of_phase else ""
+    first, *others = known
+    told = [f"{_whose(first)} amount to {amount_of(first)} independent ones"]
+    told += [f"{_whose(row)} to {amount_of(row)}" for row in others]
+    return f"{', '.join(told)}; by {labels:,} labels that physicians answered."
 
 
 def worth(rows: Iterable[Mapping[str, Any]], phase: str, auditor: str) -> str:
     """The same of one auditor, or of the panel, in a few words."""
-    scope, name = ("all", "all") if auditor == PANEL else ("auditor", auditor)
+    scope, many = (PANEL, "auditors") if auditor == PANEL else ("auditor", "votes")
     for row in rows:
-        if (row["phase"], row["scope"], row["name"]) == (phase, scope, name) and row["effective"]:
-            many = "auditors" if scope == "all" else "votes"
+        if (row["phase"], row["scope"], row["name"]) == (phase, scope, auditor) and row["effective"]:
             return f"{row['votes']} {many} worth {row['effective']:.1f} independent ones"
     return "how independent, is not known"
 
@@ -174,7 +184,9 @@ def _whose(row: Mapping[str, Any]) -> str:
             return f"{row['votes']} votes of {row['name']}"
         case "family":
             return f"{row['votes']} auditors of the family {row['name']}"
-    return f"all {row['votes']} auditors"
+        case "panel":
+            return f"the panel's {row['votes']} auditors"
+    return f"{row['votes']} auditors together"
 
 
 def _wrong(phase: str, given: pl.DataFrame, truth: pl.DataFrame) -> pl.DataFrame:

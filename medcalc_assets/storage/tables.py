@@ -448,8 +448,12 @@ EFFECTIVE_VOTES = Table(
     "How many independent votes the votes amount to, since errors go together: on labels that physicians have seen.",
     (
         Column("phase", "VARCHAR", "`audit`, `relabel` or `inputs`."),
-        Column("scope", "VARCHAR", "Whose votes: those of an `auditor`, the outcomes of a `family`, or those of `all`."),
-        Column("name", "VARCHAR", "The auditor or the family; `all`."),
+        Column(
+            "scope",
+            "VARCHAR",
+            "Whose votes: of an `auditor`, or the outcomes of a `family`, the `panel` or `all`.",
+        ),
+        Column("name", "VARCHAR", "The auditor or the family; `panel`, `all`."),
         Column(
             "votes",
             "INTEGER",

@@ -79,7 +79,7 @@ def test_the_votes_of_each_task_begin_with_how_many_independent_ones_they_amount
         low, high, labels = told["effective_low"], told["effective_high"], told["labels"]
         said = (
             f"{told['votes']} votes of simulated amount to {told['effective']:.2f} ({low:.2f} to {high:.2f}) independent "
-            f"ones (by {labels} labels that physicians answered)."
+            f"ones; by {labels} labels that physicians answered."
             if told["effective"]
             else "How many independent votes these amount to is not known: it takes 100 labels that physicians answered, "
             f"of 2 votes each, and there are {labels}."

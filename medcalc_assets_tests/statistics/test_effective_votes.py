@@ -59,7 +59,7 @@ N = 120
 AUDITORS = ("authors", "gemini-2.5-pro", "openai:gpt-5.2")
 
 
-def given(errs):
+def given(errs, voters=()):
     """Two families, five runs each, on labels that are all 7 to physicians and 9 in the original: `errs` says of auditor,
     label and run whether the vote is wrong. The authors' votes are not published."""
     votes = {
@@ -103,7 +103,7 @@ def given(errs):
     physicians = originals.select(
         "uid", physician_kind="label_kind", physician_number=pl.lit(7.0), physician_date="label_date"
     )
-    return effective_votes(votes, outcomes, originals, physicians)
+    return effective_votes(votes, outcomes, originals, physicians, voters)
 
 
 def test_the_votes_of_an_auditor_of_a_family_and_of_all_are_told_apart():
@@ -131,6 +131,21 @@ def test_the_votes_of_an_auditor_of_a_family_and_of_all_are_told_apart():
     assert [by["relabel", "auditor", "authors"][name] for name in ("votes", "labels", "effective")] == [None, 0, None]
 
 
+def test_the_auditors_that_count_together_are_told_apart_from_all_and_not_twice():
+    dice = np.random.default_rng(7)
+    hard = dice.random(N) < 0.4
+    for voters, scopes in {
+        (): ["all"],
+        AUDITORS: ["panel"],
+        AUDITORS[1:]: ["panel", "all"],
+        ("gemini-2.5-pro",): ["all"],
+    }.items():
+        found = given(lambda auditor, uid, run: bool(hard[uid]), voters).filter(phase="relabel")
+        together = found.filter(pl.col("scope").is_in(["panel", "all"]))
+        assert together["scope"].to_list() == scopes
+        assert together["votes"].to_list()[0] == (len(voters) if "panel" in scopes else 3)
+
+
 def test_of_few_labels_the_error_rate_is_told_and_no_number_of_votes(monkeypatch):
     monkeypatch.setattr("medcalc_assets_tests.statistics.test_effective_votes.N", 99)
     found = given(lambda auditor, uid, run: uid % 3 == 0)
@@ -150,6 +165,7 @@ KNOWN = [
     row("relabel", "auditor", "gemini-2.5-pro", 4, 1_200, 1.5),
     row("relabel", "auditor", "openai:gpt-5.2", None, 0),
     row("relabel", "family", "gemini", 2, 1_190, 1.25),
+    row("relabel", "panel", "panel", 2, 1_190, 1.75),
     row("relabel", "all", "all", 3, 1_180, 2.0),
 ]
 
@@ -164,22 +180,22 @@ KNOWN = [
         ),
         (
             "relabel",
-            "4 votes of gemini-2.5-pro amount to 1.50 (1.25 to 1.75) independent ones; 2 auditors of the family gemini "
-            "amount to 1.25 (1.00 to 1.50) independent ones; all 3 auditors amount to 2.00 (1.75 to 2.25) independent ones "
-            "(by 1,200 labels that physicians answered).",
+            "4 votes of gemini-2.5-pro amount to 1.50 (1.25 to 1.75) independent ones, 2 auditors of the family gemini to "
+            "1.25 (1.00 to 1.50), the panel's 2 auditors to 1.75 (1.50 to 2.00), 3 auditors together to 2.00 (1.75 to "
+            "2.25); by 1,200 labels that physicians answered.",
         ),
         ("inputs", ""),
     ],
 )
 def test_what_the_votes_of_a_phase_amount_to_is_one_sentence(phase, told):
-    assert amount(KNOWN, phase) == told
+    assert amount(KNOWN[::-1], phase) == told, "by auditor, family and all, in whatever order they are stored"
 
 
 @pytest.mark.parametrize(
     ("phase", "auditor", "told"),
     [
         ("relabel", "gemini-2.5-pro", "4 votes worth 1.5 independent ones"),
-        ("relabel", "panel", "3 auditors worth 2.0 independent ones"),
+        ("relabel", "panel", "2 auditors worth 1.8 independent ones"),
         ("relabel", "openai:gpt-5.2", "how independent, is not known"),
         ("audit", "panel", "how independent, is not known"),
     ],
