@@ -30,7 +30,7 @@ from medcalc_assets.storage.warehouse import Warehouse
 
 ROOT = Path(__file__).parents[1]
 MAKE_UI = ("medcalc", "ui", "--source", "demo")
-PATIENCE = 240  # seconds for a slow machine; nothing here is timed
+PATIENCE = 600  # seconds for a slow machine; nothing here is timed
 EMPTY = (
     *("quarantine", "llm_calls", "auditor_drift", "auditor_versions", "sampling_plan", "label_releases"),
     *("model_outputs", "grades", "leaderboard", "key_effects"),
