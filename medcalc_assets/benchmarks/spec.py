@@ -61,6 +61,10 @@ class BenchmarkVersion:
     """
 
     name: str
+    title: str
+    """Its name in full, without the number of its first version."""
+    address: str
+    """Where its authors keep it."""
     splits: Mapping[str, int]
     """How many instances each has."""
     calculators: Mapping[str, int] = field(default_factory=dict)

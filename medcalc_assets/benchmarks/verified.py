@@ -14,7 +14,9 @@ QT: Keys = {"QT Interval (msec)": "QT interval"}
 
 VERIFIED = BenchmarkVersion(
     name="Verified",
-    splits={"test": 1_100, "one-shot examples": 55},
+    title="MedCalc-Bench Verified",
+    address="https://github.com/nikhilk7153/MedCalc-Bench-Verified",
+    splits={"test": 1_100, "train": 10_538, "one-shot examples": 55},
     calculators={"Estimated Date of Conception": 68, "Glasgow-Blatchford Bleeding Score (Urea, mmol/L)": 27},
     keys={
         4: HEART_FAILURE,

@@ -67,8 +67,8 @@ def add_outputs(file: Path, model: str, family: str, as_json: bool) -> None:
 def leaderboard(items: bool, as_json: bool) -> None:
     """Grade all stored answers under every key.
 
-    Keys are that of v1.0, of the paper's authors, every release, and our labels as they are. Intervals are by row, and
-    clustered by calculator, of which instances share the rule.
+    Keys are the benchmark's own, that of the paper's authors, every release, and our labels as they are. Intervals are by
+    row, and clustered by calculator, of which instances share the rule.
 
     \b
     Example:
@@ -76,6 +76,7 @@ def leaderboard(items: bool, as_json: bool) -> None:
     """
     import polars as pl
 
+    from medcalc_assets.benchmarks.versions import version_here
     from medcalc_assets.defs.grading import as_declared
     from medcalc_assets.grading import scores
     from medcalc_assets.release.answers import stored
@@ -86,6 +87,7 @@ def leaderboard(items: bool, as_json: bool) -> None:
     from medcalc_assets.storage.warehouse import Warehouse, home_folder
 
     warehouse = Warehouse(home_folder())
+    original = version_here(warehouse).name
     settings = ProjectSettings.from_environment()
     instances = warehouse.read(tables.RAW_MEDCALC, columns=[*tables.INSTANCE_KEYS, "output_type"])
     answers = stored(home_folder()).join(instances, on="uid", how="inner")
@@ -135,12 +137,12 @@ def leaderboard(items: bool, as_json: bool) -> None:
         )
     for key, tau in ranks.items():
         if tau is not None:
-            console.print(f"The order of the runs under {key} and v1.0: Kendall's tau-b {tau:.2f}.", highlight=False)
+            console.print(f"The order of the runs under {key} and {original}: Kendall's tau-b {tau:.2f}.", highlight=False)
     for row in differences:
         by_harness, by_key = ("right" if row[name] else "wrong" for name in ("verdict", "strict"))
         read = row["answer"] or row["outcome"]
         console.print(
-            f"{row['run']}, uid {row['uid']}: {by_harness} to its harness, {by_key} by v1.0 ({read}).",
+            f"{row['run']}, uid {row['uid']}: {by_harness} to its harness, {by_key} by {original} ({read}).",
             markup=False,
             highlight=False,
             soft_wrap=True,

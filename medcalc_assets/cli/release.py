@@ -46,7 +46,7 @@ def pages() -> None:
 def open_page(uid: int | None) -> None:
     """Open the report, or the page of a label, in a browser.
 
-    UID is the `Row Number` of v1.0. Where there is no browser, the address is shown.
+    UID is its `Row Number`. Where there is no browser, the address is shown.
 
     \b
     Examples:
@@ -71,7 +71,7 @@ def open_page(uid: int | None) -> None:
 def export(folder: Path | None) -> None:
     """Write a working copy of the next release.
 
-    A drop-in CSV for v1.0, Parquet with the grounds of each label, changelog and card. No gate has looked at it.
+    A drop-in CSV for the benchmark, Parquet with the grounds of each label, changelog and card. No gate has looked at it.
 
     \b
     Example:
@@ -153,8 +153,8 @@ def release(version: str, because: str | None) -> None:
 def diff(before: str, after: str, as_json: bool) -> None:
     """Show the labels that differ between releases or benchmarks.
 
-    BEFORE and AFTER are versions; v1.0 is the original. AFTER may be the file of another benchmark, such as MedCalc-Bench
-    Verified: then the original labels are held against its, by note and question.
+    BEFORE and AFTER are versions; the original has the name of its own, v1.0 or Verified. AFTER may be the file of another
+    benchmark: then the original labels are held against its, by note and question.
 
     \b
     Examples:
@@ -165,19 +165,24 @@ def diff(before: str, after: str, as_json: bool) -> None:
     if Path(after).suffix.lower() in (".csv", ".parquet"):
         _between(before, after, as_json)
         return
+    import polars as pl
+
+    from medcalc_assets.benchmarks.versions import version_here
     from medcalc_assets.release.released import as_released
-    from medcalc_assets.release.releases import Releases
-    from medcalc_assets.release.versions import LEVELS, ORIGINAL, as_original, changes
+    from medcalc_assets.release.releases import Releases, read_labels
+    from medcalc_assets.release.versions import LEVELS, as_original, changes
     from medcalc_assets.storage.tables import RAW_MEDCALC
-    from medcalc_assets.storage.warehouse import Warehouse, home_folder
+    from medcalc_assets.storage.warehouse import Warehouse, home_folder, ranges
 
     warehouse, releases = Warehouse(home_folder()), Releases(home_folder() / "releases")
-    labels = as_released(warehouse, releases, after)
-    if before == ORIGINAL:
-        earlier = as_original(labels, warehouse.read(RAW_MEDCALC))
-    else:
-        earlier = as_released(warehouse, releases, before)
-    changed = changes(earlier, labels)
+    later = as_released(warehouse, releases, after)
+    earlier = None if before == version_here(warehouse).name else as_released(warehouse, releases, before)
+    found = []
+    for uids in ranges(read_labels(later, ["Row Number"])["Row Number"]):
+        now = read_labels(later, uids=uids)
+        was = read_labels(earlier, uids=uids) if earlier else as_original(now, warehouse.read(RAW_MEDCALC, uids=uids))
+        found.append(changes(was, now))
+    changed = pl.concat(found)
     levels = {level: changed.filter(Level=level).height for level in LEVELS}
     if as_json:
         print_json({"before": before, "after": after, "levels": levels, "changes": changed.to_dicts()})
@@ -195,16 +200,17 @@ def diff(before: str, after: str, as_json: bool) -> None:
 
 def _between(before: str, after: str, as_json: bool) -> None:
     from medcalc_assets.benchmarks.reader import Source
+    from medcalc_assets.benchmarks.versions import version_here
     from medcalc_assets.defs.derivation import audited
     from medcalc_assets.release.between import RELATIONS, between, counted
     from medcalc_assets.release.releases import ReleaseError
-    from medcalc_assets.release.versions import ORIGINAL
     from medcalc_assets.storage.tables import DERIVATION_AUDIT, RAW_MEDCALC
     from medcalc_assets.storage.warehouse import Warehouse, home_folder
 
-    if before != ORIGINAL:
-        raise ReleaseError(f"{after} is held against original labels, not {before!r}: `medcalc diff {ORIGINAL} {after}`.")
     warehouse = Warehouse(home_folder())
+    original = version_here(warehouse).name
+    if before != original:
+        raise ReleaseError(f"{after} is held against original labels, not {before!r}: `medcalc diff {original} {after}`.")
     audits = ["uid", *(name for name in DERIVATION_AUDIT.names if name not in RAW_MEDCALC.names)]
     here = warehouse.read(RAW_MEDCALC).join(warehouse.read(DERIVATION_AUDIT, columns=audits), on="uid", validate="1:1")
     other = Source(after).read().instances
@@ -255,15 +261,15 @@ def verify(as_json: bool) -> None:
     from medcalc_assets.release.releases import Releases
     from medcalc_assets.release.verify import verify as differences_of
     from medcalc_assets.settings import ProjectSettings
-    from medcalc_assets.storage.chain import head
+    from medcalc_assets.storage.chain import head, heads
     from medcalc_assets.storage.tables import LABEL_EVENTS
     from medcalc_assets.storage.warehouse import Warehouse, home_folder
 
     settings, warehouse = ProjectSettings.from_environment(), Warehouse(home_folder())
-    events = warehouse.read(LABEL_EVENTS)
+    events = warehouse.read(LABEL_EVENTS, columns=["uid", "previous_sha256", "sha256"])
     ledger = Ledger(settings.ledger_url) if settings.has_calls else None
     differences = list(differences_of(warehouse, Releases(home_folder() / "releases"), Packets(home_folder()), ledger))
-    said = {"events": events.height, "labels": events["uid"].n_unique(), "head_sha256": head(events)}
+    said = {"events": events.height, "labels": events["uid"].n_unique(), "head_sha256": head(heads(events))}
     if as_json:
         print_json(said | {"differences": differences})
     else:

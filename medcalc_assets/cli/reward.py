@@ -32,7 +32,7 @@ def reward() -> None:
 @home
 @as_json
 def export_reward(arm: str, trainer: str, evaluation: Path, folder: Path | None, as_json: bool) -> None:
-    """Write one arm: the labels of v1.0, or ours of the same instances.
+    """Write one arm: the original labels, or ours of the same instances.
 
     Both arms have the same rows in the same order with the same prompts; only the label differs. Which rows may train is the
     policy of use of each label.

@@ -12,7 +12,7 @@ from medcalc_assets.cli import as_json, console, home, print_json
 def trace(uid: int, as_json: bool) -> None:
     """Tell the story of one label, and why it is what it is.
 
-    Note, derivation, rules, votes, physicians, the maintained label and its history. UID is the `Row Number` of v1.0.
+    Note, derivation, rules, votes, physicians, the maintained label and its history. UID is its `Row Number`.
 
     \b
     Example:

@@ -8,7 +8,8 @@ import polars as pl
 
 from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import columns, describe, stage
-from medcalc_assets.release.released import as_released, rows_of_releases
+from medcalc_assets.release.released import ANSWER, as_released, rows_of_releases
+from medcalc_assets.release.releases import read_labels
 from medcalc_assets.reports.history import NEEDED, SOURCES, facts, new_events, stamped
 from medcalc_assets.storage.chain import chained, heads
 from medcalc_assets.storage.tables import INSTANCE_KEYS, LABEL_EVENTS
@@ -50,11 +51,11 @@ def label_events(context: dg.AssetExecutionContext, settings: Settings, **tables
     for row in rows_of_releases(warehouse).iter_rows(named=True):
         if all((row["version"], key) in told for key in keys):
             continue
-        labels = as_released(warehouse, settings.releases, row["version"])
+        labels = read_labels(as_released(warehouse, settings.releases, row["version"]), ["Row Number", ANSWER])
         answers.append(
             labels.select(
                 uid="Row Number",
-                answer="Ground Truth Answer",
+                answer=ANSWER,
                 version=pl.lit(row["version"]),
                 manifest_sha256=pl.lit(row["manifest_sha256"]),
             )

@@ -14,8 +14,8 @@ from medcalc_assets.defs.settings import Settings
 from medcalc_assets.defs.stage import facts_of, tags_of_runs
 from medcalc_assets.release.build import build
 from medcalc_assets.release.gates import GATES, Candidate
-from medcalc_assets.release.releases import MANIFEST, ReleaseError, code_of, sha256
-from medcalc_assets.release.versions import ORIGINAL, Version
+from medcalc_assets.release.releases import MANIFEST, ReleaseError, changed_since_original, code_of, sha256
+from medcalc_assets.release.versions import Version
 from medcalc_assets.storage.tables import LABEL_RELEASES, MAINTAINED_LABELS
 
 MADE_FROM = ("raw_medcalc", "audit_votes", "maintained_labels", "label_events")
@@ -116,7 +116,7 @@ def _frozen(
                 "previous": manifest["previous"],
                 "demo": manifest["demo"],
                 "instances": manifest["instances"],
-                "changed": sum(manifest["changes"][ORIGINAL].values()),
+                "changed": changed_since_original(manifest),
                 "manifest": (folder / MANIFEST).read_text(encoding="utf-8"),
                 "manifest_sha256": digest,
                 "run_id": context.run.run_id,

@@ -10,6 +10,8 @@ from typing import Any
 
 import polars as pl
 
+from medcalc_assets.benchmarks.v1 import V1_0
+from medcalc_assets.benchmarks.versions import VERSIONS
 from medcalc_assets.grading.replies import Reply, read_reply
 from medcalc_assets.grading.statements import FRACTIONS, IN_WORDS, Asked
 from medcalc_assets.labels import families
@@ -18,10 +20,10 @@ from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.value import Label, as_frame
 from medcalc_assets.statistics.estimates import proportion
 
-ORIGINAL = "v1.0"
 AUTHORS = "authors"
 CANDIDATE = "candidate"
-"""The keys that are no release of ours: the benchmark's own, that of the paper's authors, and our labels as they are now."""
+"""Of the keys that are no release of ours: that of the paper's authors, and our labels as they are now. The benchmark's own
+has its name, one of VERSIONS."""
 LOST = ("harness_error", "missing")
 """Outcomes that say nothing of the model."""
 CARRIED = 10
@@ -84,7 +86,7 @@ def grade(outputs: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
     `keys` has `key`, uid, `key_*`, `lower` and `upper`. `strict` counts values and a written N/A; `lenient` also an
     abstention in words. `verdict` came with the answer; `extracted_right` is what its cell alone would earn.
     """
-    of_fractions, of_original = pl.col("calculator_id").is_in(FRACTIONS), pl.col("key") == ORIGINAL
+    of_fractions, of_original = pl.col("calculator_id").is_in(FRACTIONS), pl.col("key") == V1_0.name
     read = read_answers(outputs, original=False)
     original = pl.concat([read.filter(~of_fractions), read_answers(outputs.filter(of_fractions), original=True)])
     parts = [original.join(keys.filter(of_original), on="uid"), read.join(keys.filter(~of_original), on="uid")]
@@ -201,15 +203,16 @@ def _bounded(share: float) -> float | None:
 
 
 def key_effects(grades: pl.DataFrame, evidence: pl.DataFrame) -> pl.DataFrame:
-    """What another key than v1.0's changes for a run, on the answers to labels that both have.
+    """What another key than the benchmark's own changes for a run, on the answers to labels that both have.
 
     `effect` is the difference of the shares with its interval clustered by calculator; `p` is McNemar's, which takes rows
     for independent. `by_calculator`, `by_reason` and `by_stratum` are JSON: of each that gained or lost, [gained, lost].
     `evidence` has uid, reason and stratum.
     """
-    first = grades.filter(key=ORIGINAL).select("run", "uid", before="strict")
+    own_key = pl.col("key").is_in(list(VERSIONS))
+    first = grades.filter(own_key).select("run", "uid", before="strict")
     both = (
-        grades.filter(pl.col("key") != ORIGINAL)
+        grades.filter(~own_key)
         .join(first, on=["run", "uid"], how="inner")
         .join(evidence.select("uid", "reason", "stratum"), on="uid", how="left")
         .with_columns(gained=pl.col("strict") & ~pl.col("before"), lost=pl.col("before") & ~pl.col("strict"))
@@ -250,7 +253,7 @@ def _changes(own: pl.DataFrame, by: str) -> str:
 
 
 def agreement_of_ranks(effects: pl.DataFrame) -> dict[str, float | None]:
-    """By key, Kendall's tau-b of its scores and v1.0's, which are of the same labels for each run."""
+    """By key, Kendall's tau-b of its scores and those of the benchmark's own, which are of the same labels for each run."""
     shares = effects.sort("key", "run").select(
         "key", before=pl.col("right_before") / pl.col("n"), now=pl.col("right") / pl.col("n")
     )
@@ -280,8 +283,8 @@ def caveats(board: pl.DataFrame) -> list[str]:
 
 
 def differences(grades: pl.DataFrame) -> pl.DataFrame:
-    """The answers of which the harness said otherwise than v1.0's key does, with what was read of them."""
-    found = grades.filter((pl.col("key") == ORIGINAL) & (pl.col("verdict") != pl.col("strict"))).sort("run", "uid")
+    """The answers of which the harness said otherwise than the benchmark's own key does, with what was read of them."""
+    found = grades.filter(pl.col("key").is_in(list(VERSIONS)) & (pl.col("verdict") != pl.col("strict"))).sort("run", "uid")
     return found.select("run", "uid", "calculator", "verdict", "strict", "answer", "outcome")
 
 

@@ -16,8 +16,8 @@ from medcalc_assets.errors import MedcalcError
 from medcalc_assets.physicians.sample import PLANS, kept
 from medcalc_assets.release.answers import OUTPUTS
 from medcalc_assets.release.releases import MANIFEST as RELEASE_MANIFEST
-from medcalc_assets.release.releases import Releases, manifest_of, sha256, verified_labels
-from medcalc_assets.release.versions import ORIGINAL, Version
+from medcalc_assets.release.releases import Releases, changed_since_original, manifest_of, sha256, verified_labels
+from medcalc_assets.release.versions import Version
 from medcalc_assets.storage.files import flush, write_durably
 from medcalc_assets.storage.tables import LABEL_EVENTS, LABEL_RELEASES, PARTITION_COLUMN, SAMPLING_PLAN
 from medcalc_assets.storage.warehouse import FILE, FILES, Warehouse
@@ -219,7 +219,7 @@ def _row(releases: Releases, version: Version, events: pl.DataFrame) -> dict[str
     told = events.filter(event="released", actor=str(version)).head(1).to_dicts()
     return {
         **{name: manifest[name] for name in ("version", "previous", "demo", "instances")},
-        "changed": sum(manifest["changes"][ORIGINAL].values()),
+        "changed": changed_since_original(manifest),
         "manifest": path.read_text(encoding="utf-8"),
         "manifest_sha256": sha256(path),
         "run_id": told[0]["run_id"] if told else "restored",

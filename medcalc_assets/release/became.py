@@ -34,7 +34,9 @@ def _became(folder: Path, reviewer: str) -> dict[int | str, str]:
         reason = row["Reason"]
         differ = standing.get(row["Row Number"], 0) > 1 and not reason.startswith("physician")
         why = "physicians differ, and none of their answers stands" if differ else REASONS[reason]
-        told[row["Row Number"]] = f"{row['Ground Truth Answer']} in {folder.name}, {row['Original Answer']} in v1.0: {why}."
+        told[row["Row Number"]] = (
+            f"{row['Ground Truth Answer']} in {folder.name}, {row['Original Answer']} originally: {why}."
+        )
     ruled = Counter(
         ruling
         for detail in events.filter(event="ruled").filter(pl.col("detail").str.starts_with("{"))["detail"]

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -13,14 +13,15 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from medcalc_assets.auditors.tasks import PACKAGE, PROMPTS
-from medcalc_assets.benchmarks.known import MARK, UNKNOWN, Identity, identify
+from medcalc_assets.benchmarks.known import MARK, UNKNOWN, V1, Identity, identify
+from medcalc_assets.benchmarks.versions import version_here
 from medcalc_assets.calculators import CALCULATORS
 from medcalc_assets.grading import standalone
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.value import columns
 from medcalc_assets.physicians.sample import last_plan
 from medcalc_assets.release import use
-from medcalc_assets.release.card import CITED, CROISSANT, LICENSES, READ, croissant, dataset_info
+from medcalc_assets.release.card import CROISSANT, LICENSES, READ, cited, croissant, dataset_info
 from medcalc_assets.release.formats import IN_CSV, evaluation_set, maintained_benchmark, reward_set
 from medcalc_assets.release.rates import rates
 from medcalc_assets.release.releases import MANIFEST, ReleaseError, Releases, code_of, manifest_of, sha256
@@ -28,7 +29,6 @@ from medcalc_assets.release.rulings import ruled_since, rulings_of
 from medcalc_assets.release.versions import (
     FIRST,
     LEVELS,
-    ORIGINAL,
     USES,
     Version,
     as_original,
@@ -37,16 +37,14 @@ from medcalc_assets.release.versions import (
 )
 from medcalc_assets.statistics.error_rates import BASES, TERMS, findings
 from medcalc_assets.storage import tables
-from medcalc_assets.storage.chain import head
-from medcalc_assets.storage.warehouse import Warehouse
+from medcalc_assets.storage.chain import head, heads
+from medcalc_assets.storage.warehouse import Warehouse, ranges
 from medcalc_assets.templates import templates
 from medcalc_assets.version import __version__
 
-PART = 5_000
-"""So many instances are held at once, with their notes."""
-LARGEST_UID = 2**63 - 1
 COUNTED = ("Calculator ID", "State", "Reason", "Evaluation", "Reward", "Use Because", "Confidence")
 """What the figures of a release are made from."""
+BY_PHYSICIANS = pl.col("event").is_in(["adjudicated", "ruled"])
 CANDIDATE = "-candidate"
 """Follows the version in the names of a working copy."""
 
@@ -69,26 +67,37 @@ def build(
     Raises WarehouseError if the chain has not been run, ReleaseError for an earlier release that is not as released.
     """
     because = " ".join((because or "").split()) or None
-    maintained = warehouse.read(tables.MAINTAINED_LABELS)
-    evidence = warehouse.read(tables.LABEL_EVIDENCE)
+    maintained = warehouse.read(tables.MAINTAINED_LABELS, columns=["uid", "simulated", "auditor"])
     demo = bool(maintained["simulated"].any())
     previous = releases.before(version)
-    records = use.records_of(warehouse, evidence)
+    evidence = warehouse.read(tables.LABEL_EVIDENCE)
+    records, error_rates = use.records_of(warehouse, evidence), rates(warehouse, evidence)
+    del evidence
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     earlier = previous and pl.scan_parquet(releases.file_of_labels(str(previous)))
     counted: list[pl.DataFrame] = []
-    found: dict[str, list[pl.DataFrame]] = {name: [] for name in (ORIGINAL, *filter(None, [previous and str(previous)]))}
+    original = version_here(warehouse)
+    names_of = (original.name, *filter(None, [previous and str(previous)]))
+    found: dict[str, list[pl.DataFrame]] = {name: [] for name in names_of}
+    last_events: dict[int, str] = {}
+    said: list[pl.DataFrame] = []
     with _Files(folder) as files:
-        for uids in _ranges(maintained["uid"]):
+        for uids in ranges(maintained["uid"]):
             raw = warehouse.read(tables.RAW_MEDCALC, uids=uids)
-            here = pl.col("uid").is_between(*uids)
-            part = with_grounds(raw, maintained.filter(here), evidence.filter(here), records)
-            found[ORIGINAL].append(_compact(changes(as_original(part, raw), part)))
+            labels, evidence = (
+                warehouse.read(each, uids=uids) for each in (tables.MAINTAINED_LABELS, tables.LABEL_EVIDENCE)
+            )
+            part = with_grounds(raw, labels, evidence, records)
+            found[original.name].append(_compact(changes(as_original(part, raw), part)))
             if earlier is not None:
                 before = earlier.filter(pl.col("Row Number").is_between(*uids)).collect()
                 found[str(previous)].append(_compact(changes(before, part)))
             files.write(part)
+            history = warehouse.read(tables.LABEL_EVENTS, uids=uids)
+            files.add("history", history)
+            last_events |= heads(history)
+            said.append(_compact(history.filter(BY_PHYSICIANS)))
             counted.append(_compact(part.select(COUNTED)))
     labels, comparisons = pl.concat(counted), {name: pl.concat(changed) for name, changed in found.items()}
     lowest = lowest_after(previous, comparisons[str(previous)]) if previous else FIRST
@@ -96,19 +105,18 @@ def build(
 
     benchmark, differences = identity_of(warehouse)
     mark = "DEMO" if demo else MARK if benchmark == UNKNOWN else ""
-    name = "MedCalc-Bench with maintained labels" + (f" ({mark})" if mark else "")
-    stem = f"{mark.replace(' ', '_')}{'_' if mark else ''}medcalc_bench_{title}"
+    trains = benchmark == V1["train"]
+    name = f"{original.title}{', training split,' if trains else ''} with maintained labels" + (f" ({mark})" if mark else "")
+    kind_of = f"{original.title.lower().replace('-', '_').replace(' ', '_')}{'_train' if trains else ''}"
+    stem = f"{mark.replace(' ', '_')}{'_' if mark else ''}{kind_of}_{title}"
     kinds = {"parquet": "", "reward": "_reward", "all": "_all", "history": "_history"}
     names = {"csv": f"{stem}.csv"} | {name: f"{stem}{kind}.parquet" for name, kind in kinds.items()}
     since = {name: f"{stem}_changes_since_{name}.csv" for name in comparisons}
     for kind, written in files.paths.items():
         written.rename(folder / names[kind])
-    history = warehouse.read(tables.LABEL_EVENTS)
-    history.write_parquet(folder / names["history"], compression="zstd", statistics=False)
     for other, changed in comparisons.items():
         changed.write_csv(folder / since[other])
     figures = _figures(labels)
-    error_rates = rates(warehouse, evidence)
     source, source_version = warehouse.read(tables.RAW_MEDCALC, columns=["source", "source_version"]).row(0)
     facts = {
         "version": title,
@@ -117,10 +125,11 @@ def build(
         "source": source,
         "source_version": source_version,
         "benchmark": benchmark,
+        "original": original.name,
         "differences": differences,
         "quarantined": in_quarantine(warehouse).height,
         "calculators": labels["Calculator ID"].n_unique(),
-        "split": "train" if source == "hf:train" else "test",
+        "split": "train" if trains else "test",
     }
     terms = "apache-2.0" if source == "demo" else "cc-by-sa-4.0"
     configs = {"evaluation": names["parquet"], "reward": names["reward"], "all": names["all"]}
@@ -134,20 +143,21 @@ def build(
         license=terms,
         license_link=LICENSES[terms],
         configs=dataset_info(folder, configs, facts["split"]),
-        cited=CITED,
+        cited=cited(original),
         croissant=CROISSANT,
         read={library: line.format(names["csv"]) for library, line in READ.items()},
         bases=BASES,
         terms=TERMS,
-        mark=mark,
+        title=original.title,
+        name=name,
+        address=original.address,
         files=names,
         since=since,
         levels=LEVELS,
         is_release=not suffix,
-        head=head(history),
+        head=head(last_events),
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
-    listed = {name: changed.to_dicts() for name, changed in comparisons.items()}
     rulings = rulings_of(warehouse)
     ruled_before = manifest_of(releases.of(previous)).get("rulings", {}) if previous else {}
     (folder / standalone.FILE).write_text(f"# {name} {title}\n{standalone.source()}", encoding="utf-8")
@@ -155,20 +165,20 @@ def build(
         version=title,
         mark=mark,
         because=because,
-        comparisons=listed,
+        comparisons=comparisons,
         previous=previous,
         ruled=ruled_since(ruled_before, rulings, previous),
-        said=_said_since(releases, previous, history).to_dicts(),
+        said=_said_since(releases, previous, pl.concat(said)).to_dicts(),
     )
     (folder / "CHANGELOG.md").write_text(changelog, encoding="utf-8")
-    described = json.dumps(croissant(folder, f"{name}, {title}", title, terms), indent=1, ensure_ascii=False)
+    described = json.dumps(croissant(folder, name, title, terms, cited(original)), indent=1, ensure_ascii=False)
     (folder / CROISSANT).write_text(f"{described}\n", encoding="utf-8")
     manifest = {
         "name": name,
         "labels": names["all"],
         "evaluation_set": names["parquet"],
         "reward_set": names["reward"],
-        "history": {"file": names["history"], "events": history.height, "head_sha256": head(history)},
+        "history": {"file": names["history"], "events": files.rows["history"], "head_sha256": head(last_events)},
         **facts,
         **figures,
         "because": because,
@@ -195,7 +205,8 @@ class _Files:
     """The files of labels, written part by part, under names that do not say the version yet."""
 
     def __init__(self, folder: Path):
-        self.paths = {kind: folder / f"unnamed_{kind}" for kind in ("csv", "parquet", "reward", "all")}
+        self.paths = {kind: folder / f"unnamed_{kind}" for kind in ("csv", "parquet", "reward", "all", "history")}
+        self.rows: Counter[str] = Counter()
         self._parquet: dict[str, pq.ParquetWriter] = {}
 
     def __enter__(self) -> Self:
@@ -206,12 +217,16 @@ class _Files:
         grading = evaluation_set(labels)
         grading.select(IN_CSV).write_csv(self._csv, include_header=not self._parquet)
         for kind, rows in (("parquet", grading), ("reward", reward_set(labels)), ("all", labels)):
-            table = rows.to_arrow()
-            if kind not in self._parquet:
-                self._parquet[kind] = pq.ParquetWriter(
-                    self.paths[kind], table.schema, compression="zstd", write_statistics=["Row Number"]
-                )
-            self._parquet[kind].write_table(table)
+            self.add(kind, rows)
+
+    def add(self, kind: str, rows: pl.DataFrame) -> None:
+        table = rows.to_arrow()
+        if kind not in self._parquet:
+            self._parquet[kind] = pq.ParquetWriter(
+                self.paths[kind], table.schema, compression="zstd", write_statistics=["Row Number"]
+            )
+        self._parquet[kind].write_table(table)
+        self.rows[kind] += rows.height
 
     def __exit__(self, *_: object) -> None:
         self._csv.close()
@@ -222,12 +237,6 @@ class _Files:
 def _compact(rows: pl.DataFrame) -> pl.DataFrame:
     """The same rows, and no longer all the texts of the frame that they were filtered from."""
     return pl.DataFrame(rows.to_arrow())
-
-
-def _ranges(uids: pl.Series) -> Iterator[tuple[int, int]]:
-    """From the first to the last uid of each part. Together they leave out no uid that there may be elsewhere."""
-    starts = uids.sort()[PART::PART].to_list()
-    yield from zip([0, *starts], [*(start - 1 for start in starts), LARGEST_UID], strict=True)
 
 
 def confirmation(warehouse: Warehouse, releases: Releases, version: Version, because: str | None = None) -> str:
@@ -271,7 +280,7 @@ def identity_of(warehouse: Warehouse) -> Identity:
 
 
 def with_grounds(raw: pl.DataFrame, maintained: pl.DataFrame, evidence: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
-    """The benchmark in the columns of v1.0, and beside each label its grounds, its confidence and its uses; `records` are
+    """The benchmark in its own columns, and beside each label its grounds, its confidence and its uses; `records` are
     those of `records_of`."""
     rules = evidence.select("uid", "output_type", "suspect", *columns("published"), *columns("computed"))
     grounds = use.with_uses(maintained.join(rules, on="uid", validate="1:1"), records).with_columns(
@@ -297,14 +306,14 @@ def code_sha256(*folders: Path) -> str:
     return hashlib.sha256(b"".join(name.encode() + b"\0" + files[name] + b"\0" for name in sorted(files))).hexdigest()
 
 
-def _said_since(releases: Releases, previous: Version | None, history: pl.DataFrame) -> pl.DataFrame:
+def _said_since(releases: Releases, previous: Version | None, said: pl.DataFrame) -> pl.DataFrame:
     """The events of physicians' answers and rulings, and of their withdrawal, that a release before has not."""
-    said = history.filter(pl.col("event").is_in(["adjudicated", "ruled"])).sort("uid", "event", "actor", "sequence")
+    said = said.sort("uid", "event", "actor", "sequence")
     if not previous:
         return said
     folder = releases.of(previous)
-    known = pl.read_parquet(folder / manifest_of(folder)["history"]["file"], columns=(key := ["uid", "sha256"]))
-    return said.join(known, on=key, how="anti", maintain_order="left")
+    known = pl.scan_parquet(folder / manifest_of(folder)["history"]["file"]).filter(BY_PHYSICIANS)
+    return said.join(known.collect(), on=["uid", "sha256"], how="anti", maintain_order="left")
 
 
 def _is_source(path: Path) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from medcalc_assets.benchmarks.spec import BenchmarkVersion
 from medcalc_assets.release.releases import sha256
 
 CROISSANT = "croissant.json"
@@ -39,6 +40,13 @@ CITED = """@inproceedings{khandekar2024medcalcbench,
   archivePrefix = {arXiv},
   url = {https://arxiv.org/abs/2512.19691}
 }"""  # noqa: E501 - an author's name is not broken
+CITED_TOO = """
+@misc{{{key},
+  title = {{{{{title}}}}},
+  author = {{Khandekar, Nikhil and others}},
+  url = {{{address}}}
+}}"""
+"""The same of another version of the benchmark."""
 READ = {
     "pandas": 'pd.read_csv("{}", dtype=str, keep_default_na=False)',
     "polars": 'pl.read_csv("{}", infer_schema=False)',
@@ -61,7 +69,15 @@ def dataset_info(folder: Path, files: Mapping[str, str], split: str) -> list[dic
     return [each for each in found if each["rows"]]
 
 
-def croissant(folder: Path, name: str, version: str, license_name: str) -> dict[str, Any]:
+def cited(original: BenchmarkVersion) -> str:
+    """What whoever cites labels of this version of the benchmark has to cite, too."""
+    if original.is_original:
+        return CITED
+    key = original.title.lower().replace(" ", "").replace("-", "")
+    return CITED + CITED_TOO.format(key=key, title=original.title, address=original.address)
+
+
+def croissant(folder: Path, name: str, version: str, license_name: str, cite: str) -> dict[str, Any]:
     """The files of a release as Croissant 1.0 (http://mlcommons.org/croissant/1.0), each with its hash, and the columns of
     those that are Parquet."""
     paths = sorted(folder.iterdir())
@@ -72,14 +88,14 @@ def croissant(folder: Path, name: str, version: str, license_name: str) -> dict[
         ".py": "text/x-python",
     }
     return {
-        "name": name,
+        "name": f"{name}, {version}",
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
-        "description": "MedCalc-Bench with maintained labels: each with its reason, its evidence and what it may serve for.",
+        "description": f"{name}: each with its reason, its evidence and what it may serve for.",
         "version": version,
         "license": LICENSES[license_name],
-        "citeAs": CITED,
+        "citeAs": cite,
         "distribution": [
             {
                 "@type": "cr:FileObject",

@@ -1,4 +1,4 @@
-"""The maintained labels in the columns of v1.0, and beside each how it came about."""
+"""The maintained labels in the columns of the benchmark, and beside each how it came about."""
 
 import json
 
@@ -14,7 +14,7 @@ from medcalc_assets.release.versions import USES
 BESIDE = ("State", "Reason", "Evidence Class", "Evidence", "Assumptions", "Auditor", "Simulated")
 """What is said beside a label, in columns of the maintained labels."""
 OTHERS = ("Original Answer", "Candidate Answer")
-"""What v1.0 says; beside a label in dispute what the published rule gives from its entities."""
+"""What the original says; beside a label in dispute what the published rule gives from its entities."""
 TYPED = {
     "Answer Kind": "final_kind",
     "Answer Number": "final_number",
@@ -36,26 +36,33 @@ SAID = {
 }
 """What of the evidence has a column of its own."""
 IN_CSV = (*COLUMNS, *USES, "Use Because")
-"""What of it the CSV has: first the columns of v1.0 in their order, so that a harness made for v1.0 reads it."""
+"""What of it the CSV has: first the columns of the benchmark in their order, so that a harness made for it reads it."""
+SPELLING = 2e-4
+"""How far, relatively, the original spelling of a limit is from the limit that follows from the rule."""
 SIMULATED = "[SIMULATED] "
 """How the explanation of a simulated label begins."""
 
 
 def maintained_benchmark(raw: pl.DataFrame, maintained: pl.DataFrame) -> pl.DataFrame:
-    """The benchmark in the columns of v1.0 with maintained labels and limits, and those of BESIDE.
+    """The benchmark in its own columns with maintained labels and limits, and those of BESIDE.
 
-    A label that stays is spelt as in v1.0. Of a label that changed, the explanation is replaced too: the
-    original one explains another value. A label that its own entities contradict, without a relabel, has no answer and no
-    limits: what v1.0 says and what the rule gives stand beside it.
+    A label that stays is spelt as in the original, and so are its limits, but for those that are not of the rule. Of a label
+    that changed, the explanation is replaced too: the original one explains another value. A label that its own entities
+    contradict, without a relabel, has no answer and no limits: what the original says and the rule gives stand beside it.
     """
     rows = raw.join(maintained.drop("calculator_id", "calculator"), on="uid", suffix="_maintained", validate="1:1")
     stays = pl.all_horizontal(
         pl.col(new).eq_missing(pl.col(old)) for new, old in zip(columns("final"), columns("label"), strict=True)
     )
+    slack = pl.when(output_type="decimal").then(SPELLING * pl.max_horizontal(1.0, pl.col("upper_number_maintained").abs()))
+    by_rule_already = pl.all_horizontal(
+        ((pl.col(f"{end}_number") - pl.col(f"{end}_number_maintained")).abs() <= slack.otherwise(0.0)).fill_null(True)
+        for end in ("lower", "upper")
+    )
     is_gestation = pl.col("label_text").str.contains("week")
 
     def spelt(number: str) -> pl.Expr:
-        """A number (or the date, or N/A, that stands in all three columns) in the spelling of v1.0."""
+        """A number (or the date, or N/A, that stands in all three columns) in the spelling of the benchmark."""
         gestation = pl.format(
             "('{} weeks', '{} days')", (pl.col(number) // 7).cast(pl.Int64), (pl.col(number) % 7).cast(pl.Int64)
         )
@@ -83,15 +90,17 @@ def maintained_benchmark(raw: pl.DataFrame, maintained: pl.DataFrame) -> pl.Data
     return (
         rows.with_columns(  # all at once, so that the original label is read before it is replaced
             *(
-                pl.when(contradicted).then(None).when(stays).then(old).otherwise(spelt(new)).alias(old)
-                for old, new in final.items()
+                pl.when(contradicted).then(None).when(kept).then(old).otherwise(spelt(new)).alias(old)
+                for (old, new), kept in zip(
+                    final.items(), (stays, stays & by_rule_already, stays & by_rule_already), strict=True
+                )
             ),
             explanation=pl.concat_str(
                 said, pl.when(contradicted).then(nothing).when(stays).then("explanation").otherwise(changed)
             ),
             original_answer="label_text",
             candidate_answer=pl.when(contradicted | disputed).then(by_rule),
-            # v1.0 spells its entities as Python literals.
+            # the benchmark spells its entities as Python literals.
             entities=pl.col("entities").map_elements(lambda text: repr(json.loads(text)), return_dtype=pl.String),
         )
         .select(

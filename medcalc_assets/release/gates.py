@@ -1,9 +1,10 @@
 """What must hold of a candidate before it is released: each gate reads the files themselves and returns what breaks it."""
 
+import hashlib
 import json
 import math
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,14 +19,22 @@ from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.simulated import is_simulated
 from medcalc_assets.labels.value import Label, OutputType
 from medcalc_assets.release.build import build, identity_of
-from medcalc_assets.release.formats import IN_CSV, SIMULATED, evaluation_set, reward_set
+from medcalc_assets.release.formats import IN_CSV, SIMULATED, SPELLING, evaluation_set, reward_set
 from medcalc_assets.release.released import behind
-from medcalc_assets.release.releases import MANIFEST, Releases, labels_in, manifest_of, sha256, tampered
+from medcalc_assets.release.releases import (
+    MANIFEST,
+    Releases,
+    labels_in,
+    manifest_of,
+    read_labels,
+    sha256,
+    tampered,
+)
 from medcalc_assets.release.use import BY_TRACK_RECORD, records_of, with_uses
 from medcalc_assets.release.versions import Version, changes, require_version
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.chain import breaks, place
-from medcalc_assets.storage.warehouse import Warehouse
+from medcalc_assets.storage.warehouse import Warehouse, ranges
 
 CHANGING = [reason for reason, given_by in GIVEN_BY.items() if given_by != "label"]
 """The reasons for which a label may differ from the original one."""
@@ -45,8 +54,6 @@ MUST_NAME = {reason: NAMED_BY[given_by] for reason, given_by in GIVEN_BY.items()
 """By reason, what the evidence has to name."""
 GIVES = {reason: {"label": "original"}.get(given_by, given_by) for reason, given_by in GIVEN_BY.items()}
 """By reason, which of the evidence is the label."""
-SPELLING = 2e-4
-"""How far, relatively, the original spelling of a limit is from the limit that follows from the rule."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,16 @@ class Candidate:
 
     @property
     def labels(self) -> pl.DataFrame:
+        """All of them, with their notes: a gate reads some columns of all, or all by parts."""
         return labels_in(self.folder)
+
+    def read(self, *columns: str, uids: tuple[int, int] | None = None) -> pl.DataFrame:
+        return read_labels(self.folder / manifest_of(self.folder)["labels"], columns, uids)
+
+    @property
+    def parts(self) -> Iterator[tuple[int, int]]:
+        """From which uid to which labels are read at once."""
+        return ranges(self.read("Row Number")["Row Number"])
 
     @property
     def version(self) -> Version:
@@ -72,7 +88,7 @@ class Candidate:
 def every_label_has_evidence(candidate: Candidate) -> Iterator[str]:
     """No label without evidence: it names what its reason rests on, gives the label, and what an ambiguous label assumes."""
     names = ["Row Number", "Reason", "Evidence", "Assumptions", "Ground Truth Answer"]
-    for uid, reason, text, assumptions, answer in candidate.labels.select(names).iter_rows():
+    for uid, reason, text, assumptions, answer in _rows(candidate, names):
         named = json.loads(text or "{}")
         if lacking := [name for name in MUST_NAME.get(reason, ()) if named.get(name) is None]:
             yield f"uid {uid} is {reason}, and its evidence does not name {', '.join(lacking)}"
@@ -87,7 +103,7 @@ def every_label_has_evidence(candidate: Candidate) -> Iterator[str]:
 def contradicted_is_no_answer(candidate: Candidate) -> Iterator[str]:
     """What its own entities contradict, and nobody has recomputed, has no answer and no limits; every other label has."""
     names = ["Row Number", "Reason", "Ground Truth Answer", "Lower Limit", "Upper Limit"]
-    for uid, reason, *cells in candidate.labels.select(names).iter_rows():
+    for uid, reason, *cells in candidate.read(*names).iter_rows():
         if reason == "contradicted" and any(cell is not None for cell in cells):
             yield f"uid {uid} is contradicted, and its answer and limits are {', '.join(map(str, cells))}"
         elif reason != "contradicted" and None in cells:
@@ -96,11 +112,9 @@ def contradicted_is_no_answer(candidate: Candidate) -> Iterator[str]:
 
 def explanations_tell_the_labels(candidate: Candidate) -> Iterator[str]:
     """A label that stays keeps its explanation; another has one that names it, if there is one, and the original label."""
-    labels = candidate.labels.select("Row Number", "Ground Truth Answer", "Ground Truth Explanation", "Simulated")
-    original = candidate.warehouse.read(tables.RAW_MEDCALC, columns=["uid", "label_text", "explanation"])
-    for uid, answer, told, simulated, was, explained in labels.join(
-        original, left_on="Row Number", right_on="uid"
-    ).iter_rows():
+    names = ["Row Number", "Ground Truth Answer", "Ground Truth Explanation", "Simulated"]
+    rows = _rows(candidate, names, ["label_text", "explanation"])
+    for uid, answer, told, simulated, was, explained in rows:
         mark = SIMULATED if simulated else ""
         if not told.startswith(mark):
             yield f"uid {uid}: the explanation does not say that it is simulated"
@@ -110,19 +124,19 @@ def explanations_tell_the_labels(candidate: Candidate) -> Iterator[str]:
                 yield f"uid {uid} was {was} and has no answer, and its explanation says: {told[:120]}"
         elif answer == was:
             if told != explained:
-                yield f"uid {uid} is {answer} as in v1.0, and has another explanation than there"
+                yield f"uid {uid} is {answer} as in the original, and has another explanation than there"
         elif not (told.startswith(f"Maintained label {answer}: ") and told.endswith(f" The original label was {was}.")):
             yield f"uid {uid} was {was} and is {answer}, and its explanation says: {told[:120]}"
 
 
 def no_change_without_a_reason(candidate: Candidate) -> Iterator[str]:
-    """A label differs from v1.0 only for a reason that permits it, and then it is in the changelog."""
-    labels = candidate.labels.select("Row Number", "Reason", "Ground Truth Answer")
+    """A label differs from the original only for a reason that permits it, and then it is in the changelog."""
+    labels = candidate.read("Row Number", "Reason", "Ground Truth Answer")
     original = candidate.warehouse.read(tables.RAW_MEDCALC, columns=["uid", "label_text"])
     changed = labels.join(original, left_on="Row Number", right_on="uid").filter(
         pl.col("Ground Truth Answer") != pl.col("label_text")
     )
-    since = next(path for path in candidate.folder.glob("*_changes_since_v1.0.csv"))
+    since = next(path for path in candidate.folder.glob(f"*_changes_since_{manifest_of(candidate.folder)['original']}.csv"))
     told = set(pl.read_csv(since, columns=["Row Number"])["Row Number"])
     for uid, reason, answer, was in changed.iter_rows():
         if reason not in CHANGING:
@@ -162,17 +176,19 @@ def limits_by_type(candidate: Candidate) -> Iterator[str]:
 
 def simulated_says_demo(candidate: Candidate) -> Iterator[str]:
     """Simulated evidence is only in a release of which every file says DEMO, in its name or its first lines."""
-    sources = candidate.warehouse.read(tables.RAW_MEDCALC, columns=["uid", "source"])
-    labels = candidate.labels.join(sources, left_on="Row Number", right_on="uid").with_columns(
-        reviewer=pl.col("Evidence").str.json_path_match("$.reviewer"), auditor="Auditor"
-    )
-    for uid in labels.filter(is_simulated() & ~pl.col("Simulated"))["Row Number"]:
-        yield f"uid {uid} rests on simulated evidence and is not called simulated"
-    labels = labels.filter(is_simulated() | pl.col("Simulated"))
-    if labels.is_empty():
-        return
-    yield from _without_mark(candidate, "DEMO")
-    if usable := labels.filter(pl.col("Evaluation") | pl.col("Reward")).height:
+    names = ["Row Number", "Evidence", "Auditor", "Simulated", "Evaluation", "Reward"]
+    simulated = usable = 0
+    for uids in candidate.parts:
+        labels = _with_original(candidate, names, ["source"], uids).with_columns(
+            reviewer=pl.col("Evidence").str.json_path_match("$.reviewer"), auditor="Auditor"
+        )
+        for uid in labels.filter(is_simulated() & ~pl.col("Simulated"))["Row Number"]:
+            yield f"uid {uid} rests on simulated evidence and is not called simulated"
+        labels = labels.filter(is_simulated() | pl.col("Simulated"))
+        simulated += labels.height
+        usable += labels.filter(pl.col("Evaluation") | pl.col("Reward")).height
+    yield from _without_mark(candidate, "DEMO") if simulated else ()
+    if usable:
         yield f"{usable} labels of simulated evidence may grade or train"
 
 
@@ -183,15 +199,15 @@ def no_uid_lost_or_added(candidate: Candidate) -> Iterator[str]:
     raw = candidate.warehouse.read(tables.RAW_MEDCALC, columns=["uid", "source", "source_version"])
     if (sources := raw.select("source", "source_version").unique()).height > 1:
         yield f"the instances are of {sources.height} versions of the source: `medcalc run` reads them anew"
-    labels = candidate.labels
-    grading = evaluation_set(labels)
+    labels = candidate.read("Row Number", "Reason", "Simulated", "Evaluation", "Reward")
     stem = candidate.folder / manifest_of(candidate.folder)["labels"].removesuffix("_all.parquet")
-    csv, parquet = pl.read_csv(f"{stem}.csv", infer_schema=False), pl.read_parquet(f"{stem}.parquet")
-    rewards = pl.read_parquet(f"{stem}_reward.parquet")
+    csv, parquet, rewards = (Path(f"{stem}{ending}") for ending in (".csv", ".parquet", "_reward.parquet"))
+    grading = evaluation_set(labels)["Row Number"]
+    in_csv = pl.scan_csv(csv, infer_schema=False).select("Row Number").collect(engine="streaming")["Row Number"]
     for name, expected, uids in (
         ("all labels", raw["uid"], labels["Row Number"]),
-        ("the evaluation set as Parquet", grading["Row Number"], parquet["Row Number"]),
-        ("the evaluation set as CSV", grading["Row Number"], csv["Row Number"].cast(pl.Int64)),
+        ("the evaluation set as Parquet", grading, read_labels(parquet, ["Row Number"])["Row Number"]),
+        ("the evaluation set as CSV", grading, in_csv.cast(pl.Int64)),
     ):
         if lost := set(expected) - set(uids):
             yield f"{name}: {len(lost)} lost, such as uid {min(lost)}"
@@ -199,9 +215,15 @@ def no_uid_lost_or_added(candidate: Candidate) -> Iterator[str]:
             yield f"{name}: {len(added)} added, such as uid {min(added)}"
         if uids.n_unique() != len(uids):
             yield f"{name}: a uid occurs twice"
-    if not parquet.equals(grading) or not grading.select(IN_CSV).cast(pl.String).equals(csv.select(IN_CSV)):
+    same, rewarded, text = True, True, hashlib.sha256()
+    for n, here in enumerate(candidate.parts):
+        part = candidate.read(uids=here)
+        same &= read_labels(parquet, uids=here).equals(evaluation_set(part))
+        rewarded &= read_labels(rewards, uids=here).equals(reward_set(part))
+        text.update(evaluation_set(part).select(IN_CSV).write_csv(include_header=not n).encode())
+    if not same or text.hexdigest() != sha256(csv):
         yield "the evaluation set is not the same in all files"
-    if not rewards.equals(reward_set(labels)):
+    if not rewarded:
         yield "the reward set is not what of all labels may train"
 
 
@@ -218,7 +240,7 @@ def source_is_whole_or_called_unknown(candidate: Candidate) -> Iterator[str]:
 
 def one_auditor_for_all(candidate: Candidate) -> Iterator[str]:
     """The labels of a release rest on the relabels of one auditor."""
-    counts = candidate.labels["Auditor"].value_counts().sort("Auditor").rows()
+    counts = candidate.read("Auditor")["Auditor"].value_counts().sort("Auditor").rows()
     if len(counts) > 1:
         told = ", ".join(f"{count:,} on those of {auditor}" for auditor, count in counts)
         yield f"labels rest on relabels of {len(counts)} auditors ({told}): `medcalc run` makes them all with one"
@@ -227,18 +249,20 @@ def one_auditor_for_all(candidate: Candidate) -> Iterator[str]:
 def evaluation_key_does_not_shrink(candidate: Candidate) -> Iterator[str]:
     """Labels may grade (not those of a demo), and as many as in the release before, unless it is said why not."""
     manifest = manifest_of(candidate.folder)
-    now = int(candidate.labels["Evaluation"].sum())
+    now = int(candidate.read("Evaluation")["Evaluation"].sum())
     if not now and not manifest["demo"]:
         yield "no label may grade: were the authors' files, or the auditor, forgotten? `medcalc status` shows what was used"
     previous = candidate.releases.before(candidate.version)
-    before = int(candidate.releases.labels(str(previous))["Evaluation"].sum()) if previous else 0
+    file = previous and candidate.releases.file_of_labels(str(previous))
+    before = int(read_labels(file, ["Evaluation"])["Evaluation"].sum()) if file else 0
     if now < before and not manifest["because"]:
         yield f"{now:,} labels may grade, and {before:,} in {previous}: state why with --because, or find what was forgotten"
 
 
 def policy_on_every_label(candidate: Candidate) -> Iterator[str]:
     """Every label carries what it may be used for, as its reason and the track record of its evidence permit."""
-    said, labels = ["Evaluation", "Reward", "Use Because"], candidate.labels
+    said = ["Evaluation", "Reward", "Use Because"]
+    labels = candidate.read("Row Number", "Reason", "Simulated", "Evidence Class", *said)
     known = labels.rename({"Reason": "reason", "Simulated": "simulated", "Evidence Class": "evidence_class"})
     store = candidate.warehouse
     expected = with_uses(known, records_of(store, store.read(tables.LABEL_EVIDENCE)))
@@ -251,7 +275,7 @@ def policy_on_every_label(candidate: Candidate) -> Iterator[str]:
 def confidence_follows_from_evidence(candidate: Candidate) -> Iterator[str]:
     """The confidence of every label is what its reason, and the published rule's value in its evidence, make it."""
     names = ["Row Number", "Reason", "Output Type", "Evidence", "Confidence"]
-    for uid, reason, output_type, text, said in candidate.labels.select(names).iter_rows():
+    for uid, reason, output_type, text, said in _rows(candidate, names):
         if said != (found := _confidence(reason, output_type, json.loads(text or "{}"))):
             yield f"uid {uid} is {reason}: by its evidence its confidence is {found!r}, and not {said!r}"
 
@@ -295,13 +319,15 @@ def released_is_untouched(candidate: Candidate) -> Iterator[str]:
 
 def history_tells_the_labels(candidate: Candidate) -> Iterator[str]:
     """The history is unbroken, and the last event of each maintained label gives that label."""
-    history = candidate.warehouse.read(tables.LABEL_EVENTS)
-    for event, why in breaks(history):
-        yield f"uid {event['uid']}, {place(event)}: {why}. `medcalc verify` says all"
-    yield from (
-        f"uid {uid} is {now}, and its history ends with {was}: materialize label_events"
-        for uid, was, now in behind(history, candidate.warehouse)
-    )
+    store = candidate.warehouse
+    for uids in ranges(store.read(tables.MAINTAINED_LABELS, columns=["uid"])["uid"]):
+        history = store.read(tables.LABEL_EVENTS, uids=uids)
+        for event, why in breaks(history):
+            yield f"uid {event['uid']}, {place(event)}: {why}. `medcalc verify` says all"
+        yield from (
+            f"uid {uid} is {now}, and its history ends with {was}: materialize label_events"
+            for uid, was, now in behind(store, history, uids)
+        )
 
 
 def version_tells_the_change(candidate: Candidate) -> Iterator[str]:
@@ -309,9 +335,12 @@ def version_tells_the_change(candidate: Candidate) -> Iterator[str]:
     version = candidate.version
     previous = candidate.releases.before(version)
     try:
-        before = candidate.releases.labels(str(previous)) if previous else candidate.labels
-        require_version(version, previous, changes(before, candidate.labels))
-        if previous and manifest_of(candidate.releases.of(previous))["demo"] != manifest_of(candidate.folder)["demo"]:
+        if not previous:
+            return
+        file = candidate.releases.file_of_labels(str(previous))
+        found = [changes(read_labels(file, uids=uids), candidate.read(uids=uids)) for uids in candidate.parts]
+        require_version(version, previous, pl.concat(each.select("Row Number", "Level") for each in found))
+        if manifest_of(candidate.releases.of(previous))["demo"] != manifest_of(candidate.folder)["demo"]:
             yield f"{previous} and {version} are not both of the demo: give MEDCALC_HOME another folder"
     except MedcalcError as error:
         yield str(error)
@@ -344,8 +373,29 @@ GATES: dict[str, Callable[[Candidate], Iterator[str]]] = {
 def _without_mark(candidate: Candidate, mark: str) -> Iterator[str]:
     """The files that do not say so, neither in their name nor in their first lines."""
     for path in sorted(candidate.folder.iterdir()):
-        if mark.replace(" ", "_") not in path.name and mark.encode() not in path.read_bytes()[:200]:
+        if mark.replace(" ", "_") not in path.name and mark.encode() not in _head_of(path):
             yield f"{path.name} does not say {mark}"
+
+
+def _head_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(200)
+
+
+def _rows(candidate: Candidate, names: Sequence[str], original: Sequence[str] = ()) -> Iterator[tuple]:  # type: ignore[type-arg]
+    """These columns of every label, and of its original instance, without holding those of all at once."""
+    for uids in candidate.parts:
+        yield from _with_original(candidate, names, original, uids).iter_rows()
+
+
+def _with_original(
+    candidate: Candidate, names: Sequence[str], original: Sequence[str], uids: tuple[int, int]
+) -> pl.DataFrame:
+    labels = candidate.read(*names, uids=uids)
+    if not original:
+        return labels
+    raw = candidate.warehouse.read(tables.RAW_MEDCALC, columns=["uid", *original], uids=uids)
+    return labels.join(raw, left_on="Row Number", right_on="uid")
 
 
 def _label(text: object) -> Label | None:
@@ -388,5 +438,5 @@ def _confidence(reason: str, output_type: OutputType, evidence: Mapping[str, obj
 
 def _answers(candidate: Candidate) -> Iterator[tuple]:  # type: ignore[type-arg]
     """Of the labels that have an answer."""
-    labels = candidate.labels.select("Row Number", "Output Type", "Ground Truth Answer", "Lower Limit", "Upper Limit")
+    labels = candidate.read("Row Number", "Output Type", "Ground Truth Answer", "Lower Limit", "Upper Limit")
     yield from labels.drop_nulls().iter_rows()

@@ -1,11 +1,12 @@
-"""The keys by which stored answers are graded: v1.0's, the authors', every release, and our labels as they are."""
+"""The keys by which stored answers are graded: the benchmark's, the authors', every release, and our labels as they are."""
 
 from pathlib import Path
 
 import polars as pl
 
+from medcalc_assets.benchmarks.versions import version_here
 from medcalc_assets.errors import MedcalcError
-from medcalc_assets.grading.scores import AUTHORS, CANDIDATE, ORIGINAL
+from medcalc_assets.grading.scores import AUTHORS, CANDIDATE
 from medcalc_assets.labels.parsing import LabelError, parse_label
 from medcalc_assets.labels.value import as_frame, columns
 from medcalc_assets.release.rates import with_key
@@ -32,7 +33,7 @@ def keys(warehouse: Warehouse, releases: Releases, authors: str) -> pl.DataFrame
     evidence = warehouse.read(tables.LABEL_EVIDENCE)
     grades = with_key(evidence, records_of(warehouse, evidence)).filter("in_key").select("uid")
     maintained = warehouse.read(tables.MAINTAINED_LABELS).join(grades, on="uid", how="semi")
-    parts = [_typed(ORIGINAL, raw, "label"), _typed(CANDIDATE, maintained, "final")]
+    parts = [_typed(version_here(warehouse).name, raw, "label"), _typed(CANDIDATE, maintained, "final")]
     corrected = Path(authors) / CORRECTED
     if authors and corrected.exists():
         parts.append(_read(AUTHORS, _of_authors(corrected, raw), "Unique ID", str(corrected)))

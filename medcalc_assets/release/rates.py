@@ -1,4 +1,4 @@
-"""How many labels are wrong, of v1.0's and of the key that leaves: from the tables, as they are now."""
+"""How many labels are wrong, of the original ones and of the key that leaves: from the tables, as they are now."""
 
 from typing import Any
 

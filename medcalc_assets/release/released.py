@@ -31,13 +31,13 @@ def is_untold(warehouse: Warehouse, version: str) -> bool:
     return events["calculator"].n_unique() != told["calculator"].n_unique()
 
 
-def as_released(warehouse: Warehouse, releases: Releases, version: str) -> pl.DataFrame:
-    """The labels of a release, which are those that the warehouse says were released.
+def as_released(warehouse: Warehouse, releases: Releases, version: str) -> Path:
+    """The file of the labels of a release, which are those that the warehouse says were released.
 
     Raises ReleaseError if the version was not released from here to the end, or a file of it, the manifest included, or an
     answer in it is another than what was released.
     """
-    labels = releases.labels(version)
+    labels = releases.file_of_labels(version)
     row = rows_of_releases(warehouse).filter(version=version)
     folder = releases.of(Version.parse(version))
     if row.is_empty():
@@ -65,16 +65,16 @@ def otherwise(events: pl.DataFrame, folder: Path) -> Iterator[tuple[str, int, st
     told, manifest = events.filter(event="released", actor=folder.name).select("uid", was="value"), manifest_of(folder)
     for name in filter(None, (manifest["labels"], manifest.get("evaluation_set"))):  # version 0.1 had one file
         if (folder / name).exists():
-            labels = read_labels(folder / name).select(uid="Row Number", now=ANSWER)
+            labels = read_labels(folder / name, ["Row Number", ANSWER]).rename({"Row Number": "uid", ANSWER: "now"})
             expected = told if name == manifest["labels"] else told.join(labels, on="uid", how="semi")
             how: Literal["full", "left"] = "full" if told.height else "left"  # once it is told, of every label
             both = expected.join(labels, on="uid", how=how, coalesce=True).sort("uid")
             yield from ((name, *row) for row in both.filter(pl.col("was").ne_missing(pl.col("now"))).iter_rows())
 
 
-def behind(events: pl.DataFrame, warehouse: Warehouse) -> list[tuple[int, str | None, str | None]]:
-    """The uids whose last `maintained` event does not give the maintained label, with what it gives, and the label."""
-    maintained = warehouse.read(MAINTAINED_LABELS, columns=["uid", *columns("final")])
+def behind(warehouse: Warehouse, events: pl.DataFrame, uids: tuple[int, int]) -> list[tuple[int, str | None, str | None]]:
+    """The uids of a part whose last `maintained` event does not give the maintained label, with what it gives, and that."""
+    maintained = warehouse.read(MAINTAINED_LABELS, columns=["uid", *columns("final")], uids=uids)
     last = events.filter(event="maintained").sort("sequence").group_by("uid").last().select("uid", was="value")
     both = maintained.select("uid", now=as_text("final")).join(last, on="uid", how="left").sort("uid")
     return list(both.filter(pl.col("was").ne_missing(pl.col("now"))).select("uid", "was", "now").iter_rows())

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,6 +143,11 @@ def manifest_of(folder: Path) -> dict[str, Any]:
     raise ReleaseError(f"{folder / MANIFEST} is no manifest of a release. Give the folder of one, or its version.")
 
 
+def changed_since_original(manifest: Mapping[str, Any]) -> int:
+    """How many labels differ from the original ones, which a manifest calls by the name of their benchmark."""
+    return sum(n for name, levels in manifest["changes"].items() if name != manifest["previous"] for n in levels.values())
+
+
 def code_of(candidate: Path) -> str:
     """The confirmation code of a candidate: nobody knows it who has not seen this very candidate, or the tables."""
     return sha256(candidate / MANIFEST)[:8]
@@ -153,10 +158,15 @@ def labels_in(folder: Path) -> pl.DataFrame:
     return read_labels(folder / manifest_of(folder)["labels"])
 
 
-def read_labels(path: Path) -> pl.DataFrame:
-    """A Parquet file of labels. Raises ReleaseError."""
+def read_labels(path: Path, columns: Sequence[str] = (), uids: tuple[int, int] | None = None) -> pl.DataFrame:
+    """Of a Parquet file of labels or events these columns (all, for none), and all rows, or those from one uid to another.
+
+    Raises ReleaseError.
+    """
     try:
-        return pl.read_parquet(path)
+        rows = pl.scan_parquet(path)
+        rows = rows if uids is None else rows.filter(pl.col("^uid|Row Number$").is_between(*uids))
+        return (rows.select(columns) if columns else rows).collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:  # polars panics on some damages
         raise ReleaseError(f"{path} cannot be read: {error}. Get the release again.") from error
 

@@ -5,6 +5,8 @@ from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
+from medcalc_assets.benchmarks.v1 import V1_0
+from medcalc_assets.benchmarks.versions import version_here
 from medcalc_assets.grading.reward import ground_truth, prompt
 from medcalc_assets.release.build import with_grounds
 from medcalc_assets.release.leaks import CASE, asked_in
@@ -31,7 +33,7 @@ def reward_set(warehouse: Warehouse, evaluation: Path, arm: Arm, trainer: Traine
     Args:
         warehouse: With maintained labels; of the training split, say.
         evaluation: The key by which the model will be judged: the CSV of a release, or another with notes and calculators.
-        arm: Whose labels: those of v1.0, or the maintained ones of the same instances.
+        arm: Whose labels: the original ones, or the maintained ones of the same instances.
         trainer: Which framework is to read it.
 
     Raises:
@@ -53,14 +55,15 @@ def reward_set(warehouse: Warehouse, evaluation: Path, arm: Arm, trainer: Traine
         cells = {"Ground Truth Answer": "label_text", "Lower Limit": "lower_text", "Upper Limit": "upper_text"}
         of_v1 = raw.select(pl.col("uid").alias("Row Number"), *(pl.col(ours).alias(name) for name, ours in cells.items()))
         rows = rows.drop(*cells).join(of_v1, on="Row Number", validate="1:1", maintain_order="left")
-    written = [_row(row, arm, trainer) for row in rows.iter_rows(named=True)]
+    in_fractions = arm == "original" and version_here(warehouse) is V1_0
+    written = [_row(row, in_fractions, trainer) for row in rows.iter_rows(named=True)]
     return found._replace(rows=pl.DataFrame(written))
 
 
-def _row(row: dict[str, Any], arm: Arm, trainer: Trainer) -> dict[str, Any]:
+def _row(row: dict[str, Any], in_fractions: bool, trainer: Trainer) -> dict[str, Any]:
     said = [{"role": "user", "content": prompt(row["Patient Note"], row["Question"])}]
     cells = (row[name] for name in ("Ground Truth Answer", "Lower Limit", "Upper Limit", "Calculator ID", "Output Type"))
-    label = ground_truth(*cells, original=arm == "original")
+    label = ground_truth(*cells, original=in_fractions)
     uid, calculator = row["Row Number"], row["Calculator ID"]
     if trainer == "trl":
         return {"prompt": said, "ground_truth": label, "uid": uid, "calculator_id": calculator}

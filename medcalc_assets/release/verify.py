@@ -18,12 +18,19 @@ from medcalc_assets.errors import MedcalcError
 from medcalc_assets.physicians.packet import Packets
 from medcalc_assets.physicians.returned import Said
 from medcalc_assets.release.released import ANSWER, behind, is_untold, otherwise, rows_of_releases
-from medcalc_assets.release.releases import MANIFEST, Releases, harms, manifest_of, read_labels, sha256
-from medcalc_assets.release.versions import ORIGINAL
+from medcalc_assets.release.releases import (
+    MANIFEST,
+    Releases,
+    changed_since_original,
+    harms,
+    manifest_of,
+    read_labels,
+    sha256,
+)
 from medcalc_assets.storage import tables
-from medcalc_assets.storage.chain import breaks, head, place
+from medcalc_assets.storage.chain import breaks, head, heads, place
 from medcalc_assets.storage.tables import INSTANCE_KEYS, Table
-from medcalc_assets.storage.warehouse import Warehouse
+from medcalc_assets.storage.warehouse import Warehouse, ranges
 
 EVENTS, ROWS = tables.LABEL_EVENTS.name, tables.LABEL_RELEASES.name
 LEDGER = "ledger"
@@ -54,14 +61,15 @@ def verify(warehouse: Warehouse, releases: Releases, packets: Packets, ledger: L
     Raises WarehouseError where there is no warehouse, or none that can be read.
     """
     there = warehouse.contents()
-    events = pl.DataFrame(schema=tables.LABEL_EVENTS.polars_schema)
-    if EVENTS in there:
-        events = warehouse.read(tables.LABEL_EVENTS)
-    yield from (Difference(EVENTS, f"{place(event)}: {why}", event["uid"]) for event, why in breaks(events))
-    if tables.MAINTAINED_LABELS.name in there:
-        for uid, was, now in behind(events, warehouse):
-            yield Difference(tables.MAINTAINED_LABELS.name, "its history ends otherwise", uid, "final", was, now)
-    yield from _releases(warehouse, releases, events)
+    released = []
+    for uids in _parts(warehouse):
+        events = _events(warehouse, uids)
+        yield from (Difference(EVENTS, f"{place(event)}: {why}", event["uid"]) for event, why in breaks(events))
+        if tables.MAINTAINED_LABELS.name in there:
+            for uid, was, now in behind(warehouse, events, uids):
+                yield Difference(tables.MAINTAINED_LABELS.name, "its history ends otherwise", uid, "final", was, now)
+        released.append(events.filter(event="released"))
+    yield from _releases(warehouse, releases, pl.concat(released))
     if tables.PHYSICIAN_LABELS.name in there:
         yield from _answers(warehouse, packets)
     if tables.RULINGS.name in there:
@@ -70,10 +78,23 @@ def verify(warehouse: Warehouse, releases: Releases, packets: Packets, ledger: L
         yield from _calls(warehouse, ledger)
 
 
-def _releases(warehouse: Warehouse, releases: Releases, events: pl.DataFrame) -> Iterator[Difference]:
+def _parts(warehouse: Warehouse) -> Iterator[tuple[int, int]]:
+    """Of so many labels the history is read at once."""
+    known = warehouse.has(tables.LABEL_EVENTS)
+    uids = warehouse.read(tables.LABEL_EVENTS, columns=["uid"])["uid"] if known else pl.Series([], dtype=pl.Int64)
+    return ranges(uids)
+
+
+def _events(warehouse: Warehouse, uids: tuple[int, int]) -> pl.DataFrame:
+    if not warehouse.has(tables.LABEL_EVENTS):
+        return pl.DataFrame(schema=tables.LABEL_EVENTS.polars_schema)
+    return warehouse.read(tables.LABEL_EVENTS, uids=uids)
+
+
+def _releases(warehouse: Warehouse, releases: Releases, released: pl.DataFrame) -> Iterator[Difference]:
     """Folders, rows of `label_releases` and `released` events: what one has the others have, too, and as it is there."""
     rows = {row["version"]: row for row in rows_of_releases(warehouse).iter_rows(named=True)}
-    told = set(events.filter(event="released")["actor"])
+    told = set(released["actor"])
     folders = set(map(str, releases.versions))
     for version in sorted({*rows, *told, *folders}):
         name = f"{releases.folder.name}/{version}"
@@ -81,13 +102,13 @@ def _releases(warehouse: Warehouse, releases: Releases, events: pl.DataFrame) ->
             why = "the history says that it was released" if version in told else "it was not released from here to the end"
             yield Difference(ROWS, f"no row is of {version}: {why}")
         else:
-            yield from _row(rows[version], events.filter(event="released", actor=version))
+            yield from _row(rows[version], released.filter(actor=version))
             if is_untold(warehouse, version):
                 why = f"`medcalc release --version {version}` writes it down"
                 yield Difference(EVENTS, f"the release {version} is not in the history of every label: {why}")
         if version in folders:
             try:
-                yield from _files(name, releases.folder / version, rows.get(version), events.filter(actor=version), events)
+                yield from _files(name, releases.folder / version, rows.get(version), released, warehouse)
             except (MedcalcError, OSError, pl.exceptions.PolarsError) as error:
                 yield Difference(name, f"it cannot be read: {error}")
         else:
@@ -104,7 +125,7 @@ def _row(row: dict[str, Any], events: pl.DataFrame) -> Iterator[Difference]:
         yield Difference(ROWS, f"{why}, as sha256", None, "manifest", was["manifest_sha256"], digest)
     elif manifest := _parsed(row["manifest"]):
         was |= {name: manifest[name] for name in ("previous", "demo", "instances")}
-        was["changed"] = sum(manifest["changes"][ORIGINAL].values())
+        was["changed"] = changed_since_original(manifest)
     if stamps := events.select("run_id", released_at="happened_at").unique().to_dicts():
         was |= stamps[0]
     for name in was:
@@ -113,7 +134,7 @@ def _row(row: dict[str, Any], events: pl.DataFrame) -> Iterator[Difference]:
 
 
 def _files(
-    name: str, folder: Path, row: dict[str, Any] | None, told: pl.DataFrame, events: pl.DataFrame
+    name: str, folder: Path, row: dict[str, Any] | None, told: pl.DataFrame, warehouse: Warehouse
 ) -> Iterator[Difference]:
     """The files of a release against its manifest, that against its row, and labels and history against the events."""
     manifest, digest = manifest_of(folder), sha256(folder / MANIFEST)
@@ -129,14 +150,18 @@ def _files(
         yield Difference(f"{name}/{file}", f"not what {EVENTS} says was released", uid, ANSWER, was, now)
     file = manifest.get("history", {}).get("file")  # of version 0.1 it has none
     if file and (folder / file).exists():
-        released, where = read_labels(folder / file), f"{name}/{file}"
-        if (now := head(released)) != (was := manifest["history"]["head_sha256"]):
+        where = f"{name}/{file}"
+        last: dict[int, str] = {}
+        for uids in _parts(warehouse):
+            released = read_labels(folder / file, uids=uids)
+            last |= heads(released)
+            known = _events(warehouse, uids).join(released, on=tables.LABEL_EVENTS.key, how="semi")  # it has gone on since
+            if was_changed or file in harmed:  # then this file is what somebody changed, and not the table
+                yield from _compared(tables.LABEL_EVENTS, EVENTS, known, where, released)
+            else:
+                yield from _compared(tables.LABEL_EVENTS, where, released, EVENTS, known)
+        if (now := head(last)) != (was := manifest["history"]["head_sha256"]):
             yield Difference(where, f"not the head of {MANIFEST}", None, "head_sha256", was, now)
-        known = events.join(released, on=tables.LABEL_EVENTS.key, how="semi")  # the history has gone on since
-        if was_changed or file in harmed:  # then this file is what somebody changed, and not the table
-            yield from _compared(tables.LABEL_EVENTS, EVENTS, known, where, released)
-        else:
-            yield from _compared(tables.LABEL_EVENTS, where, released, EVENTS, known)
 
 
 def _answers(warehouse: Warehouse, packets: Packets) -> Iterator[Difference]:

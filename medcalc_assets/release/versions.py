@@ -17,9 +17,8 @@ LEVELS: dict[Level, str] = {
     "answers: scores on what both evaluation keys hold can be compared",
     "patch": "only the reason or the confidence of a label changed: every answer is graded as before",
 }
-"""What each part of a version number means, the gravest first. The line begins after v1.0, which had no abstentions and
-no evaluation key: whatever the first release changes against v1.0 is in its changelog, and its version is free."""
-ORIGINAL = "v1.0"
+"""What each part of a version number means, the gravest first. The line begins after the original benchmark, which had no
+abstentions and no evaluation key: whatever the first release changes is in its changelog, and its version is free."""
 
 ANSWERS = ["Ground Truth Answer", "Lower Limit", "Upper Limit", "State"]
 USES = ["Evaluation", "Reward"]
@@ -64,7 +63,7 @@ FIRST = Version(1, 1, 0)
 
 
 def as_original(release: pl.DataFrame, raw: pl.DataFrame) -> pl.DataFrame:
-    """v1.0 in the columns that are compared: its labels, all held to be computable; it had no uses and no grounds."""
+    """The benchmark in the columns that are compared: its labels, all computable; it had no uses and no grounds."""
     nothing = [pl.lit(None, release.schema[name]).alias(name) for name in (*USES, *GROUNDS)]
     answers = raw.select(
         pl.col("uid").alias("Row Number"),

@@ -20,8 +20,9 @@ MOST = 2
 
 def cause(rows: Rows) -> str:
     """The sentence, as plain text: names of entities and their values are other people's words."""
-    sentence = _Story(rows).sentence()
-    return sentence if sentence.startswith("v1.0") else sentence[:1].upper() + sentence[1:]
+    story = _Story(rows)
+    sentence = story.sentence()
+    return sentence if sentence.startswith(story.named) else sentence[:1].upper() + sentence[1:]
 
 
 def listed(names: Sequence[str], most: int = MOST) -> str:
@@ -37,6 +38,7 @@ class _Story:
         self.rows = rows
         self.instance, self.maintained = rows["raw_medcalc"][0], rows["maintained_labels"][0]
         self.evidence = rows["label_evidence"][0]
+        self.named = self.instance["benchmark"]
         self.calculator = CALCULATORS[self.instance["calculator_id"]]
         self.original, self.final = from_row(self.instance, "label"), from_row(self.maintained, "final")
         self.published, self.relabel = from_row(self.evidence, "published"), from_row(self.evidence, "relabel")
@@ -82,10 +84,10 @@ class _Story:
             against = self._wrong() if self.evidence["contradicted"] or self.evidence["out_of_range"] else self._suspects()
             return f"{against}, while {self._voters()} gives the original."
         if self.maintained["reason"] == "relabelled" and (named := self._defects()):
-            return f"v1.0 {named}; else its entities give {_short(self.published)}, and so does {self._voters()}."
+            return f"{self.named} {named}; else its entities give {_short(self.published)}, and so does {self._voters()}."
         agrees = self.published and self.relabel and self._accepts(self.relabel, self.published)
         if agrees and not self._suspects():
-            return f"the published rule and {self._voters()} give {self.relabel}, and v1.0 says {self.original}."
+            return f"the published rule and {self._voters()} give {self.relabel}, and {self.named} says {self.original}."
         reading = self._reading()
         why = reading or (self._wrong() if self.evidence["contradicted"] else "") or self._inputs() or self._suspects()
         if not why:
@@ -100,7 +102,7 @@ class _Story:
             return f"{blind} that it cannot be computed"
         if self.maintained["reason"] == "physician_confirms":
             return f"{blind} {self.physician}, which confirms the relabel {self.relabel}"
-        return f"{blind} {self.physician}{', as v1.0 does' if self.physician == self.original else ''}"
+        return f"{blind} {self.physician}{f', as {self.named} does' if self.physician == self.original else ''}"
 
     def _with_why(self, said: str) -> str:
         """What was said, and what is wrong with the original, where it is no more the label."""
@@ -122,7 +124,7 @@ class _Story:
             return _clause(next(each for each in self._findings() if each["kind"] == "label_out_of_range"))
         gives = f"its entities give {_short(self.published)}"
         return (
-            f"v1.0 {named}: by the published rule {gives}"
+            f"{self.named} {named}: by the published rule {gives}"
             if (named := self._defects())
             else f"by the published rule {gives}"
         )
@@ -202,7 +204,7 @@ class _Story:
         return told if len(answers) > 1 and not self.physician else ""
 
     def _others(self) -> Iterable[tuple[str, str]]:
-        for who, value in (("v1.0", self.original), ("rule", self.published), ("relabel", self.relabel)):
+        for who, value in ((self.named, self.original), ("rule", self.published), ("relabel", self.relabel)):
             if value is not None:
                 yield who, _short(value)
 

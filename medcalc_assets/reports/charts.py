@@ -181,7 +181,7 @@ def _log(value: float) -> float:
 
 
 def slopes(effects: pl.DataFrame) -> Iterator[tuple[str, list[Slope]]]:
-    """By key, the share of each run's answers that v1.0 and the key find right, on the labels that both have."""
+    """By key, the share of each run's answers that the benchmark's key and this one find right, of labels that both have."""
     for (key,), own in effects.sort("key", "run").group_by("key", maintain_order=True):
         rows = own.to_dicts()
         shares = [(100 * row["right_before"] / row["n"], 100 * row["right"] / row["n"]) for row in rows]

@@ -27,7 +27,8 @@ BESIDES = ("rationale", "assumptions", "time_point", "guideline", "confidence", 
 """What a physician says beside the answer."""
 ASKED = ["model_version", "prompt_sha256"]
 NEEDED = {
-    "derivation_audit": ["row_sha256", "verdict", "explanation", *columns("label"), *columns("published")],
+    "raw_medcalc": ["benchmark", "row_sha256", *columns("label")],
+    "derivation_audit": ["verdict", "explanation", *columns("published")],
     "audit_flags": ["auditor", "status", "n_votes", "n_flags", *ASKED],
     "relabels": ["auditor", "status", "answers", *ASKED, *columns("relabel")],
     "disagreement_scores": [
@@ -63,8 +64,8 @@ def facts(tables: Mapping[str, pl.DataFrame], releases: pl.DataFrame) -> pl.Data
     found = [
         _fact(
             "imported",
-            audits,
-            pl.lit("v1.0"),
+            tables["raw_medcalc"],
+            pl.col("benchmark"),
             as_text("label"),
             pl.format("row {}", pl.col("row_sha256").str.slice(0, 12)),
         ),

@@ -1,7 +1,10 @@
 """The index of all labels: what it has of each, and the page that finds, counts and sorts them."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import polars as pl
 
 from medcalc_assets.labels.decision import REASONS
 from medcalc_assets.labels.value import from_row
@@ -11,8 +14,8 @@ from medcalc_assets.reports.label import STATES, last_release, wrong
 from medcalc_assets.templates import templates
 
 CAUSES = {
-    "aggregation": "Rule of v1.0",
-    "aggregation_and_more": "Rule of v1.0, and more",
+    "aggregation": "Original rule",
+    "aggregation_and_more": "Original rule, and more",
     "convention": "Convention",
     "superseded": "Superseded rule",
     "not_aggregation": "Reading of the note",
@@ -33,32 +36,65 @@ RELABEL = {False: "Agrees", True: "Differs", None: "No agreement"}
 NO_VOTES = "No votes"
 SHORT = {(True, True): "Grades and trains", (True, False): "Grades", (False, True): "Trains", (False, False): "Neither"}
 """By whether a label may grade and may train."""
-LISTED = ("uid", "calc", "was", "now", "state", "reason", "cause", "by", "relabel", "use", "p", "review", "since", "why")
-"""What the index has of each label, in the order in which `pages.js` names it. `p`: how likely the original is wrong, in
-percent; 101 if it is shown wrong, -1 if it is shown right, -2 if nothing is known. `since`: it differs from the last release
-that has it."""
+LISTED = {
+    "uid": pl.Int64,
+    **dict.fromkeys(("calc", "was", "now", "state", "reason", "cause", "by", "relabel", "use"), pl.String),
+    "p": pl.Int64,
+    "wrong": pl.String,
+    "review": pl.Int64,
+    "since": pl.Int64,
+    "why": pl.String,
+}
+"""What the index has of each label. `p`: how likely the original is wrong, in percent (in `wrong` in words); 101 if it is
+shown wrong, -1 if it is shown right, -2 if nothing is known. `since`: it differs from the last release that has it."""
 FIRST = 25
 """How many rows are there without a script."""
+PART = 10_000
+"""How many labels a file of data has."""
 
 
-def index_page(labels: Sequence[Mapping[str, Any]], invented: bool, last: str = "") -> str:
-    """All labels as data, of which a script shows those that are asked for; and those most likely wrong for who runs none.
+def index_page(labels: pl.DataFrame, invented: bool, last: str = "") -> Iterator[tuple[str, str]]:
+    """The files of the index, by name: the page, which shows those most likely wrong to who runs no script, and all labels
+    as data, in parts, which the page asks for as scripts: from a file nothing else may be read.
 
-    `labels` are those of `listed`; `last` is the version of the last release. Texts that many share are sent once.
+    `labels` has the columns of LISTED; `last` is the version of the last release.
     """
-    rows = sorted(labels, key=lambda row: (-row["p"], row["uid"]))
-    names = {name: sorted({row[name] for row in rows}) for name in ("calc", "cause", "why")}
+    rows = labels.sort("p", "uid", descending=[True, False])
+    names = {name: rows[name].unique().sort().to_list() for name in ("calc", "cause")}
     names |= {"state": [told for _, told in STATES.values()], "use": list(SHORT.values())}
     names |= {"by": list(BY_ENTITIES.values()), "relabel": [*RELABEL.values(), NO_VOTES]}
     names["reason"] = list(map(words, REASONS))
-    place = {name: {text: n for n, text in enumerate(texts)} for name, texts in names.items()}
-    coded = [[place[name][row[name]] if name in place else row[name] for name in LISTED] for row in rows]
-    data = {**names, "last": last, "chips": [chip for chip, _ in STATES.values()], "rows": coded}
-    return (
+    parts = {f"index/{n}.js": part for n, part in enumerate(rows.iter_slices(PART))}
+    yield (
+        "index.html",
         templates()
         .get_template("index.html.j2")
-        .render(first=rows[:FIRST], total=len(rows), data=data, simulated=invented, out=())
+        .render(
+            first=rows.head(FIRST).to_dicts(),
+            total=rows.height,
+            data={**names, "last": last, "chips": [chip for chip, _ in STATES.values()]},
+            parts=list(parts),
+            simulated=invented,
+            out=(),
+        ),
     )
+    for name, part in parts.items():
+        text = json.dumps(_columns(part, names), ensure_ascii=False, separators=(",", ":"))
+        quoted = text.replace("\\", "\\\\").replace("'", "\\'")
+        yield name, f"(self.medcalc ??= []).push(JSON.parse('{quoted}'));\n"
+
+
+def _columns(part: pl.DataFrame, names: Mapping[str, Sequence[str]]) -> dict[str, list[Any]]:
+    """The labels column by column: a text of `names` as its place there, one that only these share among `whys`, and the
+    maintained label only where it is another than the original."""
+    whys = part["why"].unique(maintain_order=True).to_list()
+    coded = [
+        pl.col(name).replace_strict(texts, range(len(texts)), return_dtype=pl.Int32)
+        for name, texts in {**names, "why": whys}.items()
+    ]
+    now = pl.when(pl.col("now") != pl.col("was")).then("now")
+    columns = part.drop("wrong").with_columns(*coded, now=now).to_dict(as_series=False)
+    return {**columns, "whys": whys}
 
 
 def listed(rows: Rows) -> dict[str, Any]:

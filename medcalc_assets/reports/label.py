@@ -65,7 +65,7 @@ TURNS = ("derivation_audited", "relabelled", "inputs_read", "adjudicated", "rule
 
 
 class Line(NamedTuple):
-    """One line of a rule: what v1.0 does otherwise is in `otherwise` and `original`, and whether the points differ."""
+    """One line of a rule: what the original does otherwise is in `otherwise` and `original`; whether points differ."""
 
     item: str
     asks: str
@@ -115,6 +115,7 @@ def label_page(rows: Rows, out: Sequence[str], before: int | None = None, after:
             lines=lines(published.steps, as_v1.steps),
             published=published,
             original=as_v1,
+            knows_original=calculator.original is not None,
             outdated=changed_rule != (published.value, as_v1.value if calculator.original else None),
             taken=published.assumptions,
             implausible=[f"{published.rule.reader.name(each.entity)}: {each.message}" for each in published.implausible],
@@ -214,6 +215,7 @@ def strip(rows: Rows, calculator: Calculator) -> list[dict[str, Any]]:
         }
 
     lower, upper = instance["lower_text"], instance["upper_text"]
+    accepted = "Exact" if lower == upper else f"Accepts {lower} to {upper}"
     published = from_row(evidence, "published")
     how = {
         "reproduced": "Gives the original",
@@ -225,7 +227,7 @@ def strip(rows: Rows, calculator: Calculator) -> list[dict[str, Any]]:
     relabels = [row for row in rows["relabels"] if row["auditor"] == maintained["auditor"]] or rows["relabels"][:1]
     ruled, physician, computed = (from_row(evidence, name) for name in ("ruled", "physician", "computed"))
     return [
-        cell("Original, v1.0", from_row(instance, "label"), "Exact" if lower == upper else f"Accepts {lower} to {upper}"),
+        cell(f"Original, {instance['benchmark']}", from_row(instance, "label"), accepted),
         cell("Its own entities, by the published rule", published, how, nobody="No value"),
         (
             cell("What blind readers find, by the published rule", computed, evidence["inputs_told"])
@@ -300,7 +302,13 @@ def _entities(
 ) -> Iterator[dict[str, Any]]:
     """The inputs: those that matter first. Each as given, and what the note says of it."""
     found = [
-        {"name": calculator.reader.name(key), "given": "not given", "mark": "na", "says": "missing, and the rule needs it"}
+        {
+            "name": calculator.reader.name(key),
+            "given": "not given",
+            "mark": "na",
+            "says": "missing, and the rule needs it",
+            "why": "",
+        }
         for key in missing
     ]
     told: set[str] = set()

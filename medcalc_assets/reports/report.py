@@ -44,23 +44,26 @@ RATES = ("Labels", "Wrong", "#Expected", "#95%", "#Of", "#Seen", "#Not covered",
 
 
 def report_page(
-    stored: Mapping[str, pl.DataFrame], listed: Sequence[Mapping[str, Any]], rates: Sequence[Mapping[str, Any]]
+    stored: Mapping[str, pl.DataFrame],
+    listed: pl.DataFrame,
+    rates: Sequence[Mapping[str, Any]],
+    original: str,
 ) -> str:
     """The page. `stored`: the tables that it is made from, by name; `listed`: what the index has of each label; `rates`: the
-    rows of `error_rates`."""
+    rows of `error_rates`; `original`: what the benchmark is called."""
     maintained, evidence = stored["maintained_labels"], stored["label_evidence"]
     auditor = maintained["auditor"].mode().sort()[0]
     figures = summarise({name: stored[name] for name in NEEDED})
     total = totals(figures)
-    labels = pl.DataFrame(listed, infer_schema_length=None).join(
+    labels = listed.join(
         evidence.select("uid", "comparison", "likely_error", "discrepancy", "label_number", "relabel_number"),
         on="uid",
     )
     labels = labels.with_columns(all=pl.lit("Labels"), physicians=_physicians())
-    flowing = flow(labels, list(_stages(labels)))
+    flowing = flow(labels, list(_stages(labels, original)))
     wrong = headline(rates, "original", "paper")
     rates_head = [*RATES, *(["#In truth"] if any(row["truth"] is not None for row in rates) else [])]
-    marks = list(_rates_of(rates))
+    marks = list(_rates_of(rates, original))
     compared = compare_with_physicians(
         stored["derivation_audit"], stored["relabels"], stored["physician_consensus"], auditor
     )
@@ -78,6 +81,7 @@ def report_page(
             simulated=maintained["simulated"].any(),
             out=(),
             auditor=auditor,
+            original=original,
             total=total,
             wrong=wrong,
             first=marks[0] if wrong else _mark("", total["contradicted"], total["instances"], "bad"),
@@ -86,7 +90,7 @@ def report_page(
             findings=findings(rates),
             rates_head=rates_head,
             rates_rows=[_rate(row)[: len(rates_head)] for row in rates],
-            certificate=list(_certificate(stored, labels, rates, cards)),
+            certificate=list(_certificate(stored, labels, marks, rates, cards)),
             of_confident=share(total["likely_errors"], total["high_confidence"]),
             of_all=share(total["likely_errors"], total["instances"]),
             of_contradicted=share(total["contradicted"], total["instances"]),
@@ -106,11 +110,11 @@ def report_page(
             heat=[each for each in HEAT if total[each[0]]],
             by_calculator=_by_calculator(figures),
             agreement=[
-                _mark(_whose(row["label_set"]), row["n_agree"], row["n"], color, f"{row['n_agree']} of {row['n']}")
+                _mark(_whose(row["label_set"], original), row["n_agree"], row["n"], color, f"{row['n_agree']} of {row['n']}")
                 for row, color in zip(compared, ("bad", "ink", *("good" for _ in compared)), strict=False)
                 if row["n"]
             ],
-            agreement_rows=[_agreement(row) for row in compared if row["n"]],
+            agreement_rows=[_agreement(row, original) for row in compared if row["n"]],
             chosen=f"On the labels that physicians ({compared[0]['reviewers']}) answered blind, by the paper's agreement "
             "rule; the line is the 95% interval. Where they chose the cases, it says nothing of the rest.",
             keys=keys,
@@ -155,9 +159,9 @@ def _physicians() -> pl.Expr:
     return decided.then(pl.lit(RULED)).otherwise(pl.lit(NOBODY))
 
 
-def _stages(labels: pl.DataFrame) -> Iterator[Stage]:
+def _stages(labels: pl.DataFrame, original: str) -> Iterator[Stage]:
     """What sorts the labels. A stage that nobody has been through yet is left out."""
-    yield Stage("v1.0", "all", [Kind("Labels", "ink", "index.html")])
+    yield Stage(original, "all", [Kind("Labels", "ink", "index.html")])
     colors = dict(zip(BY_ENTITIES.values(), ("q", "bad", "open", "open"), strict=True))
     yield Stage("Its own entities", "by", [Kind(name, color, address(by=name)) for name, color in colors.items()])
     if (labels["relabel"] != NO_VOTES).any():
@@ -173,10 +177,10 @@ def _stages(labels: pl.DataFrame) -> Iterator[Stage]:
     yield Stage("May be used", "use", [Kind(name, color, address(use=name)) for name, color in colors.items()])
 
 
-def _rates_of(rates: Sequence[Mapping[str, Any]]) -> Iterator[Mark]:
-    """The share of wrong labels, of v1.0's and of our key's, as `findings` says them."""
+def _rates_of(rates: Sequence[Mapping[str, Any]], original: str) -> Iterator[Mark]:
+    """The share of wrong labels, of the original ones and of our key's, as `findings` says them."""
     if row := headline(rates, "original", "paper"):
-        yield _share_of(row, row["n"] + row["not_covered"], "v1.0", "bad")
+        yield _share_of(row, row["n"] + row["not_covered"], original, "bad")
     if row := headline(rates, "key", "limits"):
         yield _share_of(row, row["n"], f"What may grade{', as far as physicians saw' if row['not_covered'] else ''}", "good")
 
@@ -210,6 +214,7 @@ def _rate(row: Mapping[str, Any]) -> tuple[str, ...]:
 def _certificate(
     stored: Mapping[str, pl.DataFrame],
     labels: pl.DataFrame,
+    marks: Sequence[Mark],
     rates: Sequence[Mapping[str, Any]],
     cards: Sequence[Mapping[str, Any]],
 ) -> Iterator[tuple[str, str | Markup]]:
@@ -219,7 +224,7 @@ def _certificate(
     yield "May grade models", f"{uses[SHORT[True, True]] + uses[SHORT[True, False]]:,}"
     yield "May train models", f"{uses[SHORT[True, True]] + uses[SHORT[False, True]]:,}"
     yield "May do neither", f"{uses[SHORT[False, False]]:,}"
-    for mark in _rates_of(rates):
+    for mark in marks:
         if mark.color == "good":
             told = f"{mark.value:.0f}% ({mark.low:.0f} to {mark.high:.0f})"
             yield f"Likely wrong: {mark.name[:1].lower()}{mark.name[1:]}", told
@@ -286,13 +291,13 @@ def _by_calculator(figures: pl.DataFrame) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (-row["share"].value, -row["contradicted"], row["name"]))
 
 
-def _whose(label_set: str) -> str:
-    return {"original": "v1.0", "own entities": "Own entities, published rule"}.get(label_set, f"Relabels of {label_set}")
+def _whose(label_set: str, original: str) -> str:
+    return {"original": original, "own entities": "Own entities, published rule"}.get(label_set, f"Relabels of {label_set}")
 
 
-def _agreement(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _agreement(row: Mapping[str, Any], original: str) -> tuple[str, ...]:
     return (
-        _whose(row["label_set"]),
+        _whose(row["label_set"], original),
         f"{row['n_agree']} of {row['n']}",
         f"{row['agreement']:.0%}",
         f"{row['agreement_low']:.1%} to {row['agreement_high']:.1%}",

@@ -128,14 +128,14 @@ def _headline(rows: Rows, out: Iterable[str]) -> str:
     instance, maintained = rows["raw_medcalc"][0], rows["maintained_labels"][0]
     original, final = from_row(instance, "label"), from_row(maintained, "final")
     by_rule = shown(from_row(rows["derivation_audit"][0], "published"), instance)
-    was, now = shown(original, instance), shown(final, instance)
+    was, now, name = shown(original, instance), shown(final, instance), instance["benchmark"]
     match maintained["reason"], original == final:
         case "contradicted", _:
-            now = f"has no answer: v1.0 says {was}, and its own entities give {by_rule}"
+            now = f"has no answer: {name} says {was}, and its own entities give {by_rule}"
         case "contested", True:
-            now = f"is in dispute: v1.0 and the relabel say {was}, and its own entities give {by_rule}"
+            now = f"is in dispute: {name} and the relabel say {was}, and its own entities give {by_rule}"
         case "contested", False:
-            now = f"is in dispute: v1.0 says {was}, and the relabel {now}"
+            now = f"is in dispute: {name} says {was}, and the relabel {now}"
         case _, True:
             now = f"stays {now}"
         case _:

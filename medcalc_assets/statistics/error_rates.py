@@ -1,5 +1,5 @@
-"""How many labels are wrong, of v1.0's and of our key's: what a model says, what a planned sample says, and what a
-certificate proves."""
+"""How many labels are wrong, of the original ones and of our key's: what a model says, what a planned sample says, and
+what a certificate proves."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -39,9 +39,9 @@ def heads(events: pl.DataFrame) -> dict[int, str]:
     return dict(events.filter(~pl.col("sha256").is_in(followed)).sort("uid", "sha256").select("uid", "sha256").iter_rows())
 
 
-def head(events: pl.DataFrame) -> str:
+def head(last: Mapping[int, str]) -> str:
     """One hash over the heads of all instances, in the order of their uids: it says which history this is."""
-    return hashlib.sha256("".join(f"{uid}:{sha256}\n" for uid, sha256 in heads(events).items()).encode()).hexdigest()
+    return hashlib.sha256("".join(f"{uid}:{sha256}\n" for uid, sha256 in sorted(last.items())).encode()).hexdigest()
 
 
 def breaks(events: pl.DataFrame) -> Iterator[tuple[dict[str, Any], str]]:

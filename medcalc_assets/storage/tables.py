@@ -96,7 +96,7 @@ class Table:
 
 
 INSTANCE = (
-    Column("uid", "BIGINT", "The instance: `Row Number` (or `Unique ID`) of v1.0."),
+    Column("uid", "BIGINT", "The instance: `Row Number` (or `Unique ID`) of the benchmark."),
     Column("calculator_id", "INTEGER", "Which of the 55 calculators, as numbered by v1.0."),
     Column(PARTITION_COLUMN, "VARCHAR", "The calculator's partition key."),
 )
@@ -760,8 +760,8 @@ TRACK_RECORD = Table(
 
 ERROR_RATES = Table(
     "error_rates",
-    "How many labels are wrong, of v1.0's and of our key's: by a model today, by design once a planned sample is answered, "
-    "and what certificates prove. Each row says what it does not cover.",
+    "How many labels are wrong, the original ones and our key's: by a model today, by design once a planned sample is "
+    "answered, and what certificates prove. Each row says what it does not cover.",
     (
         Column("labels", "VARCHAR", "`original`, or `key`: the maintained labels."),
         Column("part", "VARCHAR", f"Of the original: {', '.join(PARTS)}. Of the key: `may grade`, or what is certified."),
@@ -869,7 +869,7 @@ LABEL_RELEASES = Table(
         Column("previous", "VARCHAR", "The version that it follows; null for the first.", nullable=True),
         Column("demo", "BOOLEAN", "Made from simulated evidence: it says nothing of any real label."),
         Column("instances", "INTEGER", "Labels in it."),
-        Column("changed", "INTEGER", "Labels that differ from v1.0."),
+        Column("changed", "INTEGER", "Labels that differ from the original ones."),
         Column("manifest", "VARCHAR", "`manifest.json`, unchanged."),
         Column("manifest_sha256", "VARCHAR", "Its hash, by which the release is cited."),
         Column("run_id", "VARCHAR", "The Dagster run that released it."),
@@ -940,7 +940,11 @@ GRADES = Table(
         Column("run", "VARCHAR", "As in `model_outputs`."),
         Column("model", "VARCHAR", "As there."),
         Column("family", "VARCHAR", "As there."),
-        Column("key", "VARCHAR", "`v1.0`, `authors`, a release, or `candidate`: our labels as they are now."),
+        Column(
+            "key",
+            "VARCHAR",
+            "The benchmark's own (`v1.0`, `Verified`), `authors`, a release, or `candidate`: our labels as they are now.",
+        ),
         Column("outcome", "VARCHAR", f"{', '.join(f'`{each}`' for each in OUTCOMES)}: what could be read."),
         Column("why", "VARCHAR", "Why nothing could be read, or how it abstains.", nullable=True),
         *typed("answer", "What was read"),
@@ -987,13 +991,13 @@ LEADERBOARD = Table(
 
 KEY_EFFECTS = Table(
     "key_effects",
-    "What another key than v1.0's changes for a run, on the answers to labels that both have.",
+    "What another key than the benchmark's own changes for a run, on the answers to labels that both have.",
     (
         *SCORE,
-        Column("right_before", "INTEGER", "Right under v1.0."),
+        Column("right_before", "INTEGER", "Right under the benchmark's own key."),
         Column("right", "INTEGER", "Right under the key."),
         Column("gained", "INTEGER", "Right under the key only."),
-        Column("lost", "INTEGER", "Right under v1.0 only."),
+        Column("lost", "INTEGER", "Right under the benchmark's own key only."),
         Column("effect", "DOUBLE", "(gained - lost) / n."),
         Column("low", "DOUBLE", "Lower end of its 95% interval, clustered by calculator.", nullable=True),
         Column("high", "DOUBLE", "Upper end.", nullable=True),

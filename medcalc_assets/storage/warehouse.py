@@ -37,6 +37,9 @@ FORMER_WORDS = (
 """Of the history: column, what was said until version 0.1 (a pattern), and what is said now."""
 ROWS = 8_192
 """How many rows are read at once."""
+PART = 5_000
+"""Of so many instances all is held at once, where something is made of every one."""
+LARGEST_UID = 2**63 - 1
 WRITTEN = f"{SCHEMA}.written_partitions"
 """Which partitions of which table have been written, so that an empty partition is told from a missing one; by which code
 and run, and when."""
@@ -445,6 +448,14 @@ class Warehouse:
             nothing = pl.DataFrame(schema={name: table.polars_schema[name] for name in columns or table.names})
             frame = pl.concat([nothing, *(pl.DataFrame(batch) for batch in rows)])
         return frame.sort(name for name in table.key if name in frame.columns)
+
+
+def ranges(uids: pl.Series, part: int | None = None) -> Iterator[tuple[int, int]]:
+    """From the first to the last uid of each part: of PART instances, or of so many. Together they leave out no uid that
+    there may be elsewhere."""
+    size = part or PART
+    starts = uids.unique().sort()[size::size].to_list()
+    yield from zip([0, *starts], [*(start - 1 for start in starts), LARGEST_UID], strict=True)
 
 
 def _quoted(text: str) -> str:

@@ -22,7 +22,7 @@ from medcalc_assets.defs.settings import Votes
 from medcalc_assets.physicians.packet import Packets
 from medcalc_assets.release.formats import IN_CSV
 from medcalc_assets.release.releases import MANIFEST, sha256
-from medcalc_assets.storage.chain import CONTENT, chained, head
+from medcalc_assets.storage.chain import CONTENT, chained, head, heads
 from medcalc_assets.storage.tables import LABEL_EVENTS, LABEL_RELEASES, LLM_CALLS, RAW_MEDCALC
 from medcalc_assets.storage.warehouse import Warehouse
 from medcalc_assets_tests.cli import document, medcalc
@@ -228,7 +228,7 @@ def test_nothing_differs_in_a_home_that_nobody_touched(home):
     assert said == {
         "events": events.height,
         "labels": len(original_rows()),
-        "head_sha256": head(events),
+        "head_sha256": head(heads(events)),
         "differences": [],
     }
 

@@ -11,9 +11,9 @@ from medcalc_assets.benchmarks.demo import original_rows
 from medcalc_assets.calculators.rules import Step
 from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.packet import Packets
-from medcalc_assets.reports import pages
+from medcalc_assets.reports import index, pages
 from medcalc_assets.reports.cause import cause
-from medcalc_assets.reports.index import NO_VOTES, index_page, listed
+from medcalc_assets.reports.index import LISTED, NO_VOTES, index_page, listed
 from medcalc_assets.reports.label import label_page, lines, marked
 from medcalc_assets.reports.pages import write_pages
 from medcalc_assets.reports.report import report_page
@@ -141,7 +141,7 @@ def test_changed_labels_and_those_that_need_review_have_a_filter(demo, folder, p
 
 
 def test_what_changed_since_the_last_release_has_a_filter_to_which_the_report_leads(demo, written, page, tmp_path):
-    stored, _, rates = written[1]
+    stored, _, rates, _ = written[1]
     rows = {uid: rows_of(demo.settings.warehouse, uid) for uid in (1, 2, 3)}
     for uid, values in ((1, {"1.1.0": "9", "1.10.0": "N/A", "1.2.0": "9"}), (2, {"1.1.0": None}), (3, {})):
         now = from_row(rows[uid]["maintained_labels"][0], "final")
@@ -152,7 +152,9 @@ def test_what_changed_since_the_last_release_has_a_filter_to_which_the_report_le
     assert [each["since"] for each in told] == [1, 1, 0], "1.10.0 is the last, and says N/A; of 2 it had no answer"
     for name in pages.STATIC:
         shutil.copy(written[0] / name, tmp_path)
-    (tmp_path / "index.html").write_text(index_page(told, True, "1.10.0"))
+    (tmp_path / "index").mkdir()
+    for name, text in index_page(pl.DataFrame(told, LISTED), True, "1.10.0"):
+        (tmp_path / name).write_text(text)
     page.set_viewport_size({"width": 1400, "height": 900})
     page.goto((tmp_path / "index.html").as_uri() + "#since=1")
     assert sorted(shown(page)) == [1, 2]
@@ -167,10 +169,50 @@ def test_what_changed_since_the_last_release_has_a_filter_to_which_the_report_le
     }
     release |= {"previous": None, "run_id": "1", "released_at": dt.datetime(2026, 11, 25, tzinfo=dt.UTC)}
     releases = pl.DataFrame([release], schema=tables.LABEL_RELEASES.polars_schema)
-    report = report_page({**stored, "label_releases": releases}, [row | {"since": 1} for row in written[1][1]], rates)
+    changed = written[1][1].with_columns(since=pl.lit(1, pl.Int64))
+    report = report_page({**stored, "label_releases": releases}, changed, rates, "v1.0")
     assert "<dt>Last release</dt><dd>1.10.0, 2026-11-25</dd>" in report
-    n = len(written[1][1])
+    n = changed.height
     assert f'<dt>Changed since 1.10.0</dt><dd><a href="index.html#since=1">{n:,}</a></dd>' in report
+
+
+def test_an_index_in_parts_finds_and_sorts_all_labels_and_their_texts_are_no_script(written, page, tmp_path, monkeypatch):
+    labels, hostile = written[1][1], "it’s \\ 'x' \"y\" </script><b>\u2028 é"
+    said = (
+        pl.when(pl.col("uid") == 7).then(pl.lit(text)).otherwise(name).alias(name)
+        for name, text in (("why", hostile), ("was", "'"))
+    )
+    labels = labels.with_columns(said)
+    monkeypatch.setattr(index, "PART", 100)
+    (tmp_path / "index").mkdir()
+    files = dict(index_page(labels, True))
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    for name in pages.STATIC:
+        shutil.copy(written[0] / name, tmp_path)
+    assert list(files) == ["index.html", *(f"index/{n}.js" for n in range(4))]
+    assert not any(why in files["index.html"] for why in labels.sort("p", "uid", descending=[True, False])["why"][25:30])
+    page.set_viewport_size({"width": 1400, "height": 900})
+    page.goto((tmp_path / "index.html").as_uri())
+    assert counted(page) == labels.height
+    told = page.locator(".rows tbody .why").all_inner_texts()
+    assert told == labels.sort("p", "uid", descending=[True, False])["why"].head(50).to_list()
+    page.get_by_role("button", name="Label", exact=True).click()
+    assert shown(page) == list(range(1, 51))
+    page.click("#after")
+    assert page.locator(".rows tbody .why").all_inner_texts() == labels.sort("uid")["why"][50:100].to_list()
+    page.fill("#text", "</SCRIPT><b> é")
+    assert shown(page) == [7]
+    assert page.locator(".rows tbody .why").inner_text().split() == hostile.split()
+    assert page.locator(".rows .mv s").inner_text() == "'"
+    assert facet(page, "Calculator", labels.filter(uid=7)["calc"].item())[1] == 1
+
+
+def test_pages_are_the_same_however_few_labels_are_read_at_once(demo, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(pages, "AT_ONCE", 50)
+    write_pages(demo.settings.warehouse, Packets(folder.parent), tmp_path / "report")
+    for path in (path for path in folder.rglob("*") if path.is_file()):
+        assert (tmp_path / "report" / path.relative_to(folder)).read_bytes() == path.read_bytes(), path.name
 
 
 def test_the_labels_most_likely_wrong_are_there_without_a_script(folder, browser):
@@ -258,17 +300,17 @@ def test_every_question_on_a_rule_is_a_card_with_its_labels_and_its_ruling(demo,
 
 
 def test_a_phase_without_data_has_no_bar(written):
-    stored, listed, _ = written[1]
+    stored, listed, *_ = written[1]
     none = {name: stored[name].clear() for name in ("physician_labels", "physician_consensus", "leaderboard", "key_effects")}
-    blank = [row | {"relabel": NO_VOTES, "reason": "Unresolved"} for row in listed]
-    report = report_page({**stored, **none}, blank, [])
+    blank = listed.with_columns(relabel=pl.lit(NO_VOTES), reason=pl.lit("Unresolved"))
+    report = report_page({**stored, **none}, blank, [], "v1.0")
     assert "Its own entities" in report
     assert not re.findall(r"Relabelled blind</text>|Physicians</text>|Who agrees with physicians|to scores", report)
     assert "no physician has answered" in report
 
 
 def test_scores_between_keys_are_a_line_per_run_in_the_colour_of_what_is_known(written):
-    stored, listed, rates = written[1]
+    stored, listed, rates, _ = written[1]
     names = tables.KEY_EFFECTS.polars_schema
     row = {"key": "candidate", "n": 100, "gained": 20, "lost": 5, "effect": 0.15, "p": 0.01, "right_before": 41, "right": 56}
     row |= {"model": "m", "family": "f", "by_calculator": "{}", "by_reason": "{}", "by_stratum": "{}"}
@@ -276,7 +318,7 @@ def test_scores_between_keys_are_a_line_per_run_in_the_colour_of_what_is_known(w
         [row | {"run": "surely better", "low": 0.05, "high": 0.2}, row | {"run": "as good", "low": -0.1, "high": 0.3}],
         schema=names,
     )
-    report = report_page({**stored, "key_effects": effects}, listed, rates)
+    report = report_page({**stored, "key_effects": effects}, listed, rates, "v1.0")
     assert "Right by v1.0 and by candidate: as good 41.0% to 56.0%; surely better 41.0% to 56.0%" in report
     slope = report.split("Right by v1.0 and by candidate:")[1].split("</svg>")[0]
     assert slope.count('<line class="s-good"') == slope.count('<line class="s-q"') == 1
@@ -440,6 +482,6 @@ def test_a_label_shows_what_blind_readers_found_of_each_input(demo, folder, page
 
 
 def test_numbers_that_are_all_the_same_have_a_chart(written):
-    stored, rows, rates = written[1]
+    stored, rows, rates, _ = written[1]
     nought = stored["label_evidence"].with_columns(label_number=pl.lit(0.0), relabel_number=pl.lit(0.0))
-    assert "Original against relabel, numbers:" in report_page({**stored, "label_evidence": nought}, rows, rates)
+    assert "Original against relabel, numbers:" in report_page({**stored, "label_evidence": nought}, rows, rates, "v1.0")
