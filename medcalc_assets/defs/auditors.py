@@ -239,6 +239,6 @@ def _distinct(name: str) -> pl.Expr:
 
 
 def _markdown(frame: pl.DataFrame) -> str:
-    """A table whose headings are words and whose cells lead nowhere: the name of an auditor may hold an address."""
+    """A table as a person reads it: its headings are words, and its figures have three decimals."""
     told = frame.with_columns(pl.col(pl.Float64).map_elements("{:.3f}".format, pl.String)).cast(pl.String).fill_null("")
     return table(tuple(name.replace("_", " ") for name in frame.columns), told.iter_rows())
