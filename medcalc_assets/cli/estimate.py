@@ -82,12 +82,12 @@ def show(model: str, estimates: Mapping[Any, Any]) -> None:
     from medcalc_assets.auditors.registry import provider_of
 
     unable = "" if "search" in provider_of(model).TOOLS else ", without search"
-    grid = Grid("phase", "instances", "settled", "calls", "USD expected", "at most", title_justify="left")
-    grid.title = f"Votes of {escape(model)}{unable}"
+    grid = Grid("phase", "instances", "settled", "calls", "expected", "at most", title_justify="left")
+    grid.title = f"Votes of {escape(model)}{unable}, in US dollars"
     for name, found in estimates.items():
         costs = map(_usd, (found.usd_expected, found.usd_most))
         calls = f"{found.calls_least:,} to {found.calls_most:,}"
-        about = "" if found.instances_expected == found.instances else f"about {found.instances_expected:,.0f} of "
+        about = "" if found.instances_expected == found.instances else f"~{found.instances_expected:,.0f} of "
         grid.add_row(name, f"{about}{found.instances:,}", f"{found.settled:,}", calls, *costs)
     together = ([getattr(each, usd) for each in estimates.values()] for usd in ("usd_expected", "usd_most"))
     grid.add_section()

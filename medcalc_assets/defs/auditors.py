@@ -65,7 +65,16 @@ def auditor_drift(
     found = drift_of_all(audit_flags, relabels, disagreement_scores, settings.auditor_that_counts)
     counts = pl.col(*(column.name for column in AUDITOR_DRIFT.columns if column.type == "INTEGER")).exclude("calculator_id")
     totals = with_kappa(found.group_by("auditor", "reference").agg(counts.sum())).sort("reference", "auditor")
-    context.add_asset_metadata({"all calculators": dg.MarkdownMetadataValue(_markdown(totals))})
+    told = totals.select(  # as much as the UI has room for
+        "auditor",
+        pl.format("{} of {}", pl.col("flags_gained") + pl.col("flags_lost"), "audited").alias("flags_that_differ"),
+        "flag_kappa",
+        pl.format("{} of {}", pl.sum_horizontal("relabels_changed", "relabels_gained", "relabels_lost"), "relabelled").alias(
+            "relabels_that_differ"
+        ),
+        against="reference",
+    )
+    context.add_asset_metadata({"all calculators": dg.MarkdownMetadataValue(_markdown(told))})
     return found.select(pl.col(name).cast(dtype) for name, dtype in AUDITOR_DRIFT.polars_schema.items())
 
 
@@ -239,6 +248,6 @@ def _distinct(name: str) -> pl.Expr:
 
 
 def _markdown(frame: pl.DataFrame) -> str:
-    """A table whose headings are words and whose cells lead nowhere: the name of an auditor may hold an address."""
+    """A table as a person reads it: its headings are words, and its figures have three decimals."""
     told = frame.with_columns(pl.col(pl.Float64).map_elements("{:.3f}".format, pl.String)).cast(pl.String).fill_null("")
     return table(tuple(name.replace("_", " ") for name in frame.columns), told.iter_rows())

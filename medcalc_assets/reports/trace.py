@@ -234,7 +234,7 @@ def readings(rows: Rows, instance: Mapping[str, Any]) -> str:
                 each["input"] + (" (differs)" if each["differs"] else ""),
                 "they differ" if each["read"] is None else each["read"],
                 f"{each['n_agree']} of {each['n_votes']}",
-                each["quote"] or ("" if each["read"] in (None, NOT_STATED) else "none that stand there"),
+                each["quote"] or ("none that stand there" if each["differs"] and each["read"] != NOT_STATED else ""),
                 each["given"],
             )
             for each in json.loads(row["inputs"])

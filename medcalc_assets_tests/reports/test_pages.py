@@ -352,7 +352,8 @@ def test_the_report_tells_how_many_independent_votes_the_votes_amount_to(demo, f
 
 def test_the_strip_says_how_many_independent_votes_the_relabel_rests_on(demo, folder):
     of_votes = demo.read("effective_votes").row(by_predicate=pl.col("phase") == "relabel", named=True)
-    page = (folder / "labels" / "1.html").read_text(encoding="utf-8")
+    uid = demo.read("input_votes")["uid"][0]
+    page = (folder / "labels" / f"{uid}.html").read_text(encoding="utf-8")
     assert f"By simulated; 5 votes worth {of_votes['effective']:.1f} independent ones</p>" in page
     rows = demo.read("effective_votes").to_dicts()
     for phase in ("audit", "relabel", "inputs"):
