@@ -63,9 +63,10 @@ class _Story:
             case "relabelled" | "contested":
                 return self._relabelled()
             case "computed":
-                told = self._read_otherwise()
-                gives = f"by the published rule what blind readers find gives {from_row(self.evidence, 'computed')}"
-                return f"{self._no_relabel()}; {gives}{f': {told}' if told else ''}."
+                read = self._read_otherwise() or "blind readers read every input as the benchmark has it"
+                by_rule = from_row(self.evidence, "computed")
+                gives = "it cannot be computed" if by_rule == NA else f"the published rule gives {_short(by_rule)}"
+                return f"{self._no_relabel()}; {read}, and from what they read {gives}."
             case "contradicted":
                 return f"{self._wrong()}; {self._no_relabel()}{self._differ(', and ')}."
             case _:
@@ -161,9 +162,10 @@ class _Story:
 
     def _read_otherwise(self) -> str:
         """What blind readers of the note find otherwise than the benchmark has it."""
-        told = str(self.evidence["inputs_told"] or "")
-        found = self.evidence["inputs_status"] in ("computed", "not_computable") and "the benchmark has" in told
-        return told.partition("; ")[0] if found else ""
+        if self.evidence["inputs_status"] not in ("computed", "not_computable"):
+            return ""
+        told = str(self.evidence["inputs_told"] or "").split("; ")
+        return next((each for each in told if ", and the benchmark has " in each), "")
 
     def _suspects(self) -> str:
         return next((_clause(each) for each in self._findings() if each["kind"] in SUSPECT), "")
@@ -194,8 +196,9 @@ class _Story:
         row = next((row for row in self.rows["relabels"] if row["auditor"] == self.maintained["auditor"]), None)
         if not row or row["status"] == "not_relabelled":
             return "nobody has relabelled it"
-        agree = f"only {row['n_agree']} of {row['n_votes']} blind votes agree" if row["n_votes"] else ""
-        return agree or "the blind votes do not agree"
+        if row["n_votes"] and row["n_agree"] < row["n_votes"]:  # else two auditors, each with a relabel of its own
+            return f"only {row['n_agree']} of {row['n_votes']} blind votes agree"
+        return "the blind votes do not agree"
 
     def _differ(self, after: str = "") -> str:
         """What physicians say whose answers have no majority."""

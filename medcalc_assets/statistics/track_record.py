@@ -14,7 +14,7 @@ CLASSES = {
     "confirmed": "the relabel agrees, and nothing contradicts",
     "abstention": "the relabel is N/A",
     "rule": "the relabel is what the published rule gives; the original is contradicted",
-    "inputs": "the published rule gives it for the inputs that blind readers find, and not from the entities",
+    "inputs": "the published rule gives it for the inputs that blind readers find",
     "relabel": "a relabel contradicts it; the entities give the original, or no rule can be computed",
     "neither": "a relabel contradicts it; the rule gives neither, or from entities that cannot be meant",
     "date": "the relabel is another date",

@@ -117,3 +117,48 @@ def test_a_relabel_that_repeats_a_label_of_wrong_entities_says_what_is_wrong_wit
 
 def test_a_list_names_the_first_and_counts_the_rest():
     assert [listed(list(names)) for names in ("a", "ab", "abcd")] == ["a", "a and b", "a, b and 2 more"]
+
+
+@pytest.mark.parametrize(
+    ("told", "value", "expected"),
+    [
+        (
+            "model a: blind readers read every input as the benchmark has it; model b: 4 of 5 blind readers read Sodium as "
+            "135 mmol/L, and the benchmark has 140 mmol/L",
+            7.123456,
+            "model b: 4 of 5 blind readers read Sodium as 135 mmol/L, and the benchmark has 140 mmol/L, and from what they "
+            "read the published rule gives 7.12346.",
+        ),
+        (
+            "blind readers read every input as the benchmark has it",
+            7.0,
+            "blind readers read every input as the benchmark has it, and from what they read the published rule gives 7.",
+        ),
+        (
+            "5 of 5 blind readers find no pH in the note, and the benchmark has 7.53",
+            None,
+            "5 of 5 blind readers find no pH in the note, and the benchmark has 7.53, and from what they read it cannot be "
+            "computed.",
+        ),
+    ],
+)
+def test_what_was_computed_from_inputs_says_what_was_read_otherwise(rows, told, value, expected):
+    kind = "na" if value is None else "number"
+    rows["maintained_labels"][0] |= {"reason": "computed", "final_kind": kind, "final_number": value}
+    rows["label_evidence"][0] |= {
+        "inputs_status": "computed", "inputs_told": told, "computed_kind": kind, "computed_number": value,
+    }  # fmt: skip
+    rows["relabels"] = [
+        {"auditor": rows["maintained_labels"][0]["auditor"], "status": "deferred", "n_agree": 2, "n_votes": 5}
+    ]
+    assert cause(rows) == f"Only 2 of 5 blind votes agree; {expected}"
+    rows["relabels"][0] |= {"n_agree": 8, "n_votes": 8}
+    assert cause(rows) == f"The blind votes do not agree; {expected}"
+
+
+def test_readers_who_read_as_the_benchmark_has_it_are_no_reason_for_an_abstention(rows):
+    rows["label_evidence"][0] |= {"relabel_kind": "na", "relabel_number": None, "likely_error": True}
+    rows["label_evidence"][0] |= {"inputs_status": "computed"}
+    rows["label_evidence"][0] |= {"inputs_told": "blind readers read every input as the benchmark has it"}
+    rows["maintained_labels"][0] |= {"final_kind": "na", "final_number": None, "reason": "contested"}
+    assert cause(rows).endswith("; the rule gives 7 from the entities, and the note shows nothing against them.")
