@@ -109,9 +109,14 @@ class Asking:
         """Take note of an attempt of this run that is in the ledger."""
         reply = self.casting.keep(attempt)
         self.progress.count(reply)
-        if reply.counts and (len(self.first_faults) < FIRST_ANSWERS or self._of_few(self.first_faults)):
+        if reply.counts and not self.is_form_known:
             self._watch_form(reply, attempt)
         return reply
+
+    @property
+    def is_form_known(self) -> bool:
+        """Whether the first answers were looked at, of several instances: until then no more calls go out than needed."""
+        return len(self.first_faults) >= FIRST_ANSWERS and len({uid for _, uid in self.first_faults}) >= SEVERAL
 
     def answered(self) -> None:
         """A call was answered: the service works, and accepts what is asked."""
@@ -143,8 +148,7 @@ class Asking:
         fault = reply.fault_of_form
         # That a job has mixed up its answers says nothing of the next one.
         self.first_faults.append((None if fault == ANOTHER and attempt.mode == "batch" else fault, attempt.vote.uid))
-        enough = len(self.first_faults) >= FIRST_ANSWERS and not self._of_few(self.first_faults)
-        if enough and {each for each, _ in self.first_faults} == {fault} != {None}:
+        if self.is_form_known and {each for each, _ in self.first_faults} == {fault} != {None}:
             said = reply.excerpt if reply.excerpt is not None else (attempt.body or "")[:EXCERPT]
             self.flow.stop(
                 AuditorError(
@@ -153,10 +157,6 @@ class Asking:
                     "the prompt, and whether MEDCALC_TOOLS gives it tools that it has."
                 )
             )
-
-    @staticmethod
-    def _of_few(first_faults: list[tuple[str | None, int]]) -> bool:
-        return len({uid for _, uid in first_faults}) < SEVERAL
 
 
 class Progress:

@@ -82,15 +82,15 @@ async def _attempt(asking: Asking, provider: Provider, request: Request) -> Repl
             attempt, pause = await provider.ask(request, asking.run, limits.deadline_seconds)
             # The next call goes out while this answer is written, or all that wait for one write would go on as a convoy.
             # A ledger that hangs lets no more through than are under way: what it has not is lost in a kill.
-            if attempt.status == 200 and asking.writer.waiting < limits.at_once:
-                await place.aclose()
+            if attempt.status == 200:
+                asking.answered()
+                if asking.is_form_known and asking.writer.waiting < limits.at_once:
+                    await place.aclose()
             await asking.writer.append(attempt)
             reply = asking.keep(attempt)
             paid.append(cost(reply))
     status, model = attempt.status, request.vote.setup.auditor
-    if status == 200:
-        asking.answered()
-    elif status is None or status == 429 or status >= 500:
+    if status is None or status == 429 or status >= 500:
         asking.unanswered.add(request.vote.uid)
         if status == 429:
             asking.flow.throttled(started, pause or limits.backoff(1))

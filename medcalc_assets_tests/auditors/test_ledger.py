@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from dataclasses import asdict
 
 import pytest
 import sqlalchemy as sa
@@ -124,7 +125,7 @@ def test_a_vote_is_another_by_setup_instance_or_index_and_not_by_the_number_of_t
     assert vote(uid=2).sha256 == vote().sha256
     assert vote().request_id == vote().sha256[:16]
     for name in ("task", "auditor", "prompt_sha256", "sampling", "tools"):
-        changed = {**{each: getattr(SETUP, each) for each in SETUP.__slots__}, name: "another"}
+        changed = {**asdict(SETUP), name: "another"}
         assert Setup(**changed).sha256 != SETUP.sha256, name
 
 

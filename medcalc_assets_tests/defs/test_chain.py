@@ -99,9 +99,9 @@ def test_what_a_label_is_made_of_is_carried_along_so_that_few_assets_read_the_so
         ),  # which judge it, each in its way
         *("rule_cards", "model_outputs"),  # a case of each; whose answers they are
         *("llm_calls", "release_candidate"),  # the notes that were sent; the rows that leave
-        "effective_votes",  # which rule computes what single readers of inputs found
+        *("effective_votes", "label_events"),  # which rule computes what single readers found; whose labels were imported
     }
-    assert sum(map(len, read.values())) == 92
+    assert sum(map(len, read.values())) == 93
 
 
 def test_every_job_schedule_and_sensor_says_what_it_does():
