@@ -24,8 +24,6 @@ VERSION = 1
 OF_VERSION = "#"
 """Parts, in an auditor's name, a model from the one served version of it that may answer."""
 REQUEST_ID_LENGTH = 16
-AT_ONCE = 128
-"""So many claims and attempts go into one transaction: the first calls go out while others are still being claimed."""
 MANY = 500
 """How many keys are looked up at once: all databases take that many parameters."""
 
@@ -368,7 +366,7 @@ class Ledger:
 
 
 class Writer:
-    """Writes to a ledger from an event loop: what is waiting goes into transactions of AT_ONCE at most, in a thread."""
+    """Writes to a ledger from an event loop: whatever is waiting goes into one transaction, in a thread."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
@@ -397,7 +395,7 @@ class Writer:
 
     async def _drain(self) -> None:
         while self._waiting:
-            batch, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
+            batch, self._waiting = self._waiting, []
             results = await asyncio.to_thread(self._written, [entry for entry, _ in batch])
             for (_, future), result in zip(batch, results, strict=True):
                 if future.done():
