@@ -167,7 +167,7 @@ if (page === "index") {
   for (const event of ["hashchange", "pageshow"]) addEventListener(event, again);
   addEventListener("pagehide", keep);
   addEventListener("keydown", event => { if (event.key === "/" && !event.target.closest("input[type=search]")) { event.preventDefault(); $("text").focus(); } });
-  const wide = matchMedia("(min-width: 78rem)"), fold = () => { $("facets").open = wide.matches; };
+  const wide = matchMedia("(min-width: 80rem)"), fold = () => { $("facets").open = wide.matches; };
   wide.addEventListener("change", fold);
   fold();
 }

@@ -242,9 +242,12 @@ def test_a_page_hinders_nobody(folder, browser, width, scheme):
 def test_a_page_never_scrolls_sideways_and_says_that_it_is_a_demo(folder, page, name):
     page.goto((folder / name).as_uri())
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
-    for width in (320, 390, 768, 1280, 1920):
+    beyond = "[...document.querySelectorAll('.rows')].map(e => e.getBoundingClientRect().right"
+    beyond += " - e.parentElement.getBoundingClientRect().right)"
+    for width in (320, 390, 768, 1024, 1248, 1280, 1920):
         page.set_viewport_size({"width": width, "height": 844})
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert all(pixels < 1 for pixels in page.evaluate(beyond)), f"the list stands out of its column at {width}"
     assert "DEMO" in page.inner_text("body")
 
 
