@@ -76,6 +76,7 @@ class Asking:
         reported = time.monotonic()
         with contextlib.suppress(asyncio.CancelledError):
             while True:
+                await asyncio.sleep(self.heartbeat_seconds)
                 try:
                     beats = await asyncio.to_thread(self.ledger.beat, self.owner)
                     for owner, beat in beats.items():
@@ -88,7 +89,6 @@ class Asking:
                 if time.monotonic() - reported > PROGRESS_SECONDS:
                     reported = time.monotonic()
                     log.info("%s", self.progress)
-                await asyncio.sleep(self.heartbeat_seconds)
 
     async def claim(self, request: Request) -> bool:
         """Whether the vote is ours to ask for. If another run is asking, its answer is waited for. Raises Stopped."""
@@ -115,7 +115,7 @@ class Asking:
 
     @property
     def is_form_known(self) -> bool:
-        """Whether the first answers were looked at, of several instances: until then no more calls go out than needed."""
+        """Whether the first answers, of several instances, were looked at."""
         return len(self.first_faults) >= FIRST_ANSWERS and len({uid for _, uid in self.first_faults}) >= SEVERAL
 
     def answered(self) -> None:

@@ -65,6 +65,7 @@ class Flow:
         self._pause_until = 0.0
         self._next_start = 0.0
         self._queue: deque[asyncio.Future[None]] = deque()
+        self._turnstile = asyncio.Lock()
 
     @asynccontextmanager
     async def call(self, tokens: int) -> AsyncIterator[float]:
@@ -75,6 +76,10 @@ class Flow:
             await place
         self.in_flight += 1
         try:
+            # An SDK keeps the event loop while it makes a request: of calls that start together, one a turn of the loop,
+            # or the first would not be on its way before the last is made.
+            async with self._turnstile:
+                await asyncio.sleep(0)
             await self._pace(tokens)
             yield time.monotonic()
         finally:

@@ -16,8 +16,9 @@ PART = 8
 """So many characters of a key in a row are a part of it that gives it away."""
 WITHHELD = "[withheld: it spells the key]"
 ESCAPED = re.compile(r"(?<!\\)\\+u00([0-9a-f]{2})|(?<!\\)\\+x([0-9a-f]{2})|%([0-9a-f]{2})", re.IGNORECASE)
-BETWEEN = re.compile(r"(?<!\\)\\+[nrt]|[^\w.+/-]")
-"""What may stand between the parts of a key that was cut in pieces."""
+LINE_BREAK = re.compile(r"(?<!\\)\\+[nrt]")
+BETWEEN = bytes(sign for sign in range(128) if not re.fullmatch(r"[\w.+/-]", chr(sign)))
+"""What may stand between the parts of a key that was cut in pieces, besides an escaped line break and what is not ASCII."""
 
 
 def keys(*variables: str) -> list[tuple[str, str]]:
@@ -30,9 +31,11 @@ def without_key(text: str | None) -> str | None:
 
     What is shorter than a part is no secret: a server that needs no key is given a word such as `none` or `EMPTY`.
     """
+    if not text:
+        return text
     lines = {line for _, key in keys(*GEMINI, OPENAI, OTHERS) for line in key.split() if len(line) >= PART}
     forms = {form for line in lines for form in _forms(line)}
-    if not text or not _holds(text, forms):
+    if not _holds(text, forms):
         return text
     for form in sorted(forms, key=len, reverse=True):
         for length in range(len(form), _shortest(form) - 1, -1):
@@ -45,14 +48,14 @@ def _holds(text: str, forms: set[str]) -> bool:
     """Whether a part of any form is in the text, its escapes undone and what may stand between its characters left out."""
     for _ in range(2):  # one that was escaped twice
         text = ESCAPED.sub(lambda found: chr(int(found[1] or found[2] or found[3], 16)), html.unescape(text))
-    plain = BETWEEN.sub("", text).lower()
+    plain = LINE_BREAK.sub("", text).lower().encode("ascii", "ignore").translate(None, BETWEEN)
     return any(part in plain for form in forms for part in _parts(form))
 
 
 @cache
-def _parts(form: str) -> frozenset[str]:
+def _parts(form: str) -> frozenset[bytes]:
     length = _shortest(form)
-    return frozenset(form[start : start + length].lower() for start in range(len(form) - length + 1))
+    return frozenset(form[start : start + length].lower().encode() for start in range(len(form) - length + 1))
 
 
 def _shortest(form: str) -> int:

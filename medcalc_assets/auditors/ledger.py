@@ -24,6 +24,8 @@ VERSION = 1
 OF_VERSION = "#"
 """Parts, in an auditor's name, a model from the one served version of it that may answer."""
 REQUEST_ID_LENGTH = 16
+TOGETHER = 0.005
+"""Seconds for which a write waits for others to go with it: with many calls at once each would be one of its own."""
 MANY = 500
 """How many keys are looked up at once: all databases take that many parameters."""
 
@@ -373,11 +375,6 @@ class Writer:
         self._waiting: list[tuple[Claim | Attempt, asyncio.Future[Any]]] = []
         self._draining: asyncio.Task[None] | None = None
 
-    @property
-    def waiting(self) -> int:
-        """How many claims and attempts are not being written yet."""
-        return len(self._waiting)
-
     async def append(self, attempt: Attempt) -> None:
         """Returns when the attempt is on disk."""
         await self._write(attempt)
@@ -395,6 +392,7 @@ class Writer:
 
     async def _drain(self) -> None:
         while self._waiting:
+            await asyncio.sleep(TOGETHER)
             batch, self._waiting = self._waiting, []
             results = await asyncio.to_thread(self._written, [entry for entry, _ in batch])
             for (_, future), result in zip(batch, results, strict=True):

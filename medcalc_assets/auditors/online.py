@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from medcalc_assets.auditors.asking import Asking
 from medcalc_assets.auditors.casting import GIVEN_UP
@@ -74,23 +74,17 @@ async def _attempt(asking: Asking, provider: Provider, request: Request) -> Repl
     within_budget: AbstractAsyncContextManager[list[float | None]] = (
         asking.budget.call(request) if asking.budget else nullcontext([])
     )
-    async with AsyncExitStack() as place:
-        started = await place.enter_async_context(asking.flow.call(request.tokens))
-        async with within_budget as paid:
-            if asking.flow.reason:  # while this call was waiting for the budget
-                raise Stopped
-            attempt, pause = await provider.ask(request, asking.run, limits.deadline_seconds)
-            # The next call goes out while this answer is written, or all that wait for one write would go on as a convoy.
-            # A ledger that hangs lets no more through than are under way: what it has not is lost in a kill.
-            if attempt.status == 200:
-                asking.answered()
-                if asking.is_form_known and asking.writer.waiting < limits.at_once:
-                    await place.aclose()
-            await asking.writer.append(attempt)
-            reply = asking.keep(attempt)
-            paid.append(cost(reply))
+    async with asking.flow.call(request.tokens) as started, within_budget as paid:
+        if asking.flow.reason:  # while this call was waiting for the budget
+            raise Stopped
+        attempt, pause = await provider.ask(request, asking.run, limits.deadline_seconds)
+        await asking.writer.append(attempt)
+        reply = asking.keep(attempt)
+        paid.append(cost(reply))
     status, model = attempt.status, request.vote.setup.auditor
-    if status is None or status == 429 or status >= 500:
+    if status == 200:
+        asking.answered()
+    elif status is None or status == 429 or status >= 500:
         asking.unanswered.add(request.vote.uid)
         if status == 429:
             asking.flow.throttled(started, pause or limits.backoff(1))

@@ -167,3 +167,21 @@ def test_backoff_doubles_with_jitter_up_to_its_bound():
         waits = {limits.backoff(tries) for _ in range(50)}
         assert most / 2 <= min(waits) <= max(waits) <= most
         assert len(waits) > 10
+
+
+def test_of_calls_that_start_together_the_first_is_on_its_way_before_the_last_is_made():
+    flow = Flow(Limits(at_once=64, at_first=64))
+    seen: list[str] = []
+
+    async def ask():
+        async with flow.call(1):
+            seen.append("made")
+            await asyncio.sleep(0)
+            seen.append("on its way")
+
+    async def ask_all():
+        await asyncio.gather(*(ask() for _ in range(64)))
+
+    asyncio.run(ask_all())
+    assert len(seen) == 128
+    assert seen.index("on its way") <= 2
