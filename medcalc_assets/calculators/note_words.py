@@ -23,6 +23,8 @@ NAMES = {
         "respiratory rate": r"respiratory rate|respirations?|RR",
         "Temperature": r"temperature|temp",
         "Systolic Blood Pressure": r"blood pressure(?: \(BP\))?|BP|systolic blood pressure|SBP",
+        "Diastolic Blood Pressure": r"(?:blood pressure(?: \(BP\))?|BP)[^\d.;]{0,45}\d{2,3}\s?/|DBP|"
+        r"diastolic(?: blood)? pressure",
         "Sodium": r"sodium|Na\+?|natrium",
         "Potassium": r"potassium|K\+",
         "Chloride": r"chloride|Cl[-−–]?",
@@ -59,7 +61,7 @@ NAMES = {
 
 OTHERWISE = re.compile(
     r"(?:urin(?:e|ary)|CSF|cerebrospinal|pleural|ascit\w{1,4}|fluid|dialysate|sweat|ioni[sz]ed|corrected|direct|indirect|"
-    r"conjugated|unconjugated|(?:very |low|non|\w)[- ]?high|low|normal|previous|baseline|birth|ideal|fetal|maternal|"
+    r"diastolic|conjugated|unconjugated|(?:very |low|non|\w)[- ]?high|low|normal|previous|baseline|birth|ideal|fetal|maternal|"
     r"mother\w{0,2}|father\w{0,2}|glycated|glycosylated|pre|24[- ]h\w{0,4}|spot|clearance|lost|loss|"
     r"gain\w{0,3}|fractional)\W{0,3}(?:serum |blood |plasma |total )?$",
     re.IGNORECASE,
@@ -107,6 +109,7 @@ RESULTS = {
 SUBSTANCE_OF_RESULT = {"LDL Calculated": "cholesterol", "Calcium Correction for Hypoalbuminemia": "calcium"}
 
 USUAL = {
+    "Diastolic Blood Pressure": (15, 200),
     "Albumin": (1.0, 6.0),
     "Sodium": (100, 190),
     "Potassium": (1.5, 10),
