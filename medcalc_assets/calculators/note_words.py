@@ -61,8 +61,8 @@ NAMES = {
 
 OTHERWISE = re.compile(
     r"(?:urin(?:e|ary)|CSF|cerebrospinal|pleural|ascit\w{1,4}|fluid|dialysate|sweat|ioni[sz]ed|corrected|direct|indirect|"
-    r"diastolic|conjugated|unconjugated|(?:very |low|non|\w)[- ]?high|low|normal|previous|baseline|birth|ideal|fetal|maternal|"
-    r"mother\w{0,2}|father\w{0,2}|glycated|glycosylated|pre|24[- ]h\w{0,4}|spot|clearance|lost|loss|"
+    r"diastolic|conjugated|unconjugated|(?:very |low|non|\w)[- ]?high|low|normal|previous|baseline|birth|ideal|fetal|"
+    r"maternal|mother\w{0,2}|father\w{0,2}|glycated|glycosylated|pre|24[- ]h\w{0,4}|spot|clearance|lost|loss|"
     r"gain\w{0,3}|fractional)\W{0,3}(?:serum |blood |plasma |total )?$",
     re.IGNORECASE,
 )
