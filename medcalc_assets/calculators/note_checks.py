@@ -20,6 +20,7 @@ from medcalc_assets.calculators.inputs import Day, Input, Quantity, Reading, num
 from medcalc_assets.calculators.mentions import MOST_MENTIONS, NUMBER_WORDS, Amount, Note
 from medcalc_assets.calculators.note_words import (
     ANIMAL,
+    ASSESSED,
     BETWEEN,
     CORRECTED,
     LATER,
@@ -54,8 +55,8 @@ from medcalc_assets.labels.value import Label, number
 def check_note(calculator: Calculator, entities: Mapping[str, object], label: Label, text: str) -> list[Finding]:
     """What the note says of the entities and the label of its instance. Never raises, whatever they are.
 
-    One finding of `STATUS` per entity that is a number other than 0, a date or a dose, and one for everything else that
-    is found.
+    One finding of `STATUS` per entity that is a number other than 0, a date or a dose, but none for a score that the note
+    may have in words; and one for everything else that is found.
     """
     return list(_Instance(calculator, entities, label, Note(text)).findings())
 
@@ -114,7 +115,9 @@ class _Instance:
         elif isinstance(source, Quantity):
             amount = raw if isinstance(raw, list | tuple) else (raw, source.unit)
             if amount[0]:
-                yield self._status(source, amount, source)
+                status = self._status(source, amount, source)
+                if status.kind != "absent" or source.key not in ASSESSED:
+                    yield status
                 yield from self._quantity(source, amount)
 
     def _day(self, source: Day, day: date) -> Finding:

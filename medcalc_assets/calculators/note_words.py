@@ -67,6 +67,8 @@ OTHERWISE = re.compile(
     re.IGNORECASE,
 )
 """What makes another quantity of the words that follow."""
+ASSESSED = frozenset({"Glasgow Coma Score"})
+"""Scores that a note may give as what was found at the bedside, in whatever words: a number that it lacks tells nothing."""
 SIZES = {"age": "years", "weight": "kg", "height": "cm"}
 """What is given in no other unit than those that convert to this one: of "160 cm tall and 48 kg", kg is no height."""
 

@@ -41,7 +41,7 @@ KINDS: dict[Kind, str] = {
     "time_points": "the note gives several values of the quantity at different times",
 }
 STATUS: tuple[Kind, ...] = ("found", "converted", "another_number", "absent")
-"""Exactly one of these per entity that is a number other than 0."""
+"""One of these per entity that is a number other than 0; none for a score that its note may have in words."""
 
 SUSPECT: tuple[Kind, ...] = ("urea", "unit_slip", "weight_change", "another_quantity", "implausible", "label_out_of_range")
 """An instance with one of these is neither reproduced nor contradicted: its entities, or its label, cannot be meant."""

@@ -151,9 +151,7 @@ class _Story:
             for each in self._findings()
             if each["kind"] == "another_number"
         ]
-        # What has no unit, such as a score, may be computed from other words of the note: it is named last.
-        nowhere = [each for each in self._findings() if each["kind"] == "absent"]
-        absent = [self._given(each) for each in sorted(nowhere, key=lambda each: " " not in each["given"])]
+        absent = [self._given(each) for each in self._findings() if each["kind"] == "absent"]
         told = [f"the rule needs {listed(missing)}, which the entities lack"] if missing else []
         told += other[:1]
         if absent:

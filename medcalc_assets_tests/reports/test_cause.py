@@ -36,10 +36,10 @@ def test_an_abstention_names_the_inputs_that_are_wrong_or_nowhere(rows):
     rows["label_evidence"][0] |= {"relabel_kind": "na", "relabel_number": None, "likely_error": True}
     rows["maintained_labels"][0] |= {"final_kind": "na", "final_number": None, "reason": "relabelled"}
     rows["note_checks"] = [
-        finding("absent", "Glasgow Coma Score", "12"),
         finding("another_number", "pH", "7.53", "7.29"),
         finding("absent", "A-a gradient", "375 mm Hg"),
         finding("absent", "Sodium", "140 mmol/L"),
+        finding("absent", "Potassium", "4 mmol/L"),
     ]
     assert cause(rows) == (
         "The relabel says that it cannot be computed: pH 7.53 stands as 7.29 in the note, and A-a gradient 375 mm Hg, "
