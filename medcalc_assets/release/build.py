@@ -38,7 +38,7 @@ from medcalc_assets.release.versions import (
 from medcalc_assets.statistics.error_rates import BASES, TERMS, findings
 from medcalc_assets.storage import tables
 from medcalc_assets.storage.chain import head, heads
-from medcalc_assets.storage.warehouse import Warehouse, ranges
+from medcalc_assets.storage.warehouse import Warehouse, compact, ranges
 from medcalc_assets.templates import templates
 from medcalc_assets.version import __version__
 
@@ -89,16 +89,16 @@ def build(
                 warehouse.read(each, uids=uids) for each in (tables.MAINTAINED_LABELS, tables.LABEL_EVIDENCE)
             )
             part = with_grounds(raw, labels, evidence, records)
-            found[original.name].append(_compact(changes(as_original(part, raw), part)))
+            found[original.name].append(compact(changes(as_original(part, raw), part)))
             if earlier is not None:
                 before = earlier.filter(pl.col("Row Number").is_between(*uids)).collect()
-                found[str(previous)].append(_compact(changes(before, part)))
+                found[str(previous)].append(compact(changes(before, part)))
             files.write(part)
             history = warehouse.read(tables.LABEL_EVENTS, uids=uids)
             files.add("history", history)
             last_events |= heads(history)
-            said.append(_compact(history.filter(BY_PHYSICIANS)))
-            counted.append(_compact(part.select(COUNTED)))
+            said.append(compact(history.filter(BY_PHYSICIANS)))
+            counted.append(compact(part.select(COUNTED)))
     labels, comparisons = pl.concat(counted), {name: pl.concat(changed) for name, changed in found.items()}
     lowest = lowest_after(previous, comparisons[str(previous)]) if previous else FIRST
     title = f"{version or lowest}{suffix}"
@@ -232,11 +232,6 @@ class _Files:
         self._csv.close()
         for writer in self._parquet.values():
             writer.close()
-
-
-def _compact(rows: pl.DataFrame) -> pl.DataFrame:
-    """The same rows, and no longer all the texts of the frame that they were filtered from."""
-    return pl.DataFrame(rows.to_arrow())
 
 
 def confirmation(warehouse: Warehouse, releases: Releases, version: Version, because: str | None = None) -> str:

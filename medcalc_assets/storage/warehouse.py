@@ -458,6 +458,11 @@ def ranges(uids: pl.Series, part: int | None = None) -> Iterator[tuple[int, int]
     yield from zip([0, *starts], [*(start - 1 for start in starts), LARGEST_UID], strict=True)
 
 
+def compact(rows: pl.DataFrame) -> pl.DataFrame:
+    """The same rows, and no longer all the texts of the frame that they were filtered from."""
+    return pl.DataFrame(rows.to_arrow())
+
+
 def _quoted(text: str) -> str:
     """As a literal of SQL, where no parameter may stand."""
     return "'" + text.replace("'", "''") + "'"
