@@ -31,7 +31,14 @@ FOR_REPORT = (
     *("audit_flags", "audit_votes", "relabel_votes", "physician_labels", "physician_consensus"),
 )
 """The tables of labels that the report is made from, all at once."""
-OF_ALL = (tables.RULE_CARDS, tables.EFFECTIVE_VOTES, tables.LEADERBOARD, tables.KEY_EFFECTS, tables.LABEL_RELEASES)
+OF_ALL = (
+    tables.RULE_CARDS,
+    tables.RULINGS,
+    tables.EFFECTIVE_VOTES,
+    tables.LEADERBOARD,
+    tables.KEY_EFFECTS,
+    tables.LABEL_RELEASES,
+)
 """The tables of figures that it is made from."""
 TEXTS = {"working", "problems", "rationale", "sources", "answers", "explanation", "evidence", "why", "by_defects"}
 """What the report does without, and most of what these hold."""

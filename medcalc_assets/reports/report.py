@@ -20,6 +20,7 @@ from medcalc_assets.labels.value import from_row
 from medcalc_assets.physicians.consensus import agreement
 from medcalc_assets.reports.charts import Kind, Mark, Stage, address, flow, scatter, slopes
 from medcalc_assets.reports.index import BY_ENTITIES, CAUSES, ITS_OWN, NO_VOTES, RELABEL, SHORT, words
+from medcalc_assets.reports.trace import rulers
 from medcalc_assets.statistics.agreement import compare_with_physicians
 from medcalc_assets.statistics.effective_votes import amount_of
 from medcalc_assets.statistics.error_rates import BASES, TERMS, findings, headline
@@ -68,7 +69,11 @@ def report_page(
         stored["derivation_audit"], stored["relabels"], stored["physician_consensus"], auditor
     )
     board, effects = stored["leaderboard"], stored["key_effects"]
-    cards = [_card(row) for row in stored["rule_cards"].sort("labels", "card", descending=[True, False]).to_dicts()]
+    by = rulers(stored["rulings"])
+    cards = [
+        _card(row) | {"by": by.get(row["card"], "")}
+        for row in stored["rule_cards"].sort("labels", "card", descending=[True, False]).to_dicts()
+    ]
     numbers = labels.filter(comparison="relative")
     apart = scatter(numbers) if numbers.height else None
     causes = list(_causes(labels))

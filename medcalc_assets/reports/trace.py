@@ -64,15 +64,19 @@ def cards_by_uid(warehouse: Warehouse) -> dict[int, list[dict[str, Any]]]:
     found: dict[int, list[dict[str, Any]]] = {}
     if not (warehouse.has(RULE_CARDS) and warehouse.has(RULINGS)):
         return found
-    by: dict[str, list[str]] = {}
-    for card, reviewer, choice in (
-        warehouse.read(RULINGS, columns=["card", "reviewer", "choice"]).sort("reviewer").iter_rows()
-    ):
-        by.setdefault(card, []).append(f"{reviewer}: {choice.replace('_', ' ')}")
+    by = rulers(warehouse.read(RULINGS))
     for row in warehouse.read(RULE_CARDS).iter_rows(named=True):
         for uid in json.loads(row["uids"]):
-            found.setdefault(uid, []).append(row | {"by": "; ".join(by.get(row["card"], ()))})
+            found.setdefault(uid, []).append(row | {"by": by.get(row["card"], "")})
     return found
+
+
+def rulers(rulings: pl.DataFrame) -> dict[str, str]:
+    """By card, who ruled on it, and how."""
+    by: dict[str, list[str]] = {}
+    for card, reviewer, choice in rulings.sort("reviewer").select("card", "reviewer", "choice").iter_rows():
+        by.setdefault(card, []).append(f"{reviewer}: {choice.replace('_', ' ')}")
+    return {card: "; ".join(said) for card, said in by.items()}
 
 
 def answered(rows: Rows) -> list[tuple[int, str]]:

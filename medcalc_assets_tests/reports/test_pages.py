@@ -299,6 +299,13 @@ def test_every_question_on_a_rule_is_a_card_with_its_labels_and_its_ruling(demo,
     assert list(map(int, card.locator(".uids").inner_text().split())) == json.loads(row["uids"])
     ruled = cards.filter(pl.col("ruling").is_not_null())
     assert page.locator(".card .chip.good").count() == ruled.height
+    assert ruled.height
+    for card in ruled["card"]:
+        said = demo.read("rulings").filter(card=card).sort("reviewer")
+        names = "; ".join(
+            f"{reviewer}: {choice.replace('_', ' ')}" for reviewer, choice in said["reviewer", "choice"].iter_rows()
+        )
+        assert f"({names})" in page.locator(f"#card-{card} footer").text_content()
     assert f"{ruled.height} of them ruled" in page.inner_text("#h-rules")
 
 
