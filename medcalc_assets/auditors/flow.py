@@ -76,10 +76,6 @@ class Flow:
             await place
         self.in_flight += 1
         try:
-            # An SDK keeps the event loop while it makes a request: of calls that start together, one a turn of the loop,
-            # or the first would not be on its way before the last is made.
-            async with self._turnstile:
-                await asyncio.sleep(0)
             await self._pace(tokens)
             yield time.monotonic()
         finally:
@@ -135,6 +131,10 @@ class Flow:
             await self._sleep_until(start)
         while self._pause_until > time.monotonic() and self.reason is None:
             await self._sleep_until(self._pause_until)
+        # An SDK keeps the event loop while it makes a request: of calls that start together, one a turn of the loop, or the
+        # first would not be on its way before the last is made.
+        async with self._turnstile:
+            await asyncio.sleep(0)
         if self.reason is not None:
             raise Stopped
 

@@ -45,9 +45,14 @@ def without_key(text: str | None) -> str | None:
 
 
 def _holds(text: str, forms: set[str]) -> bool:
-    """Whether a part of any form is in the text, its escapes undone and what may stand between its characters left out."""
+    """Whether a part of any form is in the text, its escapes undone and what may stand between its characters left out; or
+    its escapes cannot be undone."""
     for _ in range(2):  # one that was escaped twice
-        text = ESCAPED.sub(lambda found: chr(int(found[1] or found[2] or found[3], 16)), html.unescape(text))
+        try:
+            text = html.unescape(text)
+        except ValueError:  # of a character whose number has thousands of digits
+            return True
+        text = ESCAPED.sub(lambda found: chr(int(found[1] or found[2] or found[3], 16)), text)
     plain = LINE_BREAK.sub("", text).lower().encode("ascii", "ignore").translate(None, BETWEEN)
     return any(part in plain for form in forms for part in _parts(form))
 

@@ -160,6 +160,7 @@ class Note:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self._given: dict[tuple[re.Pattern[str], re.Pattern[str] | None], list[tuple[int, Amount]]] = {}
 
     @cached_property
     def amounts(self) -> list[Amount]:
@@ -232,7 +233,9 @@ class Note:
 
         Not limits, nor ends of ranges, nor where `but_not` is found just before the words.
         """
-        found = []
+        if (words, but_not) in self._given:
+            return self._given[words, but_not]
+        found = self._given[words, but_not] = []
         for match in islice(words.finditer(self.text), MOST_MENTIONS):
             amount = self.after(match.end())
             if amount is None or amount.start - match.end() > LONGEST_GAP or amount.ranged:

@@ -35,6 +35,7 @@ from medcalc_assets.calculators.note_words import (
     NOT_THIS_RESULT,
     OLD,
     OTHERWISE,
+    PRESSURES,
     REFERENCE,
     RESULTS,
     SIZES,
@@ -242,8 +243,12 @@ class _Instance:
         same = self.note.by_value.get(float(amount[0]), [])
         if source.key not in NAMES or source.key.startswith("Urine") or any(self._near(source, each) for each in same):
             return
-        named = [start for each in same if (start := self._other_name(source, each)) is not None]
-        if named and len(named) == len(same):
+        named = []
+        for each in same:
+            if (start := self._other_name(source, each)) is None:
+                return
+            named.append(start)
+        if named:
             why = f"{given} stands in the note as another quantity, and nowhere as {source.name}."
             yield self._at("another_quantity", source, given, None, named[0], same[0].end, why)
 
@@ -253,6 +258,7 @@ class _Instance:
             names
             for key, names in NAMES.items()
             if names.pattern != NAMES[source.key].pattern
+            and not {key, source.key} <= PRESSURES  # which are given as one
             and not (key in SIZES and amount.unit and amount.read_in(SIZES[key], None) is None)
         )
         return next((at for names in others for at, each in self.note.given_as(names) if each == amount), None)

@@ -12,6 +12,11 @@ def _words(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![A-Za-z])(?:{pattern})(?![A-Za-z])", re.IGNORECASE)
 
 
+_TO_PAIR = (
+    r"(?:[\s:=,~≈-]|\b(?:was|is|of|at|to|be|only|found|noted|recorded|measured|reading|around|about|approximately|a|on|"
+    r"admission|arrival|presentation|elevated|increased|decreased|low|high|normal|fell|rose|dropped)\b){0,12}"
+)
+"""Between a blood pressure and its two numbers: nothing that makes a goal, a dose or a date of them."""
 NAMES = {
     name: _words(pattern)
     for name, pattern in {
@@ -23,8 +28,8 @@ NAMES = {
         "respiratory rate": r"respiratory rate|respirations?|RR",
         "Temperature": r"temperature|temp",
         "Systolic Blood Pressure": r"blood pressure(?: \(BP\))?|BP|systolic blood pressure|SBP",
-        "Diastolic Blood Pressure": r"(?:blood pressure(?: \(BP\))?|BP)[^\d.;]{0,45}\d{2,3}\s?/|DBP|"
-        r"diastolic(?: blood)? pressure",
+        "Diastolic Blood Pressure": rf"(?:blood pressure|BP)(?: \(BP\))?{_TO_PAIR}(?:[5-9]|1\d|2\d)\d\s?/"
+        r"(?=\s?\d{2,3}(?![\d/]))|diastolic (?:arterial )?(?:blood pressure|BP)|DBP",
         "Sodium": r"sodium|Na\+?|natrium",
         "Potassium": r"potassium|K\+",
         "Chloride": r"chloride|Cl[-−–]?",
@@ -69,6 +74,7 @@ OTHERWISE = re.compile(
 """What makes another quantity of the words that follow."""
 ASSESSED = frozenset({"Glasgow Coma Score"})
 """Scores that a note may give as what was found at the bedside, in whatever words: a number that it lacks tells nothing."""
+PRESSURES = {"Systolic Blood Pressure", "Diastolic Blood Pressure"}
 SIZES = {"age": "years", "weight": "kg", "height": "cm"}
 """What is given in no other unit than those that convert to this one: of "160 cm tall and 48 kg", kg is no height."""
 

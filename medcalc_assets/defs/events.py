@@ -58,7 +58,7 @@ def label_events(context: dg.AssetExecutionContext, settings: Settings) -> dg.Ou
             uid="Row Number", answer=ANSWER, version=pl.lit(version), manifest_sha256=pl.lit(manifest_sha256)
         )
 
-    new = []
+    new, rows = [], []
     sizes = Counter(warehouse.read(RAW_MEDCALC, keys, ["calculator"])["calculator"])
     for _, part in groupby(zip(keys, accumulate(sizes[key] for key in keys), strict=True), lambda each: each[1] // PART):
         of_part = [key for key, _ in part]
@@ -74,5 +74,9 @@ def label_events(context: dg.AssetExecutionContext, settings: Settings) -> dg.Ou
         ]
         events = new_events(facts(tables, pl.concat([NO_ANSWERS, *untold])), before)
         new.append(compact(chained(stamped(events, stamped_by), heads(before))))
-    describe(context, pl.concat(each.select("calculator") for each in new), None, **{"new events": pl.len()})
+        rows += [
+            frame.select(pl.col("calculator").cast(pl.Categorical), is_new=pl.lit(is_new))
+            for frame, is_new in ((before, False), (new[-1], True))
+        ]
+    describe(context, pl.concat(rows), None, **{"new events": pl.col("is_new").sum()})
     return dg.Output(iter(new))

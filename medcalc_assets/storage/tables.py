@@ -236,7 +236,12 @@ NOTE_CHECKS = Table(
         *INSTANCE,
         Column("finding", "INTEGER", "Which finding of the instance, from 0."),
         Column("kind", "VARCHAR", f"{'; '.join(f'`{kind}`: {meaning}' for kind, meaning in KINDS.items())}."),
-        Column("status", "BOOLEAN", f"One row of {', '.join(STATUS)} per entity that is a number other than 0, or a date."),
+        Column(
+            "status",
+            "BOOLEAN",
+            f"One row of {', '.join(STATUS)} per entity that is a number other than 0, or a date; none for a score that the "
+            "note may have in words.",
+        ),
         Column("suspect", "BOOLEAN", "The entity, or the label, cannot be meant: no verdict rests on it."),
         Column("entity", "VARCHAR", "Key of the entity, name of the result, `label` or `patient`."),
         Column(

@@ -169,8 +169,11 @@ def test_backoff_doubles_with_jitter_up_to_its_bound():
         assert len(waits) > 10
 
 
-def test_of_calls_that_start_together_the_first_is_on_its_way_before_the_last_is_made():
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+def test_of_calls_that_start_together_the_first_is_on_its_way_before_the_last_is_made(pause):
     flow = Flow(Limits(at_once=64, at_first=64))
+    flow.throttled(started=float("-inf"), pause=pause)
+    flow.width = 64.0
     seen: list[str] = []
 
     async def ask():

@@ -284,6 +284,10 @@ def test_running_again_changes_nothing(start_chain):
     first = {name: chain.read(name) for name in CHAIN}
     chain.run(KEYS[:2])
     assert all(chain.read(name).equals(first[name]) for name in CHAIN)
+    last = dg.AssetRecordsFilter(dg.AssetKey("label_events"), asset_partitions=[KEYS[0]])
+    metadata = chain.instance.fetch_materializations(last, limit=1).records[0].asset_materialization.metadata
+    assert metadata["new events"].value == 0
+    assert metadata["dagster/partition_row_count"].value == first["label_events"].filter(calculator=KEYS[0]).height > 0
 
 
 def test_one_partition_leaves_the_others_as_they_are(start_chain):

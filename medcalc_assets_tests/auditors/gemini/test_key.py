@@ -73,6 +73,11 @@ def test_what_is_said_around_the_key_stays_and_other_text_is_left_alone():
         assert without_key(text) == text
 
 
+@pytest.mark.parametrize("number", ["9" * 5_000, "0" * 5_000 + "65"])
+def test_a_text_whose_escapes_cannot_be_undone_is_withheld(number):
+    assert without_key(json.dumps({"text": f"&#{number};"})) == WITHHELD
+
+
 def test_a_key_in_the_other_variable_is_none_to_show_either(monkeypatch):
     monkeypatch.setenv("GOOGLE_API_KEY", "another-key-0123456789")
     assert without_key(f"{KEY} another-key-0123456789") == "[key] [key]"
