@@ -15,8 +15,9 @@ IS_KEY = re.compile(r"[A-Za-z0-9_.-]+")
 PART = 8
 """So many characters of a key in a row are a part of it that gives it away."""
 WITHHELD = "[withheld: it spells the key]"
-ESCAPED = re.compile(r"(?<!\\)\\+u00([0-9a-f]{2})|(?<!\\)\\+x([0-9a-f]{2})|%([0-9a-f]{2})", re.IGNORECASE)
-LINE_BREAK = re.compile(r"(?<!\\)\\+[nrt]")
+# That a run of backslashes begins is asked after the first of them: a pattern that begins with a sign is found faster.
+ESCAPED = re.compile(r"\\(?<!\\\\)\\*(?:u00|x)([0-9a-f]{2})|%([0-9a-f]{2})", re.IGNORECASE)
+LINE_BREAK = re.compile(r"\\(?<!\\\\)\\*[nrt]")
 BETWEEN = bytes(sign for sign in range(128) if not re.fullmatch(r"[\w.+/-]", chr(sign)))
 """What may stand between the parts of a key that was cut in pieces, besides an escaped line break and what is not ASCII."""
 
@@ -52,7 +53,7 @@ def _holds(text: str, forms: set[str]) -> bool:
             text = html.unescape(text)
         except ValueError:  # of a character whose number has thousands of digits
             return True
-        text = ESCAPED.sub(lambda found: chr(int(found[1] or found[2] or found[3], 16)), text)
+        text = ESCAPED.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
     plain = LINE_BREAK.sub("", text).lower().encode("ascii", "ignore").translate(None, BETWEEN)
     return any(part in plain for form in forms for part in _parts(form))
 

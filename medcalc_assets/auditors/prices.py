@@ -55,8 +55,14 @@ class Price:
 
 def price(model: str, day: dt.date) -> Price | None:
     """The price of a model on a day, None if it is not in the table."""
+    file = Path(os.environ.get("MEDCALC_HOME") or "data") / "prices.toml"
+    return _price(model, day, file, file.stat().st_mtime_ns if file.is_file() else None)
+
+
+@cache
+def _price(model: str, day: dt.date, file: Path, changed: int | None) -> Price | None:
     table, name = _table(), model.removeprefix("models/")
-    of_home = _of_home()
+    of_home = [] if changed is None else _read(file)
     ways = [
         [entry for entry in of_home if entry["model"] == name],
         [entry for entry in table["price"] if entry["model"] == name],
@@ -118,13 +124,7 @@ def spelled(costs: Sequence[float | None]) -> str:
     return f"${sum(known):,.2f}" + (f" and {unknown:,} call{'s'[: unknown > 1]} of unknown cost" if unknown else "")
 
 
-def _of_home() -> list[dict[str, Any]]:
-    file = Path(os.environ.get("MEDCALC_HOME") or "data") / "prices.toml"
-    return _read(file, file.stat().st_mtime_ns) if file.is_file() else []
-
-
-@cache
-def _read(file: Path, _changed: int) -> list[dict[str, Any]]:
+def _read(file: Path) -> list[dict[str, Any]]:
     """The entries of a home's table. Raises PriceError for one that is none."""
     try:
         entries = tomllib.loads(file.read_text("utf-8"))["price"]
