@@ -16,7 +16,7 @@ from medcalc_assets.release.releases import read_labels
 from medcalc_assets.reports.history import NEEDED, SOURCES, facts, new_events, stamped
 from medcalc_assets.storage.chain import chained, heads
 from medcalc_assets.storage.tables import INSTANCE_KEYS, LABEL_EVENTS, RAW_MEDCALC, TABLES
-from medcalc_assets.storage.warehouse import PART, compact
+from medcalc_assets.storage.warehouse import PART, Warehouse, compact
 
 STAMP = pl.Schema(
     {
@@ -32,24 +32,7 @@ def label_events(context: dg.AssetExecutionContext, settings: Settings) -> dg.Ou
     """The rows to add. Tables and earlier history are read by parts, all before any row is written: what is being written
     cannot be read."""
     warehouse, keys = settings.warehouse, context.partition_keys
-    known, written, releases = warehouse.written(LABEL_EVENTS), warehouse.contents(), rows_of_releases(warehouse)
-    # Of Dagster's log nothing is believed: whoever reaches its webserver can write to that.
-    stamps: list[dict[str, Any]] = [
-        {
-            "event": event,
-            "calculator": key,
-            "run_id": made.run_id,
-            "code_version": made.code_version,
-            "happened_at": made.at,
-        }
-        for event, table in SOURCES.items()
-        for key, made in written[table].written.items()
-    ]
-    stamps += [
-        {"event": "released", "actor": row["version"], "run_id": row["run_id"], "happened_at": row["released_at"]}
-        for row in releases.iter_rows(named=True)
-    ]
-    stamped_by = pl.DataFrame(stamps, schema=STAMP)
+    known, releases = warehouse.written(LABEL_EVENTS), rows_of_releases(warehouse)
 
     @cache
     def answers(version: str, manifest_sha256: str) -> pl.DataFrame:
@@ -73,10 +56,32 @@ def label_events(context: dg.AssetExecutionContext, settings: Settings) -> dg.Ou
             if any((row["version"], key) not in of_releases for key in of_part)
         ]
         events = new_events(facts(tables, pl.concat([NO_ANSWERS, *untold])), before)
-        new.append(compact(chained(stamped(events, stamped_by), heads(before))))
+        new.append(compact(chained(stamped(events, _stamps(warehouse, releases)), heads(before))))
         rows += [
             frame.select(pl.col("calculator").cast(pl.Categorical), is_new=pl.lit(is_new))
             for frame, is_new in ((before, False), (new[-1], True))
         ]
     describe(context, pl.concat(rows), None, **{"new events": pl.col("is_new").sum()})
     return dg.Output(iter(new))
+
+
+def _stamps(warehouse: Warehouse, releases: pl.DataFrame) -> pl.DataFrame:
+    """Run, code version and time of what events are read from: of tables, which were read before, and of releases. Of
+    Dagster's log nothing is believed: whoever reaches its webserver can write to that."""
+    written = warehouse.contents()
+    of_tables: list[dict[str, Any]] = [
+        {
+            "event": event,
+            "calculator": key,
+            "run_id": made.run_id,
+            "code_version": made.code_version,
+            "happened_at": made.at,
+        }
+        for event, table in SOURCES.items()
+        for key, made in written[table].written.items()
+    ]
+    of_releases = [
+        {"event": "released", "actor": row["version"], "run_id": row["run_id"], "happened_at": row["released_at"]}
+        for row in releases.iter_rows(named=True)
+    ]
+    return pl.DataFrame([*of_tables, *of_releases], schema=STAMP)

@@ -114,6 +114,7 @@ def test_the_address_holds_the_list_so_that_back_restores_it_and_labels_walk_thr
     page.click("#next")
     assert page.inner_text("h1").split()[1] == str(unresolved[2])
     page.click("#back")
+    page.wait_for_selector("#boxes fieldset")  # until then the page shows what it shows without its script
     assert shown(page) == unresolved[:50]
     page.go_back()
     page.go_back()
