@@ -1,5 +1,6 @@
 import pytest
 
+from medcalc_assets.calculators import KEYS
 from medcalc_assets.defs.checks import CHAIN_CHECKS, DEMO_CHECKS, FIGURE_CHECKS
 from medcalc_assets.storage.tables import SCHEMA
 
@@ -104,3 +105,20 @@ def test_a_check_passes_on_the_demo_and_finds_the_harm(demo, asset, name):
         connection.rollback()
     assert not result.passed
     assert result.metadata["offending rows"].value > 0
+
+
+def test_error_rates_may_lack_what_another_run_wrote_while_they_were_being_made(demo):
+    check = CHECKS["error_rates", "rates_lie_within_their_bounds"]
+    of_rates = "SELECT written_at FROM written_partitions WHERE table_name = 'error_rates'"
+    with demo.settings.warehouse.connect() as connection:
+        connection.execute(f"USE {SCHEMA}")
+        connection.begin()
+        connection.execute("UPDATE error_rates SET not_covered = not_covered - 6 WHERE labels = 'original'")
+        assert not check.run(connection).passed
+        connection.execute(
+            f"UPDATE written_partitions SET written_at = ({of_rates}) - INTERVAL 1 MICROSECOND "
+            "WHERE table_name = 'label_evidence' AND calculator = ?",
+            [KEYS[0]],
+        )
+        assert check.run(connection).passed
+        connection.rollback()
