@@ -36,7 +36,7 @@ def without_key(text: str | None) -> str | None:
         return text
     lines = {line for _, key in keys(*GEMINI, OPENAI, OTHERS) for line in key.split() if len(line) >= PART}
     forms = {form for line in lines for form in _forms(line)}
-    if not _holds(text, forms):
+    if not forms or not _holds(text, forms):
         return text
     for form in sorted(forms, key=len, reverse=True):
         for length in range(len(form), _shortest(form) - 1, -1):

@@ -74,8 +74,11 @@ def test_what_is_said_around_the_key_stays_and_other_text_is_left_alone():
 
 
 @pytest.mark.parametrize("number", ["9" * 5_000, "0" * 5_000 + "65"])
-def test_a_text_whose_escapes_cannot_be_undone_is_withheld(number):
-    assert without_key(json.dumps({"text": f"&#{number};"})) == WITHHELD
+def test_a_text_whose_escapes_cannot_be_undone_is_withheld(number, monkeypatch):
+    text = json.dumps({"text": f"&#{number};"})
+    assert without_key(text) == WITHHELD
+    monkeypatch.delenv("GEMINI_API_KEY")
+    assert without_key(text) == text, "there is no key that it could spell"
 
 
 def test_a_key_in_the_other_variable_is_none_to_show_either(monkeypatch):
